@@ -1,0 +1,31 @@
+"""The exceptions a user can meet, and the exit code each one ends in.
+
+    LabserverError                 1
+    ├── UsageError                 2    a wrong argument, parameter or file
+    ├── ClaimFailed                1    a notebook's claim does not hold
+    └── CannotRun                  3    a notebook, server or client could not do its work
+
+Every message is one sentence that says what was wrong and what to do.
+"""
+
+
+class LabserverError(Exception):
+    """The base of every error that is the user's to see; its text is the whole message."""
+
+    exit_code = 1
+
+
+class UsageError(LabserverError):
+    """An argument, a parameter or a file is wrong: nothing was started."""
+
+    exit_code = 2
+
+
+class ClaimFailed(LabserverError):  # noqa: N818 - reads as the sentence it is in a notebook's traceback
+    """A claim of a notebook does not hold: the regression test failed."""
+
+
+class CannotRun(LabserverError):  # noqa: N818 - the same
+    """Something could not be started or did not finish, which says nothing about a claim."""
+
+    exit_code = 3
