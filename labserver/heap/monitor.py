@@ -1,0 +1,168 @@
+"""Samples the process into a curve: readings tied to finished jobs, on one monotonic clock."""
+
+import csv
+import threading
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from labserver.heap.meters import Meter, Reading
+
+COLUMNS = tuple(field.name for field in fields(Reading))
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Readings in the order of time.
+
+    Attributes:
+        rows: shape (n, 5), float64; the columns are `Reading`'s fields.
+        marks: named instants (a load begins, it ends), seconds on the same clock as `t_s`.
+    """
+
+    rows: npt.NDArray[np.float64]
+    marks: tuple[tuple[str, float], ...] = ()
+
+    def column(self, name: str) -> npt.NDArray[np.float64]:
+        """One column by a `Reading` field's name, shape (n,)."""
+        column: npt.NDArray[np.float64] = self.rows[:, COLUMNS.index(name)]
+        return column
+
+    @property
+    def elapsed_s(self) -> npt.NDArray[np.float64]:
+        """Seconds since the first reading, shape (n,)."""
+        t = self.column("t_s")
+        return t - t[0] if t.size else t
+
+    @classmethod
+    def from_csv(cls, path: Path) -> Self:
+        """Read what a monitor wrote; the marks are not in the file."""
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
+        return cls(np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """How late the samples came, in seconds, and how many beats were missed altogether."""
+
+    median_s: float
+    p95_s: float
+    max_s: float
+    missed: int
+
+    def __str__(self) -> str:
+        """Give one line for people."""
+        return (
+            f"samples late by {self.median_s * 1e3:.1f} ms (median), {self.p95_s * 1e3:.1f} ms (p95), "
+            f"{self.max_s * 1e3:.0f} ms (max); {self.missed} missed"
+        )
+
+
+class Monitor:
+    """Samples a meter from a thread of its own until the block ends.
+
+    The readings go to an array that is made before the first one, so that the monitor does not grow what it measures;
+    when it is full, every second row is dropped and the interval of the rows in memory doubles. The CSV has them all
+    and is written line by line: what was read up to a crash is there.
+
+    Args:
+        meter: what is sampled.
+        interval_s: seconds from one sample to the next, on a fixed grid: a late sample does not shift the others.
+        csv_path: where the readings are written, or None.
+        capacity: rows kept in memory, at least 2.
+    """
+
+    def __init__(self, meter: Meter, *, interval_s: float, csv_path: Path | None = None, capacity: int = 8192) -> None:
+        self._meter = meter
+        self._interval_s = interval_s
+        self._csv_path = csv_path
+        self._rows = np.zeros((capacity, len(COLUMNS)))
+        self._late = np.zeros(capacity)
+        self._count = 0
+        self._keep_every = 1
+        self._missed = 0
+        self._marks: list[tuple[str, float]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="labserver-monitor", daemon=True)
+        self._error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def mark(self, name: str) -> None:
+        """Name this instant."""
+        self._marks.append((name, time.monotonic()))
+
+    @property
+    def curve(self) -> Curve:
+        """What was read so far; a copy."""
+        return Curve(self._rows[: self._count].copy(), tuple(self._marks))
+
+    @property
+    def jitter(self) -> Jitter:
+        """How late the samples came."""
+        late = self._late[: self._count]
+        if not late.size:
+            return Jitter(0.0, 0.0, 0.0, self._missed)
+        return Jitter(float(np.median(late)), float(np.percentile(late, 95)), float(late.max()), self._missed)
+
+    def _run(self) -> None:
+        try:
+            if self._csv_path is None:
+                self._sample(None)
+            else:
+                # Line by line: a killed process leaves every reading but the one under way.
+                with self._csv_path.open("w", buffering=1, encoding="utf-8") as file:
+                    file.write(",".join(COLUMNS) + "\n")
+                    self._sample(file)
+        except Exception as error:  # noqa: BLE001 - handed to the thread that leaves the block
+            self._error = error
+
+    def _sample(self, file: IO[str] | None) -> None:
+        start = time.monotonic()
+        beat = 0
+        while True:
+            reading = self._meter.read()
+            if file is not None:
+                file.write(
+                    f"{reading.t_s:.6f},{reading.traced_bytes},{reading.resident_bytes},"
+                    f"{reading.live_jobs},{reading.finished_jobs}\n"
+                )
+            if beat % self._keep_every == 0:
+                self._keep(reading, reading.t_s - (start + beat * self._interval_s))
+            due = int((time.monotonic() - start) / self._interval_s) + 1
+            self._missed += due - beat - 1
+            beat = due
+            if self._stop.wait(max(0.0, start + beat * self._interval_s - time.monotonic())):
+                return
+
+    def _keep(self, reading: Reading, late_s: float) -> None:
+        if self._count == len(self._rows):
+            half = len(self._rows[::2])
+            self._rows[:half] = self._rows[::2].copy()
+            self._late[:half] = self._late[::2].copy()
+            self._count = half
+            self._keep_every *= 2
+        row = self._rows[self._count]
+        row[:] = (
+            reading.t_s,
+            reading.traced_bytes,
+            reading.resident_bytes,
+            reading.live_jobs,
+            reading.finished_jobs,
+        )
+        self._late[self._count] = late_s
+        self._count += 1

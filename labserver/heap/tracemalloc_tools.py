@@ -1,0 +1,170 @@
+"""Tools over the standard library's tracemalloc: which lines allocated what is still there.
+
+tracemalloc is blind to what was allocated before it started, to memory that C code takes from malloc (Pillow's image
+cores, mmap) and to everything below the frames it was told to keep.
+"""
+
+import ast
+import gc
+import re
+import sys
+import tokenize
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+# Ten frames tell two request handlers apart that share their helpers; one names the helper only.
+DEFAULT_FRAMES = 10
+
+# The analyst must not find itself: allocations that any of these had a part in are left out.
+ANALYSTS = (
+    "*/ipykernel_*/*.py",
+    "*/ipykernel/*.py",
+    "*/IPython/*.py",
+    "*/labserver/heap/*.py",
+    "*/labserver/load/*.py",
+    "*/objgraph.py",
+    tracemalloc.__file__,
+)
+
+_CELL_FILE = re.compile(r"ipykernel_\d+[/\\]\d+\.py$")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A line of code; `function` is qualified, or empty where no function encloses the line."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        """Give the frame as `shop/jobs.py:41 in render`."""
+        return f"{self.file}:{self.line} in {self.function}" if self.function else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationSite:
+    """Blocks that one call stack allocated and that are still there.
+
+    Attributes:
+        frames: the stack, the allocating line first (tracemalloc itself gives the oldest first).
+        bytes: what is there now.
+        blocks: how many blocks that is.
+        growth_bytes: how much more than in the earlier snapshot.
+        growth_blocks: the same, blocks.
+    """
+
+    frames: tuple[Frame, ...]
+    bytes: int
+    blocks: int
+    growth_bytes: int
+    growth_blocks: int
+
+
+@contextmanager
+def tracing(frames: int = DEFAULT_FRAMES) -> Iterator[None]:
+    """Trace allocations inside the block, and stop tracing at its end if this block began it."""
+    began = not tracemalloc.is_tracing()
+    if began:
+        tracemalloc.start(frames)
+    try:
+        yield
+    finally:
+        if began:
+            tracemalloc.stop()
+
+
+def take_snapshot() -> tracemalloc.Snapshot:
+    """Collect garbage, take a snapshot and leave the analyst's own allocations out.
+
+    Raises:
+        RuntimeError: tracing is off.
+    """
+    gc.collect()
+    snapshot = tracemalloc.take_snapshot()
+    # all_frames: the newest frame of a notebook's allocation is often a library's.
+    return snapshot.filter_traces([tracemalloc.Filter(False, pattern, all_frames=True) for pattern in ANALYSTS])
+
+
+def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot) -> list[AllocationSite]:
+    """Allocation sites whose bytes differ between two snapshots, the largest growth first.
+
+    Sites are told apart by their whole stack, up to the frames that were traced.
+    """
+    statistics = after.compare_to(before, "traceback")
+    return [
+        AllocationSite(
+            frames=_frames(statistic.traceback),
+            bytes=statistic.size,
+            blocks=statistic.count,
+            growth_bytes=statistic.size_diff,
+            growth_blocks=statistic.count_diff,
+        )
+        for statistic in sorted(statistics, key=lambda s: s.size_diff, reverse=True)
+        if statistic.size_diff
+    ]
+
+
+def allocated_at(obj: object) -> tuple[Frame, ...]:
+    """The stack that allocated an object, the allocating line first; empty where it was not traced."""
+    traceback = tracemalloc.get_object_traceback(obj)
+    return _frames(traceback) if traceback is not None else ()
+
+
+def own_frames(frames: Sequence[Frame], package: str) -> tuple[Frame, ...]:
+    """Those frames of a stack that lie in one package: the lines its owner can change."""
+    prefix = package.replace(".", "/") + "/"
+    return tuple(frame for frame in frames if frame.file.startswith(prefix))
+
+
+def _frames(traceback: tracemalloc.Traceback) -> tuple[Frame, ...]:
+    return tuple(
+        Frame(_short(frame.filename), frame.lineno, _function_at(frame.filename, frame.lineno))
+        for frame in reversed(traceback)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _short(filename: str) -> str:
+    """A path as an import would name it, the same in every run and on every machine."""
+    if _CELL_FILE.search(filename):
+        return "notebook cell"
+    path = Path(filename)
+    roots = [Path(entry) for entry in sys.path if entry]
+    inside = [root for root in roots if path.is_relative_to(root)]
+    if not inside:
+        return filename
+    return path.relative_to(max(inside, key=lambda root: len(root.parts))).as_posix()
+
+
+@lru_cache(maxsize=256)
+def _functions(filename: str) -> tuple[tuple[int, int, str], ...]:
+    """First line, last line and qualified name of every function in a file; outer ones first."""
+    try:
+        # Not linecache: it would keep every file's text.
+        with tokenize.open(filename) as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return ()
+    found: list[tuple[int, int, str]] = []
+
+    def visit(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = prefix
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{prefix}.{child.name}" if prefix else child.name
+                if not isinstance(child, ast.ClassDef):
+                    found.append((child.lineno, child.end_lineno or child.lineno, name))
+            visit(child, name)
+
+    visit(tree, "")
+    return tuple(found)
+
+
+def _function_at(filename: str, line: int) -> str:
+    enclosing = [name for first, last, name in _functions(filename) if first <= line <= last]
+    return enclosing[-1] if enclosing else ""
