@@ -22,7 +22,7 @@ class Holder:
         chain: the same, as data, to one of them.
         holder: the last object that is on the way to all of them, by its path.
         holder_type: its type.
-        holder_node: its node in the graph.
+        example_node: the node of the buffer that the chain leads to.
         buffer_type: the buffers' type.
         buffers: how many.
         buffer_bytes: their size.
@@ -34,7 +34,7 @@ class Holder:
     chain: Chain
     holder: str
     holder_type: str
-    holder_node: int
+    example_node: int
     buffer_type: str
     buffers: int
     buffer_bytes: int
@@ -78,7 +78,7 @@ def _holder(graph: HeapGraph, nodes: Sequence[int], chain: Chain, parents: Indic
         chain=chain,
         holder=chain_to(graph, common, parents).path,
         holder_type=type(graph.objects[common]).__name__,
-        holder_node=common,
+        example_node=nodes[0],
         buffer_type=type(first).__name__,
         buffers=len(nodes),
         buffer_bytes=int(graph.sizes[list(nodes)].sum()),

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import types
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import objgraph
@@ -81,13 +81,17 @@ def chain_of(objects: list[object]) -> list[Link]:
     return links
 
 
-def objgraph_chain(obj: object, *, max_depth: int = 20) -> Chain | None:
+def objgraph_chain(obj: object, *, ignore: Sequence[object] = (), max_depth: int = 20) -> Chain | None:
     """objgraph's shortest chain of back-references from a module, or None where it finds none.
 
     It finds none through containers that the collector does not track. Each step of its search scans the whole heap.
-    The analyst's own objects are left out.
+
+    Args:
+        obj: what the chain leads to.
+        ignore: objects that are not followed, besides the analyst's own.
+        max_depth: the longest chain.
     """
-    ignored = analyst_objects()
+    ignored = [*analyst_objects(), *ignore]
     found: list[object] = objgraph.find_backref_chain(
         obj,
         objgraph.is_proper_module,

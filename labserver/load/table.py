@@ -1,0 +1,94 @@
+"""The summary as text, in the layout of k6's end-of-test summary."""
+
+from collections.abc import Iterator
+
+from labserver.load.summary import Summary, Trend
+
+WIDTH = 32
+NOTHING = "—"
+
+
+def render(summary: Summary) -> str:
+    """The whole table, one metric a line, without a newline at the end."""
+    return "\n".join([*_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)])
+
+
+def _checks(summary: Summary) -> Iterator[str]:
+    passed = sum(check.passes for check in summary.checks.values())
+    made = passed + sum(check.fails for check in summary.checks.values())
+    yield _line("checks", f"{_percent(summary.check_rate)}  {passed} out of {made}")
+    for name, check in summary.checks.items():
+        counts = f"  {check.passes} passed, {check.fails} failed" if check.fails else ""
+        yield f"    {'✗' if check.fails else '✓'} {name}{counts}"
+    if summary.first_failure:
+        yield f"    first failure: {summary.first_failure}"
+
+
+def _http(summary: Summary) -> Iterator[str]:
+    for tag, trend in summary.http_req_duration.items():
+        plain = tag == "all"
+        label = "http_req_duration" if plain else f"  {{ {tag if ':' in tag else f'name:{tag}'} }}"
+        yield _line(label, _trend(trend))
+    yield _line("http_req_connecting", _trend(summary.http_req_connecting))
+    failed = f"{summary.http_req_failed} out of {summary.http_reqs}"
+    kinds = "".join(f", {count} {kind}" for kind, count in summary.errors.items())
+    yield _line("http_req_failed", f"{_percent(summary.http_req_failed_rate)}  {failed}{kinds}")
+    yield _line("http_reqs", f"{summary.http_reqs}  {summary.http_req_rate:.2f}/s")
+
+
+def _execution(summary: Summary) -> Iterator[str]:
+    yield _line("iteration_duration", _trend(summary.iteration_duration))
+    interrupted = f"  {summary.interrupted_iterations} interrupted" if summary.interrupted_iterations else ""
+    yield _line("iterations", f"{summary.iterations}  {summary.iteration_rate:.2f}/s{interrupted}")
+    yield _line("vus", f"{summary.vus}  for {summary.elapsed_s:.1f} s")
+    yield _line("data_sent", f"{_size(summary.data_sent)}  {_size(summary.data_sent / summary.elapsed_s)}/s")
+    yield _line(
+        "data_received", f"{_size(summary.data_received)}  {_size(summary.data_received / summary.elapsed_s)}/s"
+    )
+    png = summary.png_bytes
+    if png.mean is not None:
+        yield _line(
+            "png_size", f"mean={_size(png.mean)} min={_size(png.min or 0)} max={_size(png.max or 0)} n={png.count}"
+        )
+
+
+def _audit(summary: Summary) -> Iterator[str]:
+    law = summary.littles_law
+    ratio = NOTHING if law.ratio is None else f"{law.ratio:.2f}"
+    yield _line("littles_law", f"N={law.users} X·R={law.busy_users:.2f} ratio={ratio}")
+    used = summary.generator
+    yield _line("generator", f"cpu={used.cpu_seconds:.2f}s ({used.cpu_share:.0%} of a core) rss={_size(used.peak_rss)}")
+    yield from (f"  note: {note}" for note in summary.notes)
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label.ljust(WIDTH, '.')}: {text}"
+
+
+def _trend(trend: Trend) -> str:
+    figures = {"avg": trend.avg, "min": trend.min, "med": trend.med, "max": trend.max}
+    figures |= {"p(90)": trend.p90, "p(95)": trend.p95}
+    text = " ".join(f"{name}={_time(value)}" for name, value in figures.items())
+    if not trend.unanswered:
+        return text
+    return f"{text}  ({trend.unanswered} unanswered: slower than any in the percentiles, not in avg, min and max)"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return NOTHING
+    if seconds >= 1:
+        return f"{seconds:.2f}s"
+    return f"{seconds * 1e3:.2f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}µs"
+
+
+def _percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:.2%}"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

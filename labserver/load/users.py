@@ -1,0 +1,265 @@
+"""Virtual users in a process of their own: what they keep must not show up in the heap they help to measure."""
+
+import json
+import math
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from labserver.errors import CannotRun, UsageError
+from labserver.load.progress import Progress
+from labserver.load.summary import Summary
+
+START_S = 60.0
+SILENCE_S = 60.0  # the worker reports twice a second; only a stopped machine or process is silent for so long
+QUIT_S = 2.0
+TAIL_BYTES = 2000
+
+
+class VirtualUsers:
+    """A worker process with its users; made by `virtual_users`.
+
+    Attributes:
+        pid: the worker's process id.
+    """
+
+    def __init__(self, config: dict[str, Any], on_progress: Callable[[Progress], None] | None) -> None:
+        self._on_progress = on_progress
+        self._running = False
+        self._pending = b""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
+        self._process = self._start()
+        self.pid = self._process.pid
+        try:
+            self._send(config)
+            self._event(START_S)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(
+        self, *, iterations: int | None = None, duration_s: float | None = None, graceful_stop_s: float = 30.0
+    ) -> Summary:
+        """Let the users work, and wait until they have finished; may be called again.
+
+        Args:
+            iterations: how many to share among the users.
+            duration_s: seconds in which iterations may begin.
+            graceful_stop_s: seconds in which those under way may finish after that; then they are cut off.
+
+        Raises:
+            UsageError: not exactly one of `iterations` and `duration_s`, or a value that makes no sense.
+            CannotRun: the worker process died or fell silent.
+        """
+        _check_run(iterations, duration_s, graceful_stop_s)
+        if self._running:
+            self.interrupt()
+        command = {"iterations": iterations, "duration_s": duration_s, "graceful_stop_s": graceful_stop_s}
+        self._running = True
+        self._send({"command": "run", **command})
+        return self._summary(self._on_progress)
+
+    def interrupt(self) -> Summary | None:
+        """Cut short a run that an exception (such as Ctrl-C) broke off, and give its summary; None without one.
+
+        Raises:
+            CannotRun: the worker process died or fell silent.
+        """
+        if not self._running:
+            return None
+        self._send({"command": "stop"})
+        return self._summary(None)
+
+    def close(self) -> None:
+        """Stop the process, reap it and close its pipes; may be called again."""
+        # Without a quit, the end of its input ends the worker at once, whatever its users are doing.
+        if not self._running:
+            with suppress(OSError, CannotRun):
+                self._send({"command": "quit"})
+        with suppress(OSError):
+            self._stdin.close()
+        try:
+            self._process.wait(QUIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        finally:
+            self._stdout.close()
+            self._errors.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # A traced parent must not slow its load generator down.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "labserver.load.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=environment,
+                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
+            )
+        except OSError as error:
+            self._errors.close()
+            raise CannotRun(f"The load generator could not be started ({error}).") from error
+        return process
+
+    @property
+    def _stdin(self) -> Any:
+        return self._process.stdin
+
+    @property
+    def _stdout(self) -> Any:
+        return self._process.stdout
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._stdin.write(json.dumps(message).encode() + b"\n")
+            self._stdin.flush()
+        except OSError as error:
+            raise self._death() from error
+
+    def _summary(self, on_progress: Callable[[Progress], None] | None) -> Summary:
+        while True:
+            event = self._event(SILENCE_S)
+            if event["event"] == "summary":
+                self._running = False
+                return Summary.from_dict(event["summary"])
+            if event["event"] == "progress" and on_progress is not None:
+                on_progress(Progress(**event["progress"]))
+
+    def _event(self, timeout_s: float) -> dict[str, Any]:
+        """The worker's next event.
+
+        Raises:
+            UsageError: the event says that an argument is wrong.
+            CannotRun: there is none, or it says that the work cannot be done.
+        """
+        event: dict[str, Any] = json.loads(self._line(timeout_s))
+        if event["event"] == "error":
+            self._running = False
+            raise (UsageError if event["usage"] else CannotRun)(event["message"])
+        return event
+
+    def _line(self, timeout_s: float) -> bytes:
+        """The next whole line; what a KeyboardInterrupt leaves half read stays in `_pending`."""
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
+                raise CannotRun(f"The load generator has been silent for {timeout_s:.0f} s{self._tail()}.")
+            block = os.read(self._stdout.fileno(), 65536)
+            if not block:
+                raise self._death()
+            self._pending += block
+        line, self._pending = self._pending.split(b"\n", 1)
+        return line
+
+    def _death(self) -> CannotRun:
+        self._running = False
+        try:
+            code: object = self._process.wait(QUIT_S)
+        except subprocess.TimeoutExpired:
+            code = "unknown"
+        return CannotRun(f"The load generator died (exit status {code}){self._tail()}.")
+
+    def _tail(self) -> str:
+        """The last line the worker wrote to its errors, ready to be appended to a sentence."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - TAIL_BYTES))
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        self._errors.seek(0, os.SEEK_END)
+        return f"; its last output: {last}" if last else ""
+
+
+@contextmanager
+def virtual_users(  # noqa: PLR0913 - each is a figure of the load, all but two by keyword
+    base_url: str,
+    users: int = 5,
+    *,
+    poll_interval_s: float = 3.0,
+    max_polls: int = 40,
+    timeout_s: float = 10.0,
+    seed: int = 0,
+    photos: Path | str | None = None,
+    journey: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Iterator[VirtualUsers]:
+    """Virtual users for the length of a `with` block; their process, sessions and photographs stay from run to run.
+
+    Args:
+        base_url: the server, `http://…` or `https://…`.
+        users: how many, each with a session (and so a connection) of its own.
+        poll_interval_s: seconds a user rests before each poll.
+        max_polls: polls after which a user gives a job up.
+        timeout_s: seconds that a request may take.
+        seed: what the photographs' variation is drawn from.
+        photos: a folder with other photographs than the shipped ones.
+        journey: `module:callable` to drive in place of the image journey, called as `callable(session, base_url)`;
+            imported in the worker, from the working directory.
+        on_progress: called about twice a second while a run is under way.
+
+    Yields:
+        The users, to be run.
+
+    Raises:
+        UsageError: an argument is wrong.
+        CannotRun: the worker process could not be started.
+    """
+    config = {
+        "base_url": _checked_url(base_url),
+        "users": users,
+        "poll_interval_s": poll_interval_s,
+        "max_polls": max_polls,
+        "timeout_s": timeout_s,
+        "seed": seed,
+        "photos": None if photos is None else str(photos),
+        "journey": journey,
+    }
+    _check_config(config)
+    crowd = VirtualUsers(config, on_progress)
+    try:
+        yield crowd
+    finally:
+        crowd.close()
+
+
+def _checked_url(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{base_url!r} is no address of a server: give it as http://host:port.")
+    return base_url.rstrip("/")
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    for name in ("users", "max_polls"):
+        if config[name] < 1:
+            raise UsageError(f"{name} is {config[name]}: it must be at least 1.")
+    if not 0 <= config["poll_interval_s"] < math.inf:
+        raise UsageError(f"poll_interval_s is {config['poll_interval_s']}: it must be 0 or more seconds.")
+    if not 0 < config["timeout_s"] < math.inf:
+        raise UsageError(f"timeout_s is {config['timeout_s']}: it must be more than 0 seconds.")
+
+
+def _check_run(iterations: int | None, duration_s: float | None, graceful_stop_s: float) -> None:
+    if (iterations is None) == (duration_s is None):
+        raise UsageError("A run needs either iterations or duration_s, and not both.")
+    if iterations is not None and iterations < 1:
+        raise UsageError(f"iterations is {iterations}: it must be at least 1.")
+    if duration_s is not None and not 0 < duration_s < math.inf:
+        raise UsageError(f"duration_s is {duration_s}: it must be more than 0 seconds.")
+    if not 0 <= graceful_stop_s < math.inf:
+        raise UsageError(f"graceful_stop_s is {graceful_stop_s}: it must be 0 or more seconds.")

@@ -1,0 +1,59 @@
+"""The incident's fix: finished jobs older than a time to live are swept out, period by period."""
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from labserver.service.clock import Clock
+from labserver.service.stores.base import DictJobStore
+
+if TYPE_CHECKING:
+    from labserver.service.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+
+class TtlJobStore(DictJobStore):
+    """Drops finished jobs at the first sweep after their age, counted from completion, exceeds the time to live.
+
+    A result therefore lives for up to `ttl_s + sweep_s`. Pending and running jobs are never dropped, however old.
+    """
+
+    def __init__(self, settings: "Settings", clock: Clock) -> None:
+        super().__init__(settings, clock)
+        self._stopping = threading.Event()
+        self._sweeper: threading.Thread | None = None
+
+    def sweep(self) -> int:
+        """Remove finished jobs older than the time to live, and return how many they were."""
+        oldest_kept = self._clock() - self._settings.ttl_s
+        with self._lock:
+            expired = [
+                job_id
+                for job_id, result in self._jobs.items()
+                if result.state.finished and result.created_at < oldest_kept
+            ]
+            for job_id in expired:
+                del self._jobs[job_id]
+            remaining = len(self._jobs)
+        if expired:
+            _logger.info("Removed %d expired jobs, %d remain", len(expired), remaining)
+        return len(expired)
+
+    def start(self) -> None:
+        """Start the sweeper thread."""
+        self._stopping.clear()
+        self._sweeper = threading.Thread(target=self._sweep_periodically, name="labserver-sweeper", daemon=True)
+        self._sweeper.start()
+
+    def close(self) -> None:
+        """Stop the sweeper and keep nothing."""
+        self._stopping.set()
+        if self._sweeper is not None:
+            self._sweeper.join()
+            self._sweeper = None
+        super().close()
+
+    def _sweep_periodically(self) -> None:
+        while not self._stopping.wait(self._settings.sweep_s):
+            self.sweep()

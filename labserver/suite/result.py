@@ -1,0 +1,84 @@
+"""What became of a run: one result a notebook, and the exit code of them all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from labserver.suite.findings import Finding
+
+INTERRUPTED_EXIT_CODE = 130
+"""What a shell reports for a command that Ctrl-C ended."""
+
+
+class Status(StrEnum):
+    """How a notebook ended."""
+
+    PASSED = "passed"
+    CLAIM_FAILED = "claim-failed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    DEAD_KERNEL = "dead-kernel"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not-run"
+
+
+_CANNOT_RUN = (Status.ERROR, Status.TIMEOUT, Status.DEAD_KERNEL)
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookResult:
+    """One notebook of a run.
+
+    ``output`` is the executed notebook (None when it was not run), ``cell`` the number of the cell it failed in,
+    as in ``In [4]``, ``message`` what happened there, ``parameters`` all values it ran with.
+    """
+
+    name: str
+    source: Path
+    status: Status
+    seconds: float = 0.0
+    message: str = ""
+    output: Path | None = None
+    cell: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def closing_line(self) -> str:
+        """The notebook's last progress line: its status, duration, and its claims or what went wrong."""
+        parts = [self.name, self.status.value, f"{self.seconds:.0f} s"]
+        if self.status in (Status.PASSED, Status.CLAIM_FAILED):
+            parts.append(_claims(self.findings))
+        else:
+            parts.append(self.message)
+        return "  ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A whole run. Times are UTC."""
+
+    run_dir: Path
+    profile: str | None
+    started: datetime
+    ended: datetime
+    notebooks: tuple[NotebookResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 every claim holds, 1 one does not, 3 a notebook could not run, 130 interrupted."""
+        statuses = {notebook.status for notebook in self.notebooks}
+        if Status.INTERRUPTED in statuses or Status.NOT_RUN in statuses:
+            return INTERRUPTED_EXIT_CODE
+        if statuses.intersection(_CANNOT_RUN):
+            return 3
+        return int(Status.CLAIM_FAILED in statuses)
+
+
+def _claims(findings: Sequence[Finding]) -> str:
+    held = sum(finding.holds for finding in findings)
+    if held < len(findings):
+        return f"{held} of {len(findings)} claims hold"
+    return f"{held} claim holds" if held == 1 else f"{held} claims hold"

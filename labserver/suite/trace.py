@@ -1,0 +1,66 @@
+"""One load cycle between two looks at the heap: where its growth was allocated, and who holds it."""
+
+from dataclasses import dataclass
+
+from labserver.diagnosis.holders import Holder, buffer_addresses, find_holders
+from labserver.heap.chains import objgraph_chain
+from labserver.heap.graph import heap_graph
+from labserver.heap.tracemalloc_tools import (
+    DEFAULT_FRAMES,
+    AllocationSite,
+    allocation_growth,
+    take_snapshot,
+    tracing,
+)
+from labserver.suite.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthTrace:
+    """What a load cycle left behind.
+
+    Attributes:
+        jobs: finished in the cycle.
+        growth_bytes: from floor to floor, traced.
+        sites: allocation sites, the largest growth first.
+        holders: of the buffers that came in the cycle, the most bytes first.
+        objgraph_path: objgraph's chain to one of the first holder's buffers; None where it found none.
+    """
+
+    jobs: int
+    growth_bytes: int
+    sites: list[AllocationSite]
+    holders: list[Holder]
+    objgraph_path: str | None
+
+
+def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> GrowthTrace:
+    """Run one load cycle, let results expire, and tell what is new in the heap.
+
+    memlab's three looks in two: what was there before the cycle is the baseline, and what the cycle allocated counts
+    only if it outlived the drain and the expiry. Only this cycle is traced, because keeping ten frames of each
+    allocation makes the service several times slower.
+
+    Args:
+        running: warmed up, and not traced so far.
+        frames: how many frames of each allocation tracemalloc keeps.
+    """
+    with heap_graph() as graph:
+        baseline = buffer_addresses(graph)
+    with tracing(frames):
+        before, first = take_snapshot(), running.floor()
+        running.cycle()
+        running.age_results()
+        # The floor comes first: the second snapshot's own bytes are not the server's growth.
+        last, after = running.floor(), take_snapshot()
+        with heap_graph() as graph:
+            holders = find_holders(graph, baseline=baseline)
+            example = graph.objects[holders[0].example_node] if holders else None
+            cross_check = objgraph_chain(example, ignore=[graph, graph.objects])
+    return GrowthTrace(
+        jobs=last.finished_jobs - first.finished_jobs,
+        growth_bytes=last.traced_bytes - first.traced_bytes,
+        sites=allocation_growth(before, after),
+        holders=holders,
+        objgraph_path=cross_check.path if cross_check is not None else None,
+    )

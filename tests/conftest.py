@@ -1,0 +1,15 @@
+"""Generic to all tests: on a CI machine a skipped test is a failed one, or it rots unseen."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        reason = call.excinfo.value if call.excinfo else "no reason"
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {reason}. On CI every test must run."
+    return report

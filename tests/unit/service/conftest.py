@@ -1,0 +1,73 @@
+"""Photographs, a clock that stands still, and waiting with a deadline."""
+
+import gc
+import io
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import labserver
+
+PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
+
+
+class StandingClock:
+    def __init__(self):
+        self.now = 1_700_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return StandingClock()
+
+
+@pytest.fixture
+def astronaut():
+    return (PHOTOS / "astronaut.jpg").read_bytes()
+
+
+@pytest.fixture
+def photographer():
+    return (PHOTOS / "photographer.jpg").read_bytes()
+
+
+@pytest.fixture
+def encoded():
+    def encode(image, image_format="PNG", **options):
+        out = io.BytesIO()
+        image.save(out, image_format, **options)
+        return out.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def png_of_size(encoded):
+    def make(width, height):
+        return encoded(Image.new("L", (width, height)))
+
+    return make
+
+
+@pytest.fixture
+def wait_until():
+    def wait(condition, within_s=10.0):
+        deadline = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            time.sleep(0.002)
+
+    return wait
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

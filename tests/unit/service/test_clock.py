@@ -1,0 +1,23 @@
+import time
+
+import pytest
+
+from labserver.errors import UsageError
+from labserver.service.clock import AdjustableClock
+
+
+def test_tells_the_real_time_until_it_is_advanced():
+    assert AdjustableClock()() == pytest.approx(time.time(), abs=1)
+
+
+def test_advances_add_up():
+    clock = AdjustableClock()
+    clock.advance(600)
+    clock.advance(0.5)
+    assert clock() == pytest.approx(time.time() + 600.5, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_never_goes_back(seconds):
+    with pytest.raises(UsageError, match="not by"):
+        AdjustableClock().advance(seconds)

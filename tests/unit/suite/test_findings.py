@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+
+from labserver.errors import ClaimFailed, UsageError
+from labserver.suite.findings import Findings, load_findings, run_directory
+
+
+@pytest.fixture
+def findings(tmp_path):
+    return Findings(tmp_path, notebook="02_toy")
+
+
+def test_a_finding_is_on_disk_at_once_with_all_it_says(findings, tmp_path):
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "02.csv").write_text("a\n1\n")
+    findings.record(
+        "leak_bytes_per_job",
+        281234.5,
+        unit="B/job",
+        low=281000,
+        high=282000.0,
+        bound="within 2 % of the mean PNG",
+        holds=True,
+        evidence=["curves/02.csv"],
+        text="It leaks.",
+    )
+    document = json.loads((tmp_path / "findings.json").read_text())
+    assert document["schema"] == "labserver.findings/1"
+    assert document["findings"] == [
+        {
+            "name": "leak_bytes_per_job",
+            "notebook": "02_toy",
+            "value": 281234.5,
+            "unit": "B/job",
+            "low": 281000,
+            "high": 282000.0,
+            "bound": "within 2 % of the mean PNG",
+            "holds": True,
+            "evidence": ["curves/02.csv"],
+            "text": "It leaks.",
+        }
+    ]
+    assert [f.value for f in load_findings(tmp_path)] == [281234.5]
+
+
+def test_the_bytes_do_not_depend_on_the_order(tmp_path):
+    texts = []
+    for order in (("a", "b"), ("b", "a")):
+        run_dir = tmp_path / order[0]
+        run_dir.mkdir()
+        findings = Findings(run_dir, notebook="02_toy")
+        for name in order:
+            findings.record(name, 1, holds=True)
+        texts.append((run_dir / "findings.json").read_bytes())
+    assert texts[0] == texts[1]
+    assert texts[0].endswith(b"}\n")
+
+
+def test_a_second_run_replaces_its_own_findings_only(findings, tmp_path):
+    findings.record("old", 1, holds=True)
+    Findings(tmp_path, notebook="03_other").record("kept", 2, holds=True)
+    Findings(tmp_path, notebook="02_toy").record("new", 3, holds=True)
+    assert [(f.notebook, f.name) for f in load_findings(tmp_path)] == [("02_toy", "new"), ("03_other", "kept")]
+
+
+def test_numpy_values_become_plain_ones(findings, tmp_path):
+    findings.record("a", np.float64(1.5), low=np.int64(1), high=np.float32(2), holds=np.bool_(True))
+    (finding,) = load_findings(tmp_path)
+    assert (finding.value, finding.low, finding.high, finding.holds) == (1.5, 1, 2.0, True)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan"), [1], b"x"])
+def test_refuses_what_is_no_finding(findings, tmp_path, value):
+    with pytest.raises(UsageError, match="bad"):
+        findings.record("bad", value, holds=True)
+    assert load_findings(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["Bad", "two words", "a-b", "", "_a", "1a"])
+def test_a_name_is_snake_case(findings, name):
+    with pytest.raises(UsageError, match="snake_case"):
+        findings.record(name, 1, holds=True)
+
+
+def test_a_name_is_recorded_once(findings):
+    findings.record("a", 1, holds=True)
+    with pytest.raises(UsageError, match="recorded already"):
+        findings.record("a", 2, holds=True)
+
+
+def test_holds_is_a_truth_value(findings):
+    with pytest.raises(UsageError, match="True or False"):
+        findings.record("a", 1, holds="yes")
+
+
+def test_evidence_exists_below_the_run_directory(findings, tmp_path):
+    (tmp_path.parent / "outside.csv").write_text("x")
+    for path in ("missing.csv", "../outside.csv", str(tmp_path.parent / "outside.csv")):
+        with pytest.raises(UsageError, match="evidence"):
+            findings.record("a", 1, holds=True, evidence=[path])
+
+
+def test_check_names_each_claim_that_does_not_hold(findings):
+    findings.record("good", 1, holds=True)
+    findings.record("bad", 1.25, unit="B/job", bound="less than 1", holds=False)
+    findings.record("worse", 7, unit="s", bound="at most 5", holds=False)
+    with pytest.raises(ClaimFailed) as caught:
+        findings.check()
+    text = str(caught.value)
+    assert text.startswith("2 of 3 claims do not hold")
+    assert "bad = 1.25 B/job, claimed: less than 1" in text
+    assert "worse = 7 s, claimed: at most 5" in text
+    assert "good" not in text
+
+
+def test_check_passes_when_all_hold_and_fails_on_none(findings):
+    with pytest.raises(ClaimFailed, match="recorded no claim"):
+        findings.check()
+    findings.record("good", 1, holds=True)
+    findings.check()
+
+
+def test_no_findings_yet_is_an_empty_list_and_another_schema_an_error(tmp_path):
+    assert load_findings(tmp_path) == []
+    (tmp_path / "findings.json").write_text('{"schema": "other/1", "findings": []}')
+    with pytest.raises(UsageError, match="other/1"):
+        load_findings(tmp_path)
+    (tmp_path / "findings.json").write_text("{")
+    with pytest.raises(UsageError, match="not a file of findings"):
+        load_findings(tmp_path)
+
+
+def test_no_temporary_file_is_left(findings, tmp_path):
+    findings.record("a", 1, holds=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["findings.json"]
+
+
+def test_run_directory_makes_its_folders(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert run_directory("../run") == tmp_path / "run"
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["curves", "figures", "logs"]
+
+
+def test_run_directory_by_hand_is_in_the_project(tmp_path, monkeypatch):
+    folder = tmp_path / "project" / "notebooks"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    (tmp_path / "project" / "pyproject.toml").touch()
+    assert run_directory("") == tmp_path / "project" / "outputs" / "runs" / "lab"

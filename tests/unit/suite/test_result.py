@@ -1,0 +1,48 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from labserver.suite.result import NotebookResult, RunResult, Status
+from labserver.suite.session import CellProgress, cell_label, code_cells
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (["passed", "passed"], 0),
+        (["passed", "claim-failed"], 1),
+        (["claim-failed", "error"], 3),
+        (["timeout", "claim-failed"], 3),
+        (["dead-kernel"], 3),
+        (["error", "interrupted", "not-run"], 130),
+        (["passed", "not-run"], 130),
+    ],
+)
+def test_the_worst_status_is_the_exit_code(statuses, code):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    notebooks = tuple(NotebookResult("02_toy", Path("02_toy.ipynb"), Status(status)) for status in statuses)
+    assert RunResult(Path(), None, now, now, notebooks).exit_code == code
+
+
+def test_a_cell_is_named_by_the_heading_before_it_or_its_first_line():
+    notebook = new_notebook(
+        cells=[
+            new_code_cell("\n# Parameters\nx = 1"),
+            new_markdown_cell("# Title\ntext\n## Load the server ##\nmore"),
+            new_markdown_cell("only prose"),
+            new_code_cell(" "),
+            new_code_cell("y" * 100),
+        ]
+    )
+    assert code_cells(notebook) == [0, 4]
+    assert cell_label(notebook, 4) == "Load the server"
+    assert cell_label(notebook, 0) == "Parameters"
+    del notebook.cells[1]
+    assert cell_label(notebook, 3) == "y" * 59 + "…"
+
+
+def test_a_progress_line_says_where_it_is():
+    line = CellProgress("02_toy", 5, 14, "Load the server", 12.4).line()
+    assert line == "02_toy  cell 5/14  Load the server  12 s"
