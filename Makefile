@@ -24,7 +24,8 @@ bench: $(READY)  ## timings, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench
 
 reference: $(READY)  ## refresh outputs/reference from a new run
-	$(BIN)/labserver run --profile ci --reference outputs/reference
+	$(BIN)/labserver run --profile ci
+	$(BIN)/labserver report --format md --to outputs/reference
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra notebooks --extra dev \

@@ -27,7 +27,7 @@ class UserError(click.ClickException):
 
     def __init__(self, error: LabserverError) -> None:
         super().__init__(str(error))
-        self.exit_code = error.exit_code
+        self.exit_code = error.exit_code  # type: ignore[misc] # click reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the sentence to stderr."""

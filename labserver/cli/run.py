@@ -21,6 +21,7 @@ _WRITE_UP = "10_write_the_postmortem"
 @click.option("--notebooks", "folder", type=click.Path(path_type=Path), default="notebooks", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), default="outputs/runs", show_default=True)
 def run(  # noqa: PLR0913 - one argument an option
+    *,
     notebooks: tuple[str, ...],
     given: tuple[tuple[str, str], ...],
     profile: str | None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import objgraph
 
 from labserver.heap.analyst import analyst_objects
-from labserver.heap.graph import HeapGraph, Indices, path_to
+from labserver.heap.graph import HeapGraph, Indices, frame_locals, path_to
 
 # Builtins whose computed attributes are safe to read and are where their references sit.
 _READABLE = (
@@ -23,6 +23,7 @@ _READABLE = (
     types.TracebackType,
     functools.partial,
 )
+_SUSPENDED = (types.GeneratorType, types.CoroutineType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Link:
     """One object of a chain.
 
     Attributes:
-        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `?` where it cannot be named); None for the
-            root.
+        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image`, `?` where it cannot be
+            named); None for the root.
         type: the object's type, by name.
         name: what a reader calls it: a module's, class's or function's name, else its type.
     """
@@ -53,7 +54,7 @@ class Chain:
         parts = [self.links[0].name]
         for owner, link in zip(self.links, self.links[1:], strict=False):
             edge = link.edge or "?"
-            plain = edge[0] in "[{?" or owner.type == "module"
+            plain = edge[0] in "[{?" or edge.startswith("local ") or owner.type == "module"
             parts.append(edge if plain else f"{owner.name if owner.edge is not None else owner.type}.{edge}")
         return " → ".join([*parts, self.links[-1].type])
 
@@ -62,8 +63,8 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
     """The shortest chain from a root to a node."""
     nodes = path_to(node, parents)
     links = chain_of([graph.objects[index] for index in nodes])
-    if nodes[0] in graph.frame_locals:
-        links[0] = Link(None, links[0].type, graph.frame_locals[nodes[0]])
+    if nodes[0] in graph.local_roots:
+        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]])
     return Chain(tuple(links))
 
 
@@ -121,6 +122,11 @@ def edge_name(owner: object, child: object) -> str:
 
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's references by name, without running any code of its own."""
+    frame = (
+        getattr(owner, "gi_frame", None) or getattr(owner, "cr_frame", None) if isinstance(owner, _SUSPENDED) else None
+    )
+    if frame is not None:
+        yield from [(f"local {name}", value) for name, value in frame_locals(frame)]
     if isinstance(owner, type):
         yield from list(vars(owner).items())
     else:

@@ -37,7 +37,7 @@ class HeapGraph:
         starts: node i's references are `targets[starts[i]:starts[i + 1]]`; shape (n + 1,).
         targets: node indices, shape (m,).
         modules: how many nodes are modules.
-        frame_locals: the names of the roots that are no modules: node index → "thread … in function, local".
+        local_roots: the names of the roots that are no modules: node index → "thread … in function, local".
     """
 
     objects: list[object]
@@ -45,7 +45,7 @@ class HeapGraph:
     starts: Indices
     targets: Indices
     modules: int
-    frame_locals: dict[int, str]
+    local_roots: dict[int, str]
 
     def reach(self, *, without: Sequence[int] = ()) -> Mask:
         """Which nodes the roots reach when some nodes are taken away; shape (n,)."""
@@ -79,7 +79,7 @@ class HeapGraph:
         return next((index for index, other in enumerate(self.objects) if other is obj), None)
 
     def _roots(self) -> Indices:
-        return np.array([*range(self.modules), *self.frame_locals], dtype=np.int64)
+        return np.array([*range(self.modules), *self.local_roots], dtype=np.int64)
 
     def _walk(self, frontier: Indices, seen: Mask, parents: Indices | None = None) -> None:
         """Mark what is reached, breadth first, a level at a time."""
@@ -129,14 +129,14 @@ def _capture() -> HeapGraph:
         [module for name, module in list(sys.modules.items()) if module is not None and not is_analyst_module(name)]
     )
     module_count = len(walk.objects)
-    frame_locals = {}
+    local_roots = {}
     for label, value in running_locals():
         if walk.add([value]):
-            frame_locals[len(walk.objects) - 1] = label
+            local_roots[len(walk.objects) - 1] = label
     walk.close()
     starts, targets = walk.edges()
     sizes = np.fromiter(map(_size, walk.objects), dtype=np.int64, count=len(walk.objects))
-    return HeapGraph(walk.objects, sizes, starts, targets, module_count, frame_locals)
+    return HeapGraph(walk.objects, sizes, starts, targets, module_count, local_roots)
 
 
 class _Walk:
@@ -210,12 +210,13 @@ def running_locals() -> Iterator[tuple[str, object]]:
         frame: types.FrameType | None = top if ident != own else None
         while frame is not None:
             label = f"thread {names.get(ident, ident)} in {frame.f_code.co_qualname}"
-            for name, value in _locals_of(frame):
+            for name, value in frame_locals(frame):
                 yield f"{label}, local {name}", value
             frame = frame.f_back
 
 
-def _locals_of(frame: types.FrameType) -> list[tuple[str, object]]:
+def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
+    """A frame's local variables by name; the frame is left without a copy of them."""
     namespace = frame.f_locals
     found = list(namespace.items())
     if isinstance(namespace, dict) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:

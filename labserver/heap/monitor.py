@@ -107,6 +107,11 @@ class Monitor:
         self._marks.append((name, time.monotonic()))
 
     @property
+    def running(self) -> bool:
+        """Whether samples are still taken: until the block ends, or the meter fails."""
+        return self._thread.is_alive()
+
+    @property
     def curve(self) -> Curve:
         """What was read so far; a copy."""
         return Curve(self._rows[: self._count].copy(), tuple(self._marks))

@@ -20,7 +20,7 @@ from labserver.heap.tracemalloc_tools import AllocationSite
 COLOURS = {"leaky": "#D55E00", "ttl": "#0072B2"}
 _SPARE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MIB = 2**20
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -33,24 +33,26 @@ _STYLE: dict[str, Any] = {
 
 
 def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | None = None) -> Figure:
-    """Traced bytes against time, one curve per store; shaded where the load ran.
+    """Traced bytes against time, one curve per store, each from where its first load cycle began.
 
     Args:
         curves: by the store's name.
         title: says what the figure shows.
-        ttl_s: drawn as an arrow after the last load where given: what a fixed store waits for.
+        ttl_s: where given, marks the instant at which the last results are this old.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, curve) in enumerate(curves.items()):
-            t, traced = curve.elapsed_s, curve.column("traced_bytes") / _MIB
-            colour = COLOURS.get(name, _SPARE[number % len(_SPARE)])
-            axes.plot(t, traced, color=colour, label=name, linewidth=1.6)
-            _shade_loads(axes, curve, colour, alpha=0.10 if len(curves) == 1 else 0.06)
+            seconds = curve.column("t_s") - _origin(curve)
+            traced = curve.column("traced_bytes") / _MIB
+            axes.plot(seconds, traced, color=_colour(name, number), label=name, linewidth=1.6)
+        first = next(iter(curves.values()))
+        _shade_loads(axes, first)
         if ttl_s is not None:
-            _mark_ttl(axes, curves, ttl_s)
-        axes.set(xlabel="seconds", ylabel="traced heap, MiB", title=title, ylim=(0, None), xlim=(0, None))
+            _mark_ttl(axes, first, ttl_s)
+        axes.set(xlabel="seconds since the first load cycle", ylabel="traced heap, MiB", title=title, ylim=(0, None))
+        axes.margins(x=0)
         axes.legend(loc="upper left")
         return figure
 
@@ -71,7 +73,7 @@ def heap_over_jobs(
                 label="while the load runs",
             )
         for number, (name, readings) in enumerate(floors.items()):
-            colour = COLOURS.get(name, _SPARE[number % len(_SPARE)])
+            colour = _colour(name, number)
             jobs = np.array([reading.finished_jobs for reading in readings], dtype=float)
             traced = np.array([reading.traced_bytes for reading in readings]) / _MIB
             slope = slopes[name]
@@ -86,17 +88,15 @@ def heap_over_jobs(
 def growth_by_site(sites: Sequence[AllocationSite], labels: Sequence[str], *, title: str) -> Figure:
     """Growth per allocation site as bars, the largest at the top."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8, 0.6 + 0.42 * len(sites)), layout="constrained")
+        figure = Figure(figsize=(8, 0.9 + 0.36 * len(sites)), layout="constrained")
         axes = figure.add_subplot()
         growth = [site.growth_bytes / _MIB for site in sites]
         bars = axes.barh(range(len(sites)), growth, color=COLOURS["leaky"], height=0.6)
-        axes.bar_label(
-            bars, [f" {value:,.2f} MiB in {s.growth_blocks:,} blocks" for value, s in zip(growth, sites, strict=True)]
-        )
+        axes.bar_label(bars, [_site_label(site) for site in sites], padding=4)
         axes.set_yticks(range(len(sites)), labels)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        axes.set(xlabel="growth, MiB", title=title, xlim=(0, max(growth, default=1) * 1.35))
+        axes.set(xlabel="growth, MiB", title=title, xlim=(0, max(growth, default=1) * 1.7))
         return figure
 
 
@@ -148,29 +148,45 @@ def _per_job(slope: Interval) -> str:
     return f"{slope.estimate / 1000:,.1f} kB/job ({slope.low / 1000:,.1f} to {slope.high / 1000:,.1f})"
 
 
-def _shade_loads(axes: Axes, curve: Curve, colour: str, *, alpha: float) -> None:
-    start = float(curve.column("t_s")[0])
-    begins = [t - start for name, t in curve.marks if name == "load"]
-    ends = [t - start for name, t in curve.marks if name == "drained"]
-    for begin, end in zip(begins, ends, strict=False):
-        axes.axvspan(begin, end, color=colour, alpha=alpha, linewidth=0)
+def _site_label(site: AllocationSite) -> str:
+    size = f"{site.growth_bytes / _MIB:,.1f} MiB" if site.growth_bytes >= _MIB / 10 else f"{site.growth_bytes:,} B"
+    return f"{size} in {site.growth_blocks:,} block{'s' if site.growth_blocks != 1 else ''}"
 
 
-def _mark_ttl(axes: Axes, curves: Mapping[str, Curve], ttl_s: float) -> None:
-    curve = next(iter(curves.values()))
-    drained = [t for name, t in curve.marks if name == "drained"]
+def _colour(name: str, number: int) -> str:
+    return COLOURS.get(name, _SPARE[number % len(_SPARE)])
+
+
+def _instants(curve: Curve, mark: str) -> list[float]:
+    return [t for name, t in curve.marks if name == mark]
+
+
+def _origin(curve: Curve) -> float:
+    """Where the first load cycle began: the warm-up lies before it."""
+    return next(iter(_instants(curve, "load")), float(curve.column("t_s")[0]))
+
+
+def _shade_loads(axes: Axes, curve: Curve) -> None:
+    origin = _origin(curve)
+    for begin, end in zip(_instants(curve, "load"), _instants(curve, "drained"), strict=False):
+        label = "load" if begin == origin else None
+        axes.axvspan(begin - origin, end - origin, color="0.5", alpha=0.13, linewidth=0, label=label)
+
+
+def _mark_ttl(axes: Axes, curve: Curve, ttl_s: float) -> None:
+    drained = _instants(curve, "drained")
     if not drained:
         return
-    at = drained[-1] - float(curve.column("t_s")[0])
-    axes.axvline(at + ttl_s, color="0.4", linestyle=":", linewidth=1)
+    at = drained[-1] - _origin(curve) + ttl_s
+    axes.axvline(at, color="0.4", linestyle=":", linewidth=1)
     axes.annotate(
-        f"one TTL ({ttl_s:g} s)\nafter the last load",
-        (at + ttl_s, 1),
+        f"the last results\nare {ttl_s:g} s old: one TTL",
+        (at, 0.5),
         xycoords=("data", "axes fraction"),
-        xytext=(-6, -4),
+        xytext=(-6, 0),
         textcoords="offset points",
         ha="right",
-        va="top",
+        va="center",
         fontsize=8,
         color="0.3",
     )

@@ -113,6 +113,7 @@ class _Host:
         self._http_threads = http_threads
         self._opened = threading.Event()
         self._stopping = threading.Event()
+        self._closed = threading.Event()
         self._error: BaseException | None = None
         self._lock = threading.Lock()  # the trigger must not be pulled once its pipe is closed
         self._wake: Callable[[], None] | None = None
@@ -135,11 +136,15 @@ class _Host:
             if self._wake is not None:
                 self._wake()
         interrupt: KeyboardInterrupt | None = None
-        while self._thread.is_alive():
+        # An interrupted `Thread.join` takes a thread that still runs for ended (CPython 3.11, bpo-45274);
+        # an event has no such trouble.
+        while self._thread.ident is not None and not self._closed.is_set():
             try:
-                self._thread.join()
-            except ZeroDivisionError as error:
+                self._closed.wait()
+            except KeyboardInterrupt as error:
                 interrupt = error
+        if self._thread.ident is not None:
+            self._thread.join()
         if interrupt is not None:
             raise interrupt
 
@@ -157,6 +162,7 @@ class _Host:
             self._error = error
         finally:
             self._opened.set()
+            self._closed.set()
 
     def _open(self, stack: ExitStack) -> Callable[[], None]:
         """Open what serving takes, leave the closing of each part on `stack`, return one turn of the loop."""

@@ -116,7 +116,7 @@ def test_refuses_a_cell_it_cannot_read(notebook, source, words):
 
 
 def test_names_the_notebook_without_a_parameters_cell(notebook):
-    with pytest.raises(UsageError, match="02_toy.ipynb has no cell tagged 'parameters'"):
+    with pytest.raises(UsageError, match=r"02_toy\.ipynb has no cell tagged 'parameters'"):
         read_parameters(notebook(tags=()))
 
 

@@ -13,6 +13,7 @@ import requests
 import labserver
 from labserver.errors import CannotRun, UsageError
 from labserver.service import Settings
+from labserver.service.jobs import JobResult, JobState
 from labserver.targets import embedded as module
 from labserver.targets.embedded import embedded
 
@@ -69,6 +70,19 @@ def test_stopping_is_prompt_though_jobs_would_take_an_hour():
         assert time.monotonic() - began < 3
 
 
+def test_stopping_is_prompt_though_a_client_does_not_read_its_answers():
+    with contextlib.ExitStack() as stack:
+        with embedded(http_threads=1) as server:
+            service = server.service
+            job_id = service.ids.issue()
+            service.store.put(job_id, JobResult(JobState.DONE, bytes(4_000_000), None, 0.0))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            client.sendall(f"GET /api/images/result/{job_id} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 30)
+            time.sleep(1)  # now the one request thread waits for room in the connection's buffer
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+
+
 def test_all_its_threads_are_daemons():
     before = set(threading.enumerate())
     with embedded(store="ttl", workers=3, http_threads=2):
@@ -107,7 +121,7 @@ def test_a_second_interrupt_during_the_clean_up_does_not_cut_it_short(monkeypatc
 
     def interrupted_close(service):
         for _ in range(2):
-            signal.raise_signal(signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # wakes it, as Ctrl-C does
             time.sleep(0.1)
         close(service)
 

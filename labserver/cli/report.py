@@ -1,0 +1,43 @@
+"""``labserver report``: export a run's post-mortem again, here or elsewhere."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--format", "formats", multiple=True, help="html or md; repeatable.  [default: both]")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Folder to write to, findings included.  [default: the run]"
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default="outputs/runs", show_default=True, help="Where runs are."
+)
+def report(run: Path | None, formats: tuple[str, ...], to: Path | None, output: Path) -> None:
+    """Write the post-mortem of RUN, a run directory; the newest one without RUN."""
+    from labserver.report.postmortem import FORMATS, write_postmortem
+    from labserver.suite.findings import FILE_NAME
+
+    run_dir = _find(run, output)
+    written = write_postmortem(run_dir, formats or FORMATS, to=to)
+    if to is not None:
+        shutil.copyfile(run_dir / FILE_NAME, to / FILE_NAME)
+        written.append(to / FILE_NAME)
+    for path in written:
+        click.echo(path)
+
+
+def _find(run: Path | None, output: Path) -> Path:
+    from labserver.errors import UsageError
+    from labserver.suite.findings import FILE_NAME
+
+    if run is not None:
+        found = [run] if (run / FILE_NAME).is_file() else []
+    else:
+        # Run directories begin with their UTC start, so the last by name is the newest.
+        found = sorted(path.parent for path in output.glob(f"2*/{FILE_NAME}"))
+    if not found:
+        raise UsageError(f"There is no finished run at {run or output}: make one with 'labserver run'.")
+    return found[-1]

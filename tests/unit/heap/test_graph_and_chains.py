@@ -1,0 +1,284 @@
+import functools
+import gc
+import sys
+import threading
+from collections import OrderedDict, deque, namedtuple
+
+import pytest
+
+from labserver.heap.chains import chain_to, objgraph_chain
+from labserver.heap.graph import heap_graph
+
+SIZE = 123_457
+
+
+class Box:
+    """Anything with attributes."""
+
+
+class Slotted:
+    __slots__ = ("image",)
+
+
+Pair = namedtuple("Pair", "image note")  # noqa: PYI024 - the old form is what many services use
+
+
+def buffer():
+    return bytes(SIZE)
+
+
+def path_of(buffer_id):
+    """The chain to the buffer at an address; the test itself holds no reference to it."""
+    with heap_graph() as graph:
+        parents = graph.parents()
+        found = [node for node, obj in enumerate(graph.objects) if id(obj) == buffer_id]
+        return chain_to(graph, found[0], parents).path if found else None
+
+
+def in_module_list(shop):
+    shop.KEPT = [buffer()]
+    return id(shop.KEPT[0])
+
+
+def in_untracked_dict(shop):
+    shop.KEPT = {"a": buffer()}
+    return id(shop.KEPT["a"])
+
+
+def in_untracked_tuple(shop):
+    shop.KEPT = (buffer(), 1)
+    gc.collect()
+    return id(shop.KEPT[0])
+
+
+def in_nested_dicts(shop):
+    shop.KEPT = {"jobs": {"1": {"image": buffer()}}}
+    return id(shop.KEPT["jobs"]["1"]["image"])
+
+
+def in_instance(shop):
+    shop.STORE = Box()
+    shop.STORE.image = buffer()
+    return id(shop.STORE.image)
+
+
+def in_slot(shop):
+    shop.STORE = Slotted()
+    shop.STORE.image = buffer()
+    return id(shop.STORE.image)
+
+
+def in_class_attribute(shop):
+    shop.Registry = type("Registry", (), {"image": buffer()})
+    return id(shop.Registry.image)
+
+
+def in_closure(shop):
+    def make():
+        image = buffer()
+        return (lambda: image), id(image)
+
+    shop.callback, address = make()
+    return address
+
+
+def in_default(shop):
+    def handler(image=buffer()):  # noqa: B008 - the trap under test
+        return image
+
+    shop.handler = handler
+    return id(handler.__defaults__[0])
+
+
+def in_partial(shop):
+    shop.later = functools.partial(len, buffer())
+    return id(shop.later.args[0])
+
+
+def in_deque(shop):
+    shop.recent = deque([buffer()])
+    return id(shop.recent[0])
+
+
+def in_ordered_dict(shop):
+    shop.recent = OrderedDict(a=buffer())
+    return id(shop.recent["a"])
+
+
+def in_namedtuple(shop):
+    shop.pairs = [Pair(buffer(), "note")]
+    return id(shop.pairs[0].image)
+
+
+def in_generator(shop):
+    def rows():
+        image = buffer()
+        yield id(image)
+        yield image
+
+    shop.rows = rows()
+    return next(shop.rows)
+
+
+def in_bound_method(shop):
+    box = Box()
+    box.image = buffer()
+    shop.hook = box.__repr__
+    return id(box.image)
+
+
+HOLDERS = {
+    in_module_list: "module shop → KEPT → […] → bytes",
+    in_untracked_dict: "module shop → KEPT → ['…'] → bytes",
+    in_untracked_tuple: "module shop → KEPT → […] → bytes",
+    in_nested_dicts: "module shop → KEPT → ['…'] → ['…'] → ['…'] → bytes",
+    in_instance: "module shop → STORE → Box.image → bytes",
+    in_slot: "module shop → STORE → Slotted.image → bytes",
+    in_class_attribute: "module shop → Registry → Registry.image → bytes",
+    in_closure: "module shop → callback → in_closure.<locals>.make.<locals>.<lambda>.__closure__ → […]"
+    " → cell.cell_contents → bytes",
+    in_default: "module shop → handler → in_default.<locals>.handler.__defaults__ → […] → bytes",
+    in_partial: "module shop → later → partial.args → […] → bytes",
+    in_deque: "module shop → recent → […] → bytes",
+    in_ordered_dict: "module shop → recent → ['…'] → bytes",
+    in_namedtuple: "module shop → pairs → […] → Pair.image → bytes",
+    in_bound_method: "module shop → hook → method-wrapper.__self__ → Box.image → bytes",
+}
+
+
+@pytest.mark.parametrize("hold", HOLDERS, ids=lambda hold: hold.__name__)
+def test_the_chain_names_every_edge(shop, hold):
+    address = hold(shop)
+    assert path_of(address) == HOLDERS[hold]
+
+
+def test_a_suspended_generators_local_is_found(shop):
+    assert path_of(in_generator(shop)) == "module shop → rows → local image → bytes"
+
+
+def test_a_running_threads_local_is_found_and_named():
+    inside, leave = threading.Event(), threading.Event()
+    seen = []
+
+    def work():
+        image = buffer()
+        seen.append(id(image))
+        inside.set()
+        leave.wait()
+        del image
+
+    thread = threading.Thread(target=work, name="painter")
+    thread.start()
+    inside.wait()
+    try:
+        path = path_of(seen[0])
+    finally:
+        leave.set()
+        thread.join()
+    assert (
+        path == "thread painter in test_a_running_threads_local_is_found_and_named.<locals>.work, local image → bytes"
+    )
+
+
+def test_the_analysts_own_variables_are_no_holders():
+    mine = buffer()
+    assert path_of(id(mine)) is None
+    assert len(mine) == SIZE
+
+
+def test_main_and_the_last_error_are_no_holders():
+    main = sys.modules["__main__"]
+    main.kept_by_the_notebook = buffer()
+    sys.last_value = ValueError(buffer())
+    try:
+        assert path_of(id(main.kept_by_the_notebook)) is None
+        assert path_of(id(sys.last_value.args[0])) is None
+    finally:
+        del main.kept_by_the_notebook, sys.last_value
+
+
+def test_retained_is_what_only_the_holder_keeps(shop):
+    shared = buffer()
+    shop.STORE, shop.OTHER = {"own": buffer(), "shared": shared}, [shared]
+    del shared
+    with heap_graph() as graph:
+        retained = graph.retained(graph.find(shop.STORE))
+        kept = [graph.objects[node] for node in retained.nonzero()[0]]
+        sizes = int(graph.sizes[retained].sum())
+        assert any(obj is shop.STORE["own"] for obj in kept)
+        assert not any(obj is shop.STORE["shared"] for obj in kept)
+        kept.clear()
+    assert SIZE < sizes < SIZE + 2000
+
+
+def test_a_cycle_is_retained_once(shop):
+    shop.A, b = Box(), Box()
+    shop.A.other, b.other, b.image = b, shop.A, buffer()
+    del b
+    with heap_graph() as graph:
+        sizes = int(graph.sizes[graph.retained(graph.find(shop.A))].sum())
+    assert SIZE < sizes < SIZE + 2000
+
+
+def test_every_object_is_one_node(shop):
+    shop.KEPT = [buffer()] * 10
+    with heap_graph() as graph:
+        assert len({id(obj) for obj in graph.objects}) == len(graph.objects)
+        assert graph.starts.shape == (len(graph.objects) + 1,)
+        assert graph.starts[-1] == len(graph.targets)
+
+
+def test_looking_leaves_nothing_behind(shop):
+    shop.KEPT = [buffer()]
+    counts = []
+    for _ in range(3):
+        with heap_graph() as graph:
+            nodes = len(graph.objects)
+        counts.append(nodes)
+        assert graph.objects == []
+        assert gc.isenabled()
+    assert abs(counts[2] - counts[1]) < 50
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    try:
+        with heap_graph():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_types_with_a_broken_size_do_not_end_the_walk(shop):
+    class Rude:
+        def __sizeof__(self):
+            raise RuntimeError
+
+    shop.KEPT = [Rude(), buffer()]
+    assert path_of(id(shop.KEPT[1])) == "module shop → KEPT → […] → bytes"
+
+
+@pytest.mark.parametrize("hold", [in_module_list, in_slot, in_instance, in_deque], ids=lambda hold: hold.__name__)
+def test_objgraph_agrees_where_it_can_see(shop, hold):
+    hold(shop)
+    chain = objgraph_chain(next(iter(_leaves(shop))))
+    assert chain is not None
+    assert chain.path == HOLDERS[hold]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="CPython 3.14 tracks every dictionary")
+def test_objgraph_is_blind_to_an_untracked_dict_and_says_so(shop):
+    in_untracked_dict(shop)
+    assert objgraph_chain(shop.KEPT["a"]) is None
+
+
+def _leaves(shop):
+    seen, stack = set(), [value for name, value in vars(shop).items() if not name.startswith("__")]
+    while stack:
+        obj = stack.pop()
+        if isinstance(obj, bytes) and len(obj) == SIZE:
+            yield obj
+        elif id(obj) not in seen:
+            seen.add(id(obj))
+            stack += gc.get_referents(obj)

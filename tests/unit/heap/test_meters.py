@@ -1,0 +1,75 @@
+import threading
+import time
+
+from labserver.heap.meters import Meter, wait_until
+from labserver.heap.tracemalloc_tools import tracing
+
+
+def no_jobs():
+    return 0, 0
+
+
+def test_a_reading_ties_memory_to_jobs():
+    with tracing(1):
+        kept = bytes(3_000_000)
+        reading = Meter(lambda: (3, 7)).read()
+    assert (reading.live_jobs, reading.finished_jobs) == (3, 7)
+    assert 3_000_000 <= reading.traced_bytes < 4_000_000
+    assert reading.resident_bytes > 3_000_000
+    assert abs(reading.t_s - time.monotonic()) < 5
+    assert len(kept) == 3_000_000
+
+
+def test_traced_bytes_are_zero_where_nothing_is_traced():
+    assert Meter(no_jobs).read().traced_bytes == 0
+
+
+def test_a_floor_is_taken_after_garbage_was_collected():
+    with tracing(1):
+        meter = Meter(no_jobs)
+        cycle = [bytes(2_000_000)]
+        cycle.append(cycle)
+        under_load = meter.read().traced_bytes
+        del cycle
+        floor = meter.floor(threads=threading.active_count())
+    assert under_load - floor.traced_bytes > 1_900_000
+
+
+def test_a_floor_waits_for_threads_that_are_about_to_end():
+    leave = threading.Event()
+
+    def work():
+        image = bytes(2_000_000)
+        leave.wait()
+        del image
+
+    with tracing(1):
+        meter, at_rest = Meter(no_jobs), threading.active_count()
+        before = meter.floor(threads=at_rest)
+        thread = threading.Thread(target=work)
+        thread.start()
+        timer = threading.Timer(0.3, leave.set)
+        timer.start()
+        after = meter.floor(threads=at_rest, settle_s=10)
+        thread.join()
+        timer.join()
+    assert after.traced_bytes - before.traced_bytes < 100_000
+
+
+def test_a_thread_that_stays_does_not_hold_the_floor_up():
+    leave = threading.Event()
+    thread = threading.Thread(target=leave.wait)
+    at_rest = threading.active_count()
+    thread.start()
+    began = time.monotonic()
+    try:
+        Meter(no_jobs).floor(threads=at_rest, settle_s=0.2)
+    finally:
+        leave.set()
+        thread.join()
+    assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_waiting_tells_whether_it_came_true():
+    assert wait_until(lambda: True, timeout_s=0)
+    assert not wait_until(lambda: False, timeout_s=0.05)

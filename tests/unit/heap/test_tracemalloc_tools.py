@@ -1,0 +1,111 @@
+import tracemalloc
+
+import pytest
+
+from labserver.heap.tracemalloc_tools import (
+    ANALYSTS,
+    Frame,
+    allocated_at,
+    allocation_growth,
+    own_frames,
+    take_snapshot,
+    tracing,
+)
+
+
+def helper(size):
+    return bytes(size)
+
+
+def upload_handler():
+    return helper(700_000)
+
+
+def preview_handler():
+    return helper(300_000)
+
+
+def growth(frames):
+    with tracing(frames):
+        before = take_snapshot()
+        kept = [upload_handler(), preview_handler(), preview_handler()]
+        after = take_snapshot()
+        kept.clear()
+    return [site for site in allocation_growth(before, after) if site.growth_bytes > 100_000]
+
+
+def test_enough_frames_tell_two_handlers_of_one_helper_apart():
+    first, second = growth(frames=10)
+    assert (first.growth_blocks, second.growth_blocks) == (1, 2)
+    assert first.frames[0].function == second.frames[0].function == "helper"
+    assert first.frames[1].function == "upload_handler"
+    assert second.frames[1].function == "preview_handler"
+    assert first.growth_bytes == pytest.approx(700_033, abs=100)
+
+
+def test_one_frame_names_the_helper_only():
+    (site,) = growth(frames=1)
+    assert site.growth_blocks == 3
+    assert [frame.function for frame in site.frames] == ["helper"]
+
+
+def test_what_was_freed_is_no_growth():
+    with tracing(5):
+        before = take_snapshot()
+        upload_handler()
+        after = take_snapshot()
+    assert not [site for site in allocation_growth(before, after) if site.growth_bytes > 10_000]
+
+
+def test_the_analysts_own_allocations_are_left_out():
+    cell = compile("def show():\n    return bytes(900_000)", "/tmp/ipykernel_4711/123.py", "exec")
+    namespace = {}
+    exec(cell, namespace)
+    with tracing(10):
+        before = take_snapshot()
+        kept = namespace["show"](), upload_handler()
+        after = take_snapshot()
+    sites = [site for site in allocation_growth(before, after) if site.growth_bytes > 100_000]
+    assert [site.frames[1].function for site in sites] == ["upload_handler"]
+    assert len(kept) == 2
+    assert all(isinstance(pattern, str) for pattern in ANALYSTS)
+
+
+def test_an_objects_own_stack_is_found_leaf_first():
+    with tracing(10):
+        kept = upload_handler()
+        frames = allocated_at(kept)
+    assert [frame.function for frame in frames[:2]] == ["helper", "upload_handler"]
+    line = helper.__code__.co_firstlineno + 1
+    assert str(frames[0]).endswith(f"test_tracemalloc_tools.py:{line} in helper")
+
+
+def test_an_untraced_object_has_no_stack():
+    assert allocated_at(upload_handler()) == ()
+
+
+def test_cells_are_named_alike_in_every_kernel():
+    cell = compile("kept = bytes(900_000)", "/tmp/ipykernel_99/55.py", "exec")
+    namespace = {}
+    with tracing(5):
+        exec(cell, namespace)
+        frames = allocated_at(namespace["kept"])
+    assert str(frames[0]) == "notebook cell:1"
+
+
+def test_own_frames_are_those_of_one_package():
+    frames = (Frame("werkzeug/http.py", 3, "parse"), Frame("shop/jobs.py", 41, "render"), Frame("shopping/a.py", 1, ""))
+    assert own_frames(frames, "shop") == (frames[1],)
+
+
+def test_tracing_that_somebody_else_began_goes_on():
+    tracemalloc.start(1)
+    try:
+        with tracing(10):
+            pass
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+    with tracing(10):
+        assert tracemalloc.get_traceback_limit() == 10
+    assert not tracemalloc.is_tracing()
