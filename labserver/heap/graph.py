@@ -135,8 +135,7 @@ def _capture() -> HeapGraph:
             local_roots[len(walk.objects) - 1] = label
     walk.close()
     starts, targets = walk.edges()
-    sizes = np.fromiter(map(_size, walk.objects), dtype=np.int64, count=len(walk.objects))
-    return HeapGraph(walk.objects, sizes, starts, targets, module_count, local_roots)
+    return HeapGraph(walk.objects, _sizes(walk.objects), starts, targets, module_count, local_roots)
 
 
 class _Walk:
@@ -226,7 +225,21 @@ def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
 
 
 def _addresses(objects: Sequence[object]) -> Indices:
-    return np.fromiter(map(id, objects), dtype=np.int64, count=len(objects))
+    """The objects' addresses, shape (len(objects),).
+
+    What `id` gives, read in one go from an object array's own pointers: an integer object for each address would
+    cost the most of the walk, and many times that while allocations are traced.
+    """
+    pointers = np.fromiter(objects, dtype=object, count=len(objects))
+    return np.asarray(_Pointers(pointers)).copy()
+
+
+class _Pointers:
+    """An object array's memory as integers, by NumPy's array interface; CPython's `id` is the address."""
+
+    def __init__(self, array: npt.NDArray[np.object_]) -> None:
+        self._array = array
+        self.__array_interface__ = {**array.__array_interface__, "typestr": np.dtype(np.int64).str, "descr": []}
 
 
 def _isin(addresses: Indices, known: Indices) -> Mask:
@@ -236,6 +249,14 @@ def _isin(addresses: Indices, known: Indices) -> Mask:
     at = np.minimum(np.searchsorted(known, addresses), known.size - 1)
     inside: Mask = known[at] == addresses
     return inside
+
+
+def _sizes(objects: Sequence[object]) -> Indices:
+    """`sys.getsizeof` of each, bytes; 0 where a type's own answer fails."""
+    try:
+        return np.fromiter(map(sys.getsizeof, objects), dtype=np.int64, count=len(objects))
+    except Exception:  # noqa: BLE001 - a type's own __sizeof__ may do anything; the walk must not end for it
+        return np.fromiter(map(_size, objects), dtype=np.int64, count=len(objects))
 
 
 def _size(obj: object) -> int:
