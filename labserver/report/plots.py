@@ -51,7 +51,12 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
         _shade_loads(axes, first)
         if ttl_s is not None:
             _mark_ttl(axes, first, ttl_s)
-        axes.set(xlabel="seconds since the first load cycle", ylabel="traced heap, MiB", title=title, ylim=(0, None))
+        axes.set(
+            xlabel="seconds since the first load cycle (before it: the warm-up)",
+            ylabel="traced heap, MiB",
+            title=title,
+            ylim=(0, None),
+        )
         axes.margins(x=0)
         axes.legend(loc="upper left")
         return figure

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from labserver.diagnosis.holders import Holder, buffer_addresses, find_holders
-from labserver.heap.chains import objgraph_chain
-from labserver.heap.graph import heap_graph
+from labserver.errors import ClaimFailed
+from labserver.heap.chains import Chain, objgraph_chain
+from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.tracemalloc_tools import (
     DEFAULT_FRAMES,
     AllocationSite,
@@ -33,6 +34,16 @@ class GrowthTrace:
     holders: list[Holder]
     objgraph_path: str | None
 
+    def top_holder(self) -> Holder:
+        """The holder of the most bytes.
+
+        Raises:
+            ClaimFailed: nothing that the cycle allocated outlived it.
+        """
+        if not self.holders:
+            raise ClaimFailed(f"No new buffer outlived the drain of {self.jobs} jobs: there is no holder to name.")
+        return self.holders[0]
+
 
 def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> GrowthTrace:
     """Run one load cycle, let results expire, and tell what is new in the heap.
@@ -55,8 +66,7 @@ def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> Growth
         last, after = running.floor(), take_snapshot()
         with heap_graph() as graph:
             holders = find_holders(graph, baseline=baseline)
-            example = graph.objects[holders[0].example_node] if holders else None
-            cross_check = objgraph_chain(example, ignore=[graph, graph.objects])
+            cross_check = _cross_check(graph, holders)
     return GrowthTrace(
         jobs=last.finished_jobs - first.finished_jobs,
         growth_bytes=last.traced_bytes - first.traced_bytes,
@@ -64,3 +74,10 @@ def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> Growth
         holders=holders,
         objgraph_path=cross_check.path if cross_check is not None else None,
     )
+
+
+def _cross_check(graph: HeapGraph, holders: list[Holder]) -> Chain | None:
+    """objgraph's chain to one of the first holder's buffers."""
+    if not holders:
+        return None
+    return objgraph_chain(graph.objects[holders[0].example_node], ignore=[graph, graph.objects])

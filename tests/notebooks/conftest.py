@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from labserver.suite.catalog import find_notebooks
+from labserver.suite.parameters import read_parameters
+from labserver.suite.runner import run_suite
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+# The same code path as any other run; the parameters alone make it small.
+SMALL = {
+    "duration_s": "0.8",
+    "poll_interval_s": "0.05",
+    "service_time_s": "0.01",
+    "ttl_s": "1.0",
+    "sweep_s": "0.1",
+    "cycles": "3",
+    "warmup_jobs": "180",
+    "sample_interval_s": "0.1",
+}
+
+
+@pytest.fixture(scope="session")
+def run_notebooks(tmp_path_factory):
+    """Run real notebooks through the real runner at small scale."""
+
+    def run(*names, **parameters):
+        notebooks = find_notebooks(names, FOLDER)
+        known = {name for notebook in notebooks for name in read_parameters(notebook)}
+        small = {name: value for name, value in SMALL.items() if name in known}
+        return run_suite(
+            notebooks,
+            parameters={**small, **parameters},
+            profile=None,
+            output_root=tmp_path_factory.mktemp("runs"),
+            deadline_s=240,
+            echo=print,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def story(run_notebooks):
+    """The whole suite, once."""
+    return run_notebooks()

@@ -1,0 +1,88 @@
+"""The notebooks' contract: prose, parameters, plots and claims; logic lives in the package."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from labserver.suite.parameters import read_parameters
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PROFILES = tomllib.loads((FOLDER / "profiles.toml").read_text(encoding="utf-8"))
+SHOWS_ITSELF = {"print", "display", "findings.record", "findings.measured", "findings.check", "writeup.show"}
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_the_name_is_a_number_a_verb_and_a_topic(path):
+    assert re.fullmatch(r"\d\d(_[a-z]+){2,}\.ipynb", path.name)
+
+
+def test_it_opens_with_question_method_finding_runtime(path):
+    opening = cells(path, "markdown")[0].source
+    assert opening.startswith("# ")
+    assert re.findall(r"\*\*(\w+)\.\*\*", opening) == ["Question", "Method", "Finding", "Runtime"]
+
+
+def test_it_has_one_cell_of_typed_parameters_with_help(path):
+    specs = read_parameters(path)
+    assert "run_dir" in specs
+    assert all(spec.help for spec in specs.values())
+
+
+def test_it_defines_nothing(path):
+    trees = [ast.parse(cell.source) for cell in cells(path, "code")]
+    defined = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert not defined
+
+
+def test_no_bare_expression_is_kept_by_the_shell(path):
+    for cell in cells(path, "code"):
+        last = ast.parse(cell.source).body[-1]
+        if isinstance(last, ast.Expr):
+            assert isinstance(last.value, ast.Call), cell.source
+            assert ast.unparse(last.value.func) in SHOWS_ITSELF
+
+
+def test_cells_are_short_and_introduced_by_prose(path):
+    everything = nbformat.read(path, as_version=4).cells
+    for before, cell in zip(everything, everything[1:], strict=False):
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 15
+            setting_up = {"parameters"} & {*cell.metadata.get("tags", []), *before.metadata.get("tags", [])}
+            assert before.cell_type == "markdown" or setting_up, cell.source
+
+
+def test_it_ends_by_asserting_its_claims(path):
+    assert cells(path, "code")[-1].source.endswith("findings.check()")
+
+
+def test_it_is_stored_without_outputs_and_machine_paths(path):
+    for cell in cells(path, "code"):
+        assert not cell.outputs
+        assert cell.execution_count is None
+    assert not re.search(r"/(home|Users|root|tmp|work)/", path.read_text(encoding="utf-8"))
+
+
+def test_profiles_scale_time_only(path):
+    specs = read_parameters(path)
+    for profile in PROFILES.values():
+        for name in profile.get(path.stem, {}):
+            assert name in specs
+            assert name.endswith("_s"), f"{name} is no duration"
+
+
+def test_the_seed_profile_is_the_incidents_own(path):
+    incident = {"duration_s": 30, "poll_interval_s": 3, "ttl_s": 600, "sweep_s": 60, "sample_interval_s": 1}
+    specs, seed = read_parameters(path), PROFILES["seed"].get(path.stem, {})
+    for name, value in incident.items():
+        if name in specs:
+            assert seed[name] == value

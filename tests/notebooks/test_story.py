@@ -1,0 +1,119 @@
+"""The real notebooks through the real runner: their claims hold, and fail when their cause is put back."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from labserver.heap.monitor import Curve
+from labserver.report.postmortem import write_postmortem
+from labserver.suite.result import Status
+
+
+def finding(result, notebook, name):
+    (found,) = [
+        f for item in result.notebooks if item.name.startswith(notebook) for f in item.findings if f.name == name
+    ]
+    return found
+
+
+def test_every_claim_holds(story):
+    assert [(item.name, item.status, item.message) for item in story.notebooks if item.status is not Status.PASSED] == []
+    assert story.exit_code == 0
+
+
+def test_a_job_costs_its_png_and_its_record(story):
+    leak, png = finding(story, "02", "leak_bytes_per_job"), finding(story, "02", "png_bytes_mean").value
+    record = finding(story, "02", "record_bytes").value
+    assert leak.value == pytest.approx(png + record, abs=0.02 * png)
+    assert leak.low < leak.value < leak.high
+    assert 100 < record < 1000
+
+
+def test_the_store_is_named_as_the_holder(story):
+    assert finding(story, "03", "holder").value.endswith("→ LeakyJobStore._jobs → dict")
+    assert finding(story, "03", "allocated_at").value.startswith("labserver/service/face.py:")
+
+
+def test_the_notebook_and_its_tools_are_no_holders(story):
+    for name in ("holder", "objgraph_path"):
+        path = finding(story, "03", name).value
+        assert not re.search(r"__main__|IPython|ipykernel|labserver\.(heap|load|suite)|Experiment", path)
+
+
+def test_the_fixed_store_keeps_nothing(story):
+    fixed, png = finding(story, "04", "ttl_bytes_per_job"), finding(story, "04", "png_bytes_mean").value
+    assert fixed.low <= 0 <= fixed.high
+    assert -0.01 * png < fixed.low
+    assert fixed.high < 0.01 * png
+    assert finding(story, "04", "ttl_jobs_kept").value == 0
+    assert finding(story, "04", "drain_s").value > finding(story, "04", "ttl_s").value
+
+
+def test_the_run_directory_is_what_the_contract_says(story):
+    names = {path.relative_to(story.run_dir).as_posix() for path in story.run_dir.rglob("*") if path.is_file()}
+    notebooks = {f"{item.name}.ipynb" for item in story.notebooks}
+    curves = {"curves/02_leaky.csv", "curves/03_leaky.csv", "curves/04_leaky.csv", "curves/04_ttl.csv"}
+    assert notebooks | curves | {"findings.json", "provenance.json"} <= names
+    for curve in curves:
+        assert len(Curve.from_csv(story.run_dir / curve).rows) > 10
+    assert json.loads((story.run_dir / "findings.json").read_text())["schema"] == "labserver.findings/1"
+
+
+def test_the_postmortem_is_one_file_without_network_and_with_folded_code(story, tmp_path):
+    (page,) = write_postmortem(story.run_dir, ["html"], to=tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", text)
+    assert not re.search(r"@import|url\((?!['\"]?(data:|#))", text)
+    assert text.count("<details class=\"code\">") >= 8
+    assert "not measured" not in text
+    assert text.count("<img") + text.count("<svg") >= 6
+    assert str(story.run_dir) not in text
+
+
+def test_the_markdown_has_its_pictures_and_no_code(story, tmp_path):
+    text_path, *pictures = write_postmortem(story.run_dir, ["md"], to=tmp_path)
+    text = text_path.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)]+\.svg)\)", text)
+    assert {tmp_path / name for name in linked} == set(pictures)
+    assert len(linked) == 6
+    for picture in pictures:
+        ET.parse(picture)
+    assert "writeup.show" not in text
+    for section in ("Background", "Discovery", "Cause", "Fix", "Verification", "Rationale", "Tools"):
+        assert f"{section}\n" in text
+
+
+def test_exporting_twice_gives_the_same_bytes(story, tmp_path):
+    first, second = (write_postmortem(story.run_dir, to=tmp_path / name) for name in "ab")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_without_a_leak_the_reproduction_fails(run_notebooks):
+    result = run_notebooks("02", store="ttl")
+    assert result.exit_code == 1
+    assert result.notebooks[0].status is Status.CLAIM_FAILED
+    assert not finding(result, "02", "leak_bytes_per_job").holds
+    assert "leak_bytes_per_job" in result.notebooks[0].message
+
+
+def test_without_the_fix_the_verification_fails(run_notebooks):
+    result = run_notebooks("04", fixed_store="leaky")
+    assert result.exit_code == 1
+    assert not finding(result, "04", "ttl_bytes_per_job").holds
+    assert not finding(result, "04", "ttl_jobs_kept").holds
+
+
+def test_without_a_holder_the_trace_fails(run_notebooks):
+    result = run_notebooks("03", store="ttl")
+    assert result.exit_code == 1
+    assert "no holder to name" in result.notebooks[0].message
+
+
+def test_a_write_up_without_findings_says_what_is_missing(run_notebooks, tmp_path):
+    result = run_notebooks("10")
+    assert result.exit_code == 1
+    (text, *_) = write_postmortem(result.run_dir, ["md"], to=tmp_path)
+    assert "not measured in this run" in text.read_text(encoding="utf-8")
+    assert "Yes" not in text.read_text(encoding="utf-8")
