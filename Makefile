@@ -21,7 +21,7 @@ lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 bench: $(READY)  ## timings, as ratios measured side by side in one run
-	$(BIN)/python -m tests.bench
+	$(BIN)/python tests/bench/service_overhead.py
 
 reference: $(READY)  ## refresh outputs/reference from a new run
 	$(BIN)/labserver run --profile ci

@@ -121,3 +121,21 @@ def test_pillows_own_limit_is_left_alone(astronaut, photographer):
     before = Image.MAX_IMAGE_PIXELS
     composed(astronaut, photographer)
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def with_segment(jpeg, payload):
+    """The JPEG with an application segment, where cameras put their preview."""
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
+
+
+def test_a_whole_preview_does_not_hide_that_the_photograph_is_cut_off(astronaut):
+    preview = io.BytesIO()
+    Image.open(io.BytesIO(astronaut)).resize((32, 32)).save(preview, "JPEG")
+    photo = with_segment(astronaut, preview.getvalue())
+    check_photo(photo, LIMIT)
+    with pytest.raises(BadPhoto, match="truncated"):
+        check_photo(photo[:-2000], LIMIT)
+
+
+def test_what_a_phone_appends_to_a_photograph_is_no_damage(astronaut):
+    check_photo(astronaut + b"ftypmp42\xff\xda" + bytes(1000), LIMIT)

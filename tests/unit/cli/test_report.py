@@ -1,0 +1,40 @@
+import nbformat
+import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from labserver.cli import main
+from labserver.report.postmortem import NOTEBOOK
+from labserver.suite.findings import Findings
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for name in ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        Findings(folder, NOTEBOOK).record("missing_figures", 0, holds=True)
+        nbformat.write(new_notebook(cells=[new_markdown_cell(f"# Run {name}")]), folder / f"{NOTEBOOK}.ipynb")
+    return tmp_path / "runs"
+
+
+def test_the_newest_run_is_reported(runs, capsys):
+    assert main(["report", "--output", str(runs)]) == 0
+    written = capsys.readouterr().out.split()
+    assert [path.rpartition("/")[2] for path in written] == ["postmortem.html", "postmortem.md"]
+    assert all("bbbbbb" in path for path in written)
+
+
+def test_a_report_elsewhere_takes_the_findings_along(runs, tmp_path):
+    run = next(runs.iterdir())
+    assert main(["report", str(run), "--format", "md", "--to", str(tmp_path / "there")]) == 0
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["findings.json", "postmortem.md"]
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["--output", "nowhere"], ["--format", "docx"]])
+def test_a_mistake_is_one_sentence_and_exit_code_2(runs, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(runs.parent)
+    given = arguments if "--output" in arguments else [*arguments, "--output", str(runs)]
+    assert main(["report", *given]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("labserver: ")
+    assert error.count("\n") == 1
