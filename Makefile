@@ -23,8 +23,8 @@ lab: $(READY)  ## open JupyterLab on the notebooks
 bench: $(READY)  ## timings, as ratios measured side by side in one run
 	$(BIN)/python tests/bench/service_overhead.py
 
-reference: $(READY)  ## refresh outputs/reference from a new run
-	$(BIN)/labserver run --profile ci
+reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 30 minutes)
+	$(BIN)/labserver run --profile seed
 	$(BIN)/labserver report --format md --to outputs/reference
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
