@@ -54,11 +54,12 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
         axes.set(
             xlabel="seconds since the first load cycle (before it: the warm-up)",
             ylabel="traced heap, MiB",
-            title=title,
             ylim=(0, None),
         )
+        axes.set_title(title, loc="left")
         axes.margins(x=0)
-        axes.legend(loc="upper left")
+        # Above the plot: inside, a curve that falls and one that rises leave no corner free.
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(curves) + 1, borderaxespad=0.2)
         return figure
 
 
