@@ -4,6 +4,7 @@
     ├── UsageError                 2    a wrong argument, parameter or file
     ├── ClaimFailed                1    a notebook's claim does not hold
     └── CannotRun                  3    a notebook, server or client could not do its work
+        └── CannotSay            125    a check has no answer, which `git bisect run` takes for "skip this one"
 
 Every message is one sentence that says what was wrong and what to do.
 """
@@ -29,3 +30,9 @@ class CannotRun(LabserverError):  # noqa: N818 - the same
     """Something could not be started or did not finish, which says nothing about a claim."""
 
     exit_code = 3
+
+
+class CannotSay(CannotRun):
+    """A check of an application has no answer: it cannot be imported or started, or every job fails."""
+
+    exit_code = 125
