@@ -4,7 +4,8 @@ It imports none of the instruments, so that it can be measured like anybody else
 """
 
 from labserver.service.app import create_app
+from labserver.service.memory import MemoryPool
 from labserver.service.runtime import Service
 from labserver.service.settings import Settings
 
-__all__ = ["Service", "Settings", "create_app"]
+__all__ = ["MemoryPool", "Service", "Settings", "create_app"]

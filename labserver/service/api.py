@@ -1,32 +1,36 @@
-"""The routes: submit a job, poll its status, fetch its result."""
+"""The routes: submit a job, poll its status, fetch its result; or wait for the face in the request itself."""
 
-import io
 import math
 from datetime import UTC, datetime
-from typing import IO, NoReturn
+from typing import NoReturn
 
-from flask import Blueprint, Request, Response, jsonify, request, url_for
+from flask import Blueprint, Response, jsonify, request, url_for
 
-from labserver.service.face import BadPhoto, check_photo
+from labserver.service.face import Closing, ComposeError
+from labserver.service.face_client import FaceApiError, FaceApiTimeout
 from labserver.service.ids import UnknownJob
 from labserver.service.jobs import JobResult, JobState, QueueFull
-from labserver.service.problems import Problem
+from labserver.service.problems import Problem, answer_problem
 from labserver.service.runtime import current_service
+from labserver.service.stores import StoreFull, StoreUnavailable
+from labserver.service.uploads import uploaded_photo
 
 routes = Blueprint("jobs", __name__)
 
 
-class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: they are bounded, and no temporary file can be left behind."""
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,  # noqa: ARG002 - the signature is werkzeug's
-        content_type: str | None,  # noqa: ARG002
-        filename: str | None = None,  # noqa: ARG002
-        content_length: int | None = None,  # noqa: ARG002
-    ) -> IO[bytes]:
-        return io.BytesIO()
+@routes.app_errorhandler(StoreUnavailable)
+def refuse_for_now(error: StoreUnavailable) -> Response:
+    """Answer that the store takes nothing new, or cannot be reached."""
+    full = isinstance(error, StoreFull)
+    return answer_problem(
+        Problem(
+            503,
+            "/problems/store-full" if full else "/problems/store-unavailable",
+            "The store is full" if full else "The store is unavailable",
+            str(error),
+            headers=_retry_after(error.retry_after_s),
+        )
+    )
 
 
 @routes.get("/health")
@@ -39,7 +43,7 @@ def health() -> Response:
 def analyze() -> Response:
     """Take two photographs and answer at once with the id of the job that will compose them."""
     service = current_service()
-    parent_a, parent_b = _photo("parentA"), _photo("parentB")
+    parent_a, parent_b = _photos()
     job_id = service.ids.issue()
     try:
         service.queue.submit(job_id, parent_a, parent_b)
@@ -55,6 +59,21 @@ def analyze() -> Response:
     response.status_code = 202
     response.headers["Location"] = url_for("jobs.status", job_id=job_id)
     response.headers.update(_retry_after())
+    return response
+
+
+@routes.post("/api/images/compose")
+def compose() -> Response:
+    """Take two photographs and answer with their face: the thread of the request waits for it, and nothing is kept.
+
+    So the gateway worked before there were jobs.
+    """
+    try:
+        image = current_service().compose(*_photos())
+    except ComposeError as error:
+        raise _no_face(error) from None
+    response = Response(image, mimetype="image/png")
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -78,8 +97,9 @@ def status(job_id: str) -> Response:
 
 @routes.get("/api/images/result/<job_id>")
 def result(job_id: str) -> Response:
-    """Return a finished job's image, as often as it is asked for while it is kept."""
-    kept = _kept(job_id)
+    """Return a finished job's image; how often and how long, the store decides."""
+    # Only who gets the body has read the result: HEAD asks for the headers.
+    kept = _kept(job_id, take=request.method == "GET")
     if kept.image is None:
         _refuse_result(kept)
     response = Response(kept.image, mimetype="image/png")
@@ -87,29 +107,12 @@ def result(job_id: str) -> Response:
     return response
 
 
-def _photo(part: str) -> bytes:
-    """Return an uploaded photograph that is known to be usable."""
-    upload = request.files.get(part)
-    data = upload.stream.read() if upload is not None else b""
-    if not data:
-        raise Problem(
-            400,
-            "/problems/missing-photo",
-            "A photograph is missing",
-            f"Send a multipart/form-data body with a file in the part {part!r}.",
-        )
-    try:
-        check_photo(data, current_service().settings.max_pixels)
-    except BadPhoto as error:
-        # 422 and not 415: the request's media type, multipart/form-data, is the right one and its syntax is
-        # correct; it is the content of a part that cannot be processed (RFC 9110, 15.5.21).
-        raise Problem(
-            422, "/problems/bad-photo", "A photograph cannot be used", f"Part {part!r}: {error} Send another one."
-        ) from None
-    return data
+def _photos() -> tuple[bytes, bytes]:
+    max_pixels = current_service().settings.max_pixels
+    return uploaded_photo("parentA", max_pixels), uploaded_photo("parentB", max_pixels)
 
 
-def _kept(job_id: str) -> JobResult:
+def _kept(job_id: str, *, take: bool = False) -> JobResult:
     """Return the job's newest state, or answer whether it never existed or exists no more."""
     service = current_service()
     try:
@@ -118,12 +121,23 @@ def _kept(job_id: str) -> JobResult:
         raise Problem(
             404, "/problems/unknown-job", "There is no such job", "This id was not issued by this server."
         ) from None
-    result = service.store.get(job_id)
+    result = service.store.take(job_id) if take else service.store.get(job_id)
     if result is None:
         raise Problem(
             410, "/problems/job-gone", "The job is no longer kept", "Its time is over; submit the photographs again."
         )
     return result
+
+
+def _no_face(error: ComposeError) -> Problem:
+    """Return who is to blame for a face that was waited for in vain."""
+    if isinstance(error, Closing):
+        return Problem(503, "/problems/closing", "The service is closing", str(error), headers=_retry_after())
+    if isinstance(error, FaceApiTimeout):
+        return Problem(504, "/problems/face-api-timeout", "The face-api was too slow", str(error))
+    if isinstance(error, FaceApiError):
+        return Problem(502, "/problems/face-api-failed", "The face-api failed", str(error))
+    return Problem(422, "/problems/bad-photo", "A photograph cannot be used", str(error))
 
 
 def _refuse_result(result: JobResult) -> NoReturn:
@@ -139,6 +153,8 @@ def _refuse_result(result: JobResult) -> NoReturn:
     )
 
 
-def _retry_after() -> dict[str, str]:
+def _retry_after(seconds: float | None = None) -> dict[str, str]:
+    if seconds is None:
+        seconds = current_service().settings.retry_after_s
     # The header counts whole seconds (RFC 9110, 10.2.3).
-    return {"Retry-After": str(math.ceil(current_service().settings.retry_after_s))}
+    return {"Retry-After": str(math.ceil(seconds))}

@@ -2,17 +2,19 @@
 
 from flask import Flask
 
-from labserver.service.api import InMemoryRequest, routes
+from labserver.service.actuator import diagnostics
+from labserver.service.api import routes
 from labserver.service.clock import AdjustableClock, Clock
+from labserver.service.memory import Memory
+from labserver.service.openapi import description, link_description
 from labserver.service.problems import register_problems
 from labserver.service.runtime import EXTENSION, Service
 from labserver.service.settings import Settings
+from labserver.service.uploads import MAX_FORM_PARTS, InMemoryRequest
+from labserver.service.web import web
 
-# Two photographs and some small fields; a flood of tiny parts is refused before it is parsed.
-_MAX_FORM_PARTS = 16
 
-
-def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, clock: Clock | None = None, memory: Memory = tuple) -> Flask:
     """Build the service without starting anything.
 
     The host calls `app.extensions["labserver"].start()` before it serves, and `close()` after.
@@ -20,13 +22,22 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     Args:
         settings: What to build; the defaults if left out.
         clock: The time in seconds; the real one, which can be advanced, if left out.
+        memory: Measures the process's memory for the diagnostics, which report none if left out.
+
+    Raises:
+        CannotRun: The store needs a package or a program that is not installed.
+        UsageError: The store does not work with the other settings.
     """
     settings = settings or Settings()
     app = Flask("labserver.service", static_folder=None)
     app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
-    app.config["MAX_FORM_PARTS"] = _MAX_FORM_PARTS
-    app.extensions[EXTENSION] = Service(settings, clock or AdjustableClock())
+    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
+    app.extensions[EXTENSION] = Service(settings, clock or AdjustableClock(), memory)
     app.register_blueprint(routes)
+    app.register_blueprint(diagnostics)
+    app.register_blueprint(description)
+    app.after_request(link_description)
+    app.register_blueprint(web)
     register_problems(app)
     return app

@@ -23,6 +23,13 @@ class ComposeError(Exception):
     """No face could be made; the text is meant for the client."""
 
 
+class Closing(ComposeError):  # noqa: N818 - says what the client is told
+    """The service ends, and what it waited for with it."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is closing.")
+
+
 class BadPhoto(ComposeError):  # noqa: N818 - names the thing that is wrong
     """A photograph cannot be used; the text says why, without naming the file."""
 
@@ -40,6 +47,15 @@ def check_photo(data: bytes, max_pixels: int) -> None:
     with _opened(data, max_pixels) as image:
         if not _is_whole(image, data):
             raise BadPhoto("The image is truncated or damaged.")
+
+
+def is_png(data: bytes, max_pixels: int) -> bool:
+    """Return whether the bytes are a whole PNG image of at most so many pixels, judged without decoding it."""
+    try:
+        with _opened(data, max_pixels) as image:
+            return image.format == "PNG" and _is_whole(image, data)
+    except BadPhoto:
+        return False
 
 
 def compose(parent_a: bytes, parent_b: bytes, *, size_px: int, max_pixels: int) -> bytes:
@@ -66,6 +82,15 @@ def compose(parent_a: bytes, parent_b: bytes, *, size_px: int, max_pixels: int) 
     return out.getvalue()
 
 
+def largest_png_bytes(size_px: int) -> int:
+    """Return a size that no result of `size_px` exceeds: three bytes a pixel and one a row, and what zlib and PNG add.
+
+    Incompressible data grows under deflate by what zlib's `deflateBound` says at most, n/8 + n/64 and a little.
+    """
+    raw = size_px * (3 * size_px + 1)
+    return raw + raw // 8 + raw // 64 + 1024
+
+
 @contextmanager
 def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     """Open an image lazily and turn whatever its parser trips over into `BadPhoto`."""
@@ -73,8 +98,8 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_size(image, max_pixels)
             yield image
-    except BadPhoto:
-        raise
+    except (BadPhoto, MemoryError):
+        raise  # that the process has no memory left says nothing about the photograph
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadPhoto(f"The image has more than the {max_pixels} pixels allowed.") from None
     except UnidentifiedImageError:

@@ -33,7 +33,7 @@ class JobState(enum.StrEnum):
         return self in {JobState.DONE, JobState.FAILED}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class JobResult:
     """What is known of a job at one of its states.
 
@@ -73,6 +73,7 @@ class JobQueue:
         workers: Number of threads.
         queue_size: Jobs that may wait for a worker.
         service_time_s: Seconds that each job waits before its work, in place of a slow model.
+        interrupt: Ends what `compose` may be waiting for, when the queue is stopped.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only, each with a unit of its own
@@ -84,12 +85,14 @@ class JobQueue:
         workers: int,
         queue_size: int,
         service_time_s: float,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._compose = compose
         self._workers = workers
         self._service_time_s = service_time_s
+        self._interrupt = interrupt
         self._queue: queue.Queue[_Task | None] = queue.Queue(queue_size)
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards the counters and the decision to take a job
@@ -108,6 +111,12 @@ class JobQueue:
         with self._lock:
             return self._unfinished == 0
 
+    def waiting(self) -> tuple[int, int]:
+        """Return how many jobs wait for a worker, and the bytes of their photographs."""
+        with self._queue.mutex:
+            sizes = [len(task.parent_a) + len(task.parent_b) for task in self._queue.queue if task is not None]
+        return len(sizes), sum(sizes)
+
     def start(self) -> None:
         """Start the worker threads; they are daemons, so a process that dies is never held up by them."""
         for number in range(1, self._workers + 1):
@@ -120,6 +129,7 @@ class JobQueue:
 
         Raises:
             QueueFull: No place is free, or the queue is closed; nothing was stored.
+            StoreUnavailable: The store takes no new job; nothing was queued.
         """
         # Only submissions add tasks and they hold the lock, so a place that is seen free stays free.
         # The job is stored first: a worker may finish it before `put_nowait` has returned.
@@ -130,11 +140,16 @@ class JobQueue:
             self._queue.put_nowait(_Task(job_id, parent_a, parent_b))
             self._unfinished += 1
 
-    def close(self) -> None:
-        """Stop taking jobs, drop the queued ones, end the running ones' wait and join the threads."""
+    def stop(self) -> None:
+        """Stop taking jobs, drop the queued ones and end the running ones' wait; may be called again."""
         with self._lock:
             self._stopping.set()
         self._drop_queued()
+        self._interrupt()
+
+    def close(self) -> None:
+        """Stop, and join the threads."""
+        self.stop()
         if self._threads:
             self._queue.put_nowait(None)
         for thread in self._threads:
@@ -166,6 +181,7 @@ class JobQueue:
             ended = self._run(task)
         except Exception:
             _logger.exception("The state of a job could not be stored")
+            self._give_up(task.job_id)
             ended = True
         del task
         with self._lock:
@@ -181,6 +197,8 @@ class JobQueue:
         try:
             image = self._compose(task.parent_a, task.parent_b)
         except ComposeError as error:
+            if self._stopping.is_set():  # which is why it failed, perhaps
+                return False
             self._put(task.job_id, JobState.FAILED, error=str(error))
         except Exception:
             _logger.exception("A job failed unexpectedly")
@@ -188,6 +206,13 @@ class JobQueue:
         else:
             self._put(task.job_id, JobState.DONE, image=image)
         return True
+
+    def _give_up(self, job_id: str) -> None:
+        """End a job whose state was refused, so that its client does not poll for ever."""
+        try:
+            self._put(job_id, JobState.FAILED, error="The result could not be kept.")
+        except Exception:
+            _logger.exception("Nor could the job be marked as failed")
 
     def _put(self, job_id: str, state: JobState, *, image: bytes | None = None, error: str | None = None) -> None:
         self._store.put(job_id, JobResult(state, image, error, self._clock()))

@@ -31,12 +31,13 @@ class Problem(Exception):  # noqa: N818 - the RFC's own term
 
 def register_problems(app: Flask) -> None:
     """Make `app` answer its own problems, the framework's errors and unexpected exceptions as problem documents."""
-    app.register_error_handler(Problem, _answer_problem)
+    app.register_error_handler(Problem, answer_problem)
     # Flask logs an unexpected exception and hands it on as a bare 500, so this handler leaks no internals.
     app.register_error_handler(HTTPException, _answer_http_exception)
 
 
-def _answer_problem(problem: Problem) -> Response:
+def answer_problem(problem: Problem) -> Response:
+    """Return the problem as a response."""
     response = _document(problem.status, problem.type, problem.title, problem.detail)
     response.headers.update(problem.headers)
     return response

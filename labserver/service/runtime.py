@@ -1,20 +1,28 @@
 """The running parts of the service as one object: what the routes use and what a host starts and stops."""
 
 import functools
+import threading
+from collections.abc import Callable
 from typing import cast
+from weakref import WeakSet
 
 from flask import Flask, current_app
 
 from labserver.service.clock import AdjustableClock, Clock
-from labserver.service.face import compose
+from labserver.service.face import Closing, compose, largest_png_bytes
+from labserver.service.face_client import FaceClient
 from labserver.service.ids import JobIds
-from labserver.service.jobs import JobQueue
+from labserver.service.jobs import Compose, JobQueue
+from labserver.service.memory import Memory
 from labserver.service.settings import Settings
 from labserver.service.stores import create_store
 
 EXTENSION = "labserver"
 # Ids and results are stamped to the second or better; this is safely past any rounding.
 _EXPIRY_MARGIN_S = 1.0
+
+RUNNING: "WeakSet[Service]" = WeakSet()
+"""The services of this process between their start and their close, for whoever watches it from outside."""
 
 
 class Service:
@@ -26,29 +34,52 @@ class Service:
         store: The retention policy.
         queue: The workers.
         ids: Issues and verifies job ids.
+        memory: Measures the process's memory.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, memory: Memory = tuple) -> None:
         self.settings = settings
         self.clock = clock
+        self.memory = memory
         self.store = create_store(settings, clock)
         self.ids = JobIds(clock)
+        self._stopping = threading.Event()
+        self._compose, interrupt = _composer(settings)
         self.queue = JobQueue(
             self.store,
             clock,
-            functools.partial(compose, size_px=settings.result_px, max_pixels=settings.max_pixels),
+            self._compose,
             workers=settings.workers,
             queue_size=settings.queue_size,
             service_time_s=settings.service_time_s,
+            interrupt=interrupt,
         )
 
     def start(self) -> None:
         """Start the workers and whatever the store does by itself."""
         self.store.start()
         self.queue.start()
+        RUNNING.add(self)
+
+    def compose(self, parent_a: bytes, parent_b: bytes) -> bytes:
+        """Compose a face in the calling thread, after the wait that each job has too.
+
+        Raises:
+            ComposeError: There is no face; `Closing` where `interrupt` is why.
+        """
+        if self._stopping.wait(self.settings.service_time_s):
+            raise Closing
+        return self._compose(parent_a, parent_b)
+
+    def interrupt(self) -> None:
+        """End every wait, in whichever thread: no more faces are composed."""
+        self._stopping.set()
+        self.queue.stop()
 
     def close(self) -> None:
         """Stop all threads, drop queued jobs and empty the store; a closed service is not started again."""
+        self._stopping.set()
+        RUNNING.discard(self)
         try:
             self.queue.close()  # first, so that no worker writes into a closed store
         finally:
@@ -74,6 +105,19 @@ class Service:
         if isinstance(self.clock, AdjustableClock):
             self.clock.advance(self.settings.ttl_s + _EXPIRY_MARGIN_S)
         return self.store.sweep()
+
+
+def _composer(settings: Settings) -> tuple[Compose, Callable[[], None]]:
+    """Return what composes a face, here or elsewhere, and what ends its waiting for good."""
+    if settings.face_api:
+        client = FaceClient(
+            settings.face_api,
+            timeout_s=settings.face_timeout_s,
+            max_image_bytes=largest_png_bytes(settings.result_px),
+            max_pixels=settings.max_pixels,
+        )
+        return client.compose, client.close
+    return functools.partial(compose, size_px=settings.result_px, max_pixels=settings.max_pixels), lambda: None
 
 
 def service_of(app: Flask) -> Service:

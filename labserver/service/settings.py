@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.errors import UsageError
+from labserver.service.face_client import face_api_address
 from labserver.service.stores import STORES
 
 # Lowest and highest value allowed, in the unit that the field's name ends in.
@@ -14,6 +15,8 @@ _SECONDS = {
     "sweep_s": (0.001, math.inf),
     "service_time_s": (0.0, math.inf),
     "retry_after_s": (0.0, math.inf),
+    "soft_s_per_mib": (0.0, math.inf),
+    "face_timeout_s": (0.001, 86_400.0),
 }
 _COUNTS = {
     "workers": (1, 256),
@@ -21,6 +24,8 @@ _COUNTS = {
     "result_px": (16, 4096),
     "max_upload_bytes": (1, 2**30),
     "max_pixels": (1, 2**30),
+    "budget_bytes": (1, 2**50),
+    "max_jobs": (1, 10**9),
 }
 
 
@@ -39,6 +44,12 @@ class Settings:
         max_upload_bytes: Largest request body.
         max_pixels: Largest photograph, width times height.
         retry_after_s: When a client is told to come back.
+        budget_bytes: Bytes of images that a policy with such a bound keeps: byte-budget, disk, redis and soft.
+        max_jobs: Finished jobs that lru-count keeps.
+        face_api: URL of the AI service that composes the faces; empty: they are composed in this process.
+        face_timeout_s: How long a call to it may take in all.
+        public_diagnostics: Whether `/actuator` and `/metrics` answer requests from other machines, too.
+        soft_s_per_mib: How long soft keeps an idle result for each MiB of its budget that is free.
 
     Raises:
         UsageError: A field has a value that is not allowed.
@@ -54,13 +65,23 @@ class Settings:
     max_upload_bytes: int = 8 * 2**20
     max_pixels: int = 40_000_000
     retry_after_s: float = 1.0
+    budget_bytes: int = 256 * 2**20
+    max_jobs: int = 1000
+    soft_s_per_mib: float = 1.0
+    public_diagnostics: bool = False
+    face_api: str = ""
+    face_timeout_s: float = 60.0
 
     def __post_init__(self) -> None:
         _check_store(self.store)
+        if self.face_api:
+            face_api_address(self.face_api)
+        if not isinstance(self.public_diagnostics, bool):
+            raise UsageError(f"public_diagnostics={self.public_diagnostics!r} must be True or False.")
         for name, (low, high) in _SECONDS.items():
-            _check_number(name, getattr(self, name), low, high, whole=False)
+            check_number(name, getattr(self, name), low, high, whole=False)
         for name, (least, most) in _COUNTS.items():
-            _check_number(name, getattr(self, name), least, most, whole=True)
+            check_number(name, getattr(self, name), least, most, whole=True)
 
 
 def _check_store(name: Any) -> None:
@@ -72,7 +93,12 @@ def _check_store(name: Any) -> None:
     )
 
 
-def _check_number(name: str, value: Any, low: float, high: float, *, whole: bool) -> None:
+def check_number(name: str, value: Any, low: float, high: float, *, whole: bool) -> None:
+    """Make sure that a setting is a number in its range.
+
+    Raises:
+        UsageError: It is not; `whole` asks for an int.
+    """
     kinds = (int,) if whole else (int, float)
     # bool is an int to Python, but `workers=True` is a slip.
     if isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high and math.isfinite(value):

@@ -2,6 +2,8 @@
 
 import gc
 import io
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -9,8 +11,16 @@ import pytest
 from PIL import Image
 
 import labserver
+from labserver.service.settings import Settings
+from labserver.service.stores import STORES, create_store
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
+
+NO_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="the program redis-server is missing")
+
+
+def _store_name(name):
+    return pytest.param(name, marks=NO_REDIS) if name == "redis" else name
 
 
 class StandingClock:
@@ -71,3 +81,26 @@ def without_collector():
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture(params=[_store_name(name) for name in sorted(STORES)])
+def store_name(request):
+    return request.param
+
+
+@pytest.fixture
+def open_store(clock):
+    """Make started stores by name, and see that nothing of them is left afterwards."""
+    stores = []
+
+    def make(name, **settings):
+        store = create_store(Settings(store=name, **settings), clock)
+        store.start()
+        stores.append(store)
+        return store
+
+    yield make
+    for store in stores:
+        store.close()
+    left = {t.name for t in threading.enumerate() if t.name.startswith("labserver-")}
+    assert not left - {"labserver-agent"}  # other tests' instruments listen as long as the process lives

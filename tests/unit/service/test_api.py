@@ -10,6 +10,7 @@ from PIL import Image
 
 from labserver.service import Settings, create_app
 from labserver.service.jobs import JobResult, JobState
+from labserver.service.stores import StoreUnavailable
 
 ANALYZE = "/api/images/analyze"
 
@@ -179,6 +180,38 @@ def test_a_full_queue_is_unavailable_for_now_and_keeps_no_job(build, both):
     problem(answer, 503, "/problems/queue-full")
     assert answer.headers["Retry-After"] == "1"
     assert service.live_jobs() == 1
+
+
+def test_a_full_store_is_unavailable_for_now_and_recovers_once_results_are_read(build, both):
+    client, service = build(store="byte-budget", budget_bytes=520_000, retry_after_s=4)
+    job_id = client.post(ANALYZE, **both).get_json()["jobId"]
+    answer = client.post(ANALYZE, **both)
+    assert "read" in problem(answer, 503, "/problems/store-full")
+    assert answer.headers["Retry-After"] == "4"
+    assert (service.live_jobs(), service.idle()) == (1, False)
+    service.store.put(job_id, JobResult(JobState.DONE, bytes(230_000), None, service.clock()))
+    assert client.post(ANALYZE, **both).status_code == 503
+    assert client.get(f"/api/images/result/{job_id}").status_code == 200
+    assert client.post(ANALYZE, **both).status_code == 202
+
+
+def test_a_store_that_is_away_is_unavailable_for_now(build, both, monkeypatch):
+    client, service = build(retry_after_s=4)
+    job_id = stored(service, JobState.DONE, image=b"png")
+
+    def fail(*_args):
+        raise StoreUnavailable("The store of results cannot be reached.", 2.5)
+
+    for method in ("put", "get", "take"):
+        monkeypatch.setattr(service.store, method, fail)
+    for answer in (
+        client.post(ANALYZE, **both),
+        client.get(f"/api/images/status/{job_id}"),
+        client.get(f"/api/images/result/{job_id}"),
+    ):
+        problem(answer, 503, "/problems/store-unavailable")
+        assert answer.headers["Retry-After"] == "3"
+    assert service.idle()
 
 
 def test_uploads_never_go_through_temporary_files(build, encoded, monkeypatch):

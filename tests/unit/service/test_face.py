@@ -1,4 +1,5 @@
 import io
+import random
 import struct
 import time
 import zlib
@@ -6,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from labserver.service.face import BadPhoto, check_photo, compose
+from labserver.service.face import BadPhoto, check_photo, compose, largest_png_bytes
 
 LIMIT = 40_000_000
 
@@ -139,3 +140,20 @@ def test_a_whole_preview_does_not_hide_that_the_photograph_is_cut_off(astronaut)
 
 def test_what_a_phone_appends_to_a_photograph_is_no_damage(astronaut):
     check_photo(astronaut + b"ftypmp42\xff\xda" + bytes(1000), LIMIT)
+
+
+@pytest.mark.parametrize("size_px", [16, 384, 1000])
+def test_no_result_is_larger_than_the_largest(encoded, size_px):
+    noise = encoded(Image.frombytes("RGB", (size_px, size_px), random.Random(1).randbytes(3 * size_px**2)))
+    face = compose(noise, noise, size_px=size_px, max_pixels=10**7)
+    assert len(face) <= largest_png_bytes(size_px)
+    assert len(encoded(Image.open(io.BytesIO(noise)), compress_level=0)) <= largest_png_bytes(size_px)
+
+
+def test_a_lack_of_memory_is_not_blamed_on_the_photograph(astronaut, monkeypatch):
+    def no_memory(*_args, **_kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", no_memory)
+    with pytest.raises(MemoryError):
+        check_photo(astronaut, LIMIT)

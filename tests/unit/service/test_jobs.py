@@ -115,6 +115,22 @@ def test_a_worker_outlives_a_store_that_fails(make_queue, wait_until, caplog):
     assert "no connection" in caplog.text
 
 
+def test_a_job_whose_result_cannot_be_kept_fails_instead_of_running_for_ever(make_queue, wait_until, caplog):
+    class Full(RecordingStore):
+        def put(self, job_id, result):
+            if result.state is JobState.DONE:
+                raise OSError("no space left")
+            super().put(job_id, result)
+
+    store = Full()
+    queue = make_queue(store)
+    queue.submit("a", b"1", b"2")
+    wait_until(queue.idle)
+    assert store.states("a")[-1] is JobState.FAILED
+    assert store.puts[-1][1].error == "The result could not be kept."
+    assert "no space left" in caplog.text
+
+
 def test_a_full_queue_refuses_and_stores_nothing(make_queue):
     store = RecordingStore()
     queue = make_queue(store, queue_size=2, started=False)
@@ -217,3 +233,31 @@ def test_nothing_of_a_dropped_job_is_kept(make_queue):
     assert ref() is not None
     queue.close()
     assert ref() is None
+
+
+def test_what_waits_is_counted_with_its_photographs(make_queue):
+    queue = make_queue(RecordingStore(), started=False)
+    assert queue.waiting() == (0, 0)
+    queue.submit("a", b"123", b"4")
+    queue.submit("b", b"5", b"6")
+    assert queue.waiting() == (2, 6)
+    queue.stop()
+    assert queue.waiting() == (0, 0)
+
+
+def test_stopping_ends_what_the_work_waits_for_and_fails_no_job(make_queue, wait_until):
+    interrupted = threading.Event()
+
+    def wait(_a, _b):
+        interrupted.wait(30)
+        raise ComposeError("Cut off.")
+
+    store = RecordingStore()
+    queue = make_queue(store, wait, interrupt=interrupted.set)
+    queue.submit("a", b"1", b"2")
+    wait_until(lambda: store.states("a")[-1] is JobState.RUNNING)
+    queue.close()
+    assert store.states("a")[-1] is JobState.RUNNING
+    assert queue.finished == 0
+    with pytest.raises(QueueFull):
+        queue.submit("b", b"1", b"2")

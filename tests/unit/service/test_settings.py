@@ -5,7 +5,7 @@ import pytest
 from labserver.errors import UsageError
 from labserver.service.settings import Settings
 
-NUMBERS = [field.name for field in dataclasses.fields(Settings) if field.name != "store"]
+NUMBERS = [field.name for field in dataclasses.fields(Settings) if field.type in (int, float)]
 
 
 def test_the_defaults_are_the_incidents_figures():
@@ -32,10 +32,21 @@ def test_whole_seconds_are_seconds_too():
 
 
 def test_an_unknown_store_brings_the_nearest_and_all_known_names():
-    with pytest.raises(UsageError, match=r"'tll' .* did you mean 'ttl'\? Known are leaky, .*ttl"):
+    with pytest.raises(UsageError, match=r"'tll' .* did you mean 'ttl'\? Known are byte-budget, .*, leaky, .*weak"):
         Settings(store="tll")
 
 
 def test_a_store_that_is_no_text_is_refused_in_words():
     with pytest.raises(UsageError, match="not a known store"):
         Settings(store=["ttl"])
+
+
+def test_a_switch_is_on_or_off():
+    with pytest.raises(UsageError, match="public_diagnostics='yes' must be True or False"):
+        Settings(public_diagnostics="yes")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "ftp://host", "http://", 7])
+def test_a_face_api_needs_an_address(url):
+    with pytest.raises(UsageError, match=r"face_api=.* no address"):
+        Settings(face_api=url)
