@@ -5,21 +5,54 @@ the analyser's own frames. The walk over the heap does not enter these objects; 
 """
 
 import sys
+import threading
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Modules whose own state is the analyst's; their functions and classes are shared with everybody and stay visible.
-_ANALYST_MODULES = ("__main__", "IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter_client", "objgraph")
+_ANALYST_PACKAGES = ("IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter_client", "objgraph")
+# In CPython 3.12 this module shows the collector its list of dead objects for use again; whoever takes a reference to
+# one and lets go of it has it listed twice, and the collector goes round for ever.
+NEVER_TRAVERSED = "_asyncio"
+_ANALYST_ROOMS = ("labserver.heap", "labserver.diagnosis", "labserver.targets.host", "labserver.plugins")
+_ANALYST_THREADS = ("labserver-agent", "labserver-monitor", "labserver-lifeline")
+_NOTEBOOK = ("user_ns", "user_module", "user_global_ns")
+_RESULTS = ("Out", "In", "_oh", "_ih", "_dh", "_i", "get_ipython")
+
+_notebook_is_measured = False
+
+
+@contextmanager
+def notebook_is_measured() -> Iterator[None]:
+    """Let the walk enter `__main__`, the notebook's variables, because the code under test lives there.
+
+    IPython's memories among them (`Out`, `In`) stay shut.
+    """
+    global _notebook_is_measured  # noqa: PLW0603 - there is one `__main__`, and a forked child inherits this
+    before, _notebook_is_measured = _notebook_is_measured, True
+    try:
+        yield
+    finally:
+        _notebook_is_measured = before
 
 
 def analyst_objects() -> list[object]:
-    """The objects that the walk must not enter: modules, namespaces, IPython's memory, our own frames."""
-    return [*_modules(), *_ipython_state(), *_last_error(), *own_frames()]
+    """The objects that the walk must not enter: modules, namespaces, IPython's memory, our own threads and frames."""
+    threads = [thread for thread in threading.enumerate() if is_analyst_thread(thread)]
+    return [*_modules(), *threads, *_ipython_state(), *_last_error(), *own_frames()]
 
 
 def is_analyst_module(name: str) -> bool:
     """Whether a module of `sys.modules` belongs to the analyst."""
-    top = name.partition(".")[0]
-    return top in _ANALYST_MODULES or name.startswith("labserver.heap")
+    if name == "__main__":
+        return _is_interactive() and not _notebook_is_measured
+    return name == NEVER_TRAVERSED or name.partition(".")[0] in _ANALYST_PACKAGES or name.startswith(_ANALYST_ROOMS)
+
+
+def is_analyst_thread(thread: threading.Thread) -> bool:
+    """Whether a thread is one of the instruments'."""
+    return thread.name in _ANALYST_THREADS
 
 
 def own_frames() -> list[types.FrameType]:
@@ -30,6 +63,13 @@ def own_frames() -> list[types.FrameType]:
         frames.append(frame)
         frame = frame.f_back
     return frames
+
+
+def _is_interactive() -> bool:
+    """Whether `__main__` is a notebook, a prompt or an instrument, and not the application's own script."""
+    main = sys.modules.get("__main__")
+    name = getattr(getattr(main, "__spec__", None), "name", None) or ""
+    return not hasattr(main, "__file__") or name.startswith("labserver")
 
 
 def _modules() -> list[object]:
@@ -48,10 +88,8 @@ def _ipython_state() -> list[object]:
     if shell is None:
         return []
     memories = [
-        "user_ns",
+        *(() if _notebook_is_measured else _NOTEBOOK),
         "user_ns_hidden",
-        "user_module",
-        "user_global_ns",
         "history_manager",
         "displayhook",
         "last_execution_result",
@@ -60,6 +98,7 @@ def _ipython_state() -> list[object]:
     ]
     found = [shell, *(getattr(shell, name, None) for name in memories)]
     found.append(getattr(getattr(shell, "history_manager", None), "output_hist", None))
+    found += [getattr(shell, "user_ns", {}).get(name) for name in _RESULTS]
     return [item for item in found if item is not None]
 
 

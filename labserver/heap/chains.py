@@ -1,29 +1,23 @@
 """The chain from a root to an object, with named edges; and objgraph's own chain as a cross-check."""
 
-import contextlib
-import functools
+import re
 import types
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import objgraph
 
 from labserver.heap.analyst import analyst_objects
-from labserver.heap.graph import HeapGraph, Indices, frame_locals, path_to
+from labserver.heap.edges import edge_name, fold, namespace
+from labserver.heap.graph import HeapGraph, Indices, path_to
+from labserver.heap.is_a import is_a
 
-# Builtins whose computed attributes are safe to read and are where their references sit.
-_READABLE = (
-    types.FunctionType,
-    types.MethodType,
-    types.BuiltinMethodType,
-    types.CellType,
-    types.GeneratorType,
-    types.CoroutineType,
-    types.TracebackType,
-    functools.partial,
-)
-_SUSPENDED = (types.GeneratorType, types.CoroutineType)
+__all__ = ["Chain", "Link", "chain_of", "chain_to", "edge_name", "objgraph_chain"]
+
+_REPEATS = 4  # of the same step, from which on a chain says how often
+_PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …
+_LINE = re.compile(r":\d+\)$")
+_TIMES = re.compile(r"×\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +25,8 @@ class Link:
     """One object of a chain.
 
     Attributes:
-        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image`, `?` where it cannot be
-            named); None for the root.
+        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image (render:41)`, `closure image`,
+            `(Node.next)×998` for a list that is linked that often, `?` where it cannot be named); None for the root.
         type: the object's type, by name.
         name: what a reader calls it: a module's, class's or function's name, else its type.
     """
@@ -40,6 +34,11 @@ class Link:
     edge: str | None
     type: str
     name: str
+
+    @property
+    def title(self) -> str:
+        """The name, with what it is where that is a module."""
+        return f"module {self.name}" if self.edge is None and self.type == "module" else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,13 @@ class Chain:
     @property
     def path(self) -> str:
         """The chain in one line: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image → bytes`."""
-        parts = [self.links[0].name]
-        for owner, link in zip(self.links, self.links[1:], strict=False):
-            edge = link.edge or "?"
-            plain = edge[0] in "[{?" or edge.startswith("local ") or owner.type == "module"
-            parts.append(edge if plain else f"{owner.name if owner.edge is not None else owner.type}.{edge}")
-        return " → ".join([*parts, self.links[-1].type])
+        return f"{self.trail} → {self.links[-1].type}"
+
+    @property
+    def trail(self) -> str:
+        """The path up to its last edge: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image`."""
+        steps = [_step(owner, link) for owner, link in zip(self.links, self.links[1:], strict=False)]
+        return " → ".join([self.links[0].title, *steps])
 
 
 def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
@@ -68,17 +68,20 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
     return Chain(tuple(links))
 
 
-def chain_of(objects: list[object]) -> list[Link]:
-    """Name a path of objects; the namespace of an object is folded into the attribute that it spells."""
-    owner = objects[0]
-    links = [Link(None, type(owner).__name__, _name(owner))]
-    namespace: dict[str, object] | None = None
-    for child in objects[1:]:
-        if namespace is None and (namespace := _namespace(owner, child)) is not None:
-            continue
-        edge = _key(namespace, child) if namespace is not None else edge_name(owner, child)
+def chain_of(objects: Sequence[object]) -> list[Link]:
+    """Name a path of objects; what nobody wrote, such as a namespace, is folded into the edge that it spells."""
+    links = [Link(None, type(objects[0]).__name__, _name(objects[0]))]
+    ends = [0]  # which object each link is
+    while ends[-1] < len(objects) - 1:
+        at = ends[-1]
+        rest = objects[at + 1 : at + 9]
+        if len(rest) == 1 and namespace(objects[at], rest[0]) is not None:
+            break
+        edge, covered = fold(objects[at], rest)
+        child = objects[at + covered]
         links.append(Link(edge, type(child).__name__, _name(child)))
-        owner, namespace = child, None
+        ends.append(at + covered)
+        _collapse(objects, links, ends)
     return links
 
 
@@ -107,61 +110,36 @@ def objgraph_chain(obj: object, *, ignore: Sequence[object] = (), max_depth: int
         ignored.clear()
 
 
-def edge_name(owner: object, child: object) -> str:
-    """How an owner refers to a child: an attribute, `['…']`, `[…]`, `{…}`, or `?`."""
-    if isinstance(owner, dict):
-        return "['…']" if any(value is child for value in list(owner.values())) else "{key}"
-    if isinstance(owner, tuple) and hasattr(owner, "_fields"):
-        return next((n for n, value in zip(owner._fields, owner, strict=False) if value is child), "[…]")
-    if isinstance(owner, list | tuple | deque):
-        return "[…]"
-    if isinstance(owner, set | frozenset):
-        return "{…}"
-    return next((name for name, value in _attributes(owner) if value is child), "?")
+def _collapse(objects: Sequence[object], links: list[Link], ends: list[int]) -> None:
+    """Replace a step that repeats at the end of the links by one link, and skip the objects that go on like this."""
+    for period in _PERIODS:
+        length = period * _REPEATS
+        step = [(link.edge, link.type) for link in links[-period:]]
+        if len(links) <= length or [(link.edge, link.type) for link in links[-length:]] != step * _REPEATS:
+            continue
+        kinds = [type(obj) for obj in objects[ends[-1 - period] + 1 : ends[-1] + 1]]
+        at, times = ends[-1] + 1, _REPEATS
+        while [type(obj) for obj in objects[at : at + len(kinds)]] == kinds and fold(
+            objects[at - 1], objects[at : at + 9]
+        ) == (step[0][0], ends[-period] - ends[-1 - period]):
+            at, times = at + len(kinds), times + 1
+        steps = zip(links[-1 - period :], links[-period:], strict=False)
+        text = " → ".join(_step(owner, link) for owner, link in steps)
+        links[-length:] = [Link(f"({text})×{times}", links[-1].type, links[-1].name)]
+        ends[-length:] = [at - 1]
+        return
 
 
-def _attributes(owner: object) -> Iterator[tuple[str, object]]:
-    """An object's references by name, without running any code of its own."""
-    frame = (
-        getattr(owner, "gi_frame", None) or getattr(owner, "cr_frame", None) if isinstance(owner, _SUSPENDED) else None
-    )
-    if frame is not None:
-        yield from [(f"local {name}", value) for name, value in frame_locals(frame)]
-    if isinstance(owner, type):
-        yield from list(vars(owner).items())
-    else:
-        with contextlib.suppress(AttributeError):
-            # Reading it makes the dictionary where there was none yet: some hundred bytes, for a chain's objects only.
-            yield from list(object.__getattribute__(owner, "__dict__").items())
-    readable = (types.MemberDescriptorType, types.GetSetDescriptorType)[: 1 + isinstance(owner, _READABLE)]
-    for base in type(owner).__mro__:
-        for name, descriptor in list(vars(base).items()):
-            if isinstance(descriptor, readable):
-                with contextlib.suppress(AttributeError, ValueError):  # an empty slot, an empty cell
-                    yield name, descriptor.__get__(owner)
-
-
-def _namespace(owner: object, child: object) -> dict[str, object] | None:
-    """The child, if it is the dictionary behind the owner's attributes."""
-    if not isinstance(child, dict):
-        return None
-    if isinstance(owner, type):
-        return child if child.keys() == vars(owner).keys() and "__module__" in child else None
-    if type(owner).__dictoffset__ == 0:
-        return None
-    try:
-        return child if object.__getattribute__(owner, "__dict__") is child else None
-    except AttributeError:
-        return None
-
-
-def _key(namespace: dict[str, object], child: object) -> str:
-    return next((str(key) for key, value in list(namespace.items()) if value is child), "?")
+def _step(owner: Link, link: Link) -> str:
+    """An edge in a line: words and brackets stand alone, an attribute stands with its owner."""
+    edge = _TIMES.sub("×N", _LINE.sub(")", link.edge or "?"))
+    plain = edge[0] in "[{?(" or " " in edge or (owner.edge is None and owner.type == "module")
+    return edge if plain else f"{owner.name if owner.edge is not None else owner.type}.{edge}"
 
 
 def _name(obj: object) -> str:
-    if isinstance(obj, types.ModuleType):
-        return f"module {obj.__name__}"
-    if isinstance(obj, type | types.FunctionType):
-        return obj.__qualname__
-    return type(obj).__name__
+    if is_a(obj, types.ModuleType):
+        return str(obj.__dict__.get("__name__", "?"))
+    if is_a(obj, type):
+        return str(type.__dict__["__qualname__"].__get__(obj))
+    return obj.__qualname__ if is_a(obj, types.FunctionType) else type(obj).__name__

@@ -21,7 +21,7 @@ class Curve:
     """Readings in the order of time.
 
     Attributes:
-        rows: shape (n, 5), float64; the columns are `Reading`'s fields.
+        rows: shape (n, 5), float64; the columns are `Reading`'s fields. What was not read is NaN, never interpolated.
         marks: named instants (a load begins, it ends), seconds on the same clock as `t_s`.
     """
 
@@ -41,10 +41,16 @@ class Curve:
 
     @classmethod
     def from_csv(cls, path: Path) -> Self:
-        """Read what a monitor wrote; the marks are not in the file."""
+        """Read what a monitor or `labserver watch` wrote.
+
+        A monitor's marks are not in the file; the events of a watch are: `gap`, `restart`, `ended` and the like.
+        """
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
-        return cls(np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)))
+            lines = list(csv.DictReader(file))
+        rows = [[float(line[name] or "nan") for name in COLUMNS] for line in lines]
+        events = ((line.get("event") or "", row[0]) for line, row in zip(lines, rows, strict=True))
+        marks = tuple((event.partition(":")[0], t) for event, t in events if event)
+        return cls(np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)), marks)
 
 
 @dataclass(frozen=True, slots=True)

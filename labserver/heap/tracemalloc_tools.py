@@ -5,16 +5,21 @@ cores, mmap) and to everything below the frames it was told to keep.
 """
 
 import ast
+import fnmatch
 import gc
 import re
 import sys
 import tokenize
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
+
+from labserver.heap.addresses import addresses_of, type_addresses
 
 # Ten frames tell two request handlers apart that share their helpers; one names the helper only.
 DEFAULT_FRAMES = 10
@@ -30,6 +35,10 @@ ANALYSTS = (
     tracemalloc.__file__,
 )
 
+CELL = "notebook cell"
+"""What stands for the file of a notebook's cell, whose real name differs from run to run."""
+
+_UNTRACKED_LEVELS = 3
 _CELL_FILE = re.compile(r"ipykernel_\d+[/\\]\d+\.py$")
 
 
@@ -81,21 +90,31 @@ def tracing(frames: int = DEFAULT_FRAMES) -> Iterator[None]:
 def take_snapshot() -> tracemalloc.Snapshot:
     """Collect garbage, take a snapshot and leave the analyst's own allocations out.
 
+    Where the collector is switched off, garbage is part of what is kept, and nothing is collected.
+
     Raises:
         RuntimeError: tracing is off.
     """
-    gc.collect()
+    if gc.isenabled():
+        gc.collect()
     snapshot = tracemalloc.take_snapshot()
     # all_frames: the newest frame of a notebook's allocation is often a library's.
     return snapshot.filter_traces([tracemalloc.Filter(False, pattern, all_frames=True) for pattern in ANALYSTS])
 
 
-def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot) -> list[AllocationSite]:
+def allocation_growth(
+    before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, *, most: int | None = None
+) -> list[AllocationSite]:
     """Allocation sites whose bytes differ between two snapshots, the largest growth first.
 
     Sites are told apart by their whole stack, up to the frames that were traced.
+
+    Args:
+        before: the earlier snapshot.
+        after: the later one.
+        most: how many sites to give, if not all; to name the functions of each takes the most of the time.
     """
-    statistics = after.compare_to(before, "traceback")
+    statistics = sorted(after.compare_to(before, "traceback"), key=lambda s: s.size_diff, reverse=True)
     return [
         AllocationSite(
             frames=_frames(statistic.traceback),
@@ -104,15 +123,70 @@ def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot)
             growth_bytes=statistic.size_diff,
             growth_blocks=statistic.count_diff,
         )
-        for statistic in sorted(statistics, key=lambda s: s.size_diff, reverse=True)
+        for statistic in statistics[:most]
         if statistic.size_diff
     ]
+
+
+def largest_sites(most: int) -> list[AllocationSite]:
+    """The sites that hold the most of what was allocated since tracing began, the largest first.
+
+    A snapshot's own statistics make an object of every trace; here the traces are summed up as they come, and only the
+    sites that are asked for get names.
+
+    Args:
+        most: how many.
+
+    Raises:
+        RuntimeError: tracing is off.
+    """
+    # Each: domain, size, frames (the newest first, one tuple for all traces of a stack), number of frames.
+    traces: list[tuple[int, int, tuple[tuple[str, int], ...], int]] = tracemalloc.take_snapshot().traces._traces  # type: ignore[attr-defined] # noqa: SLF001
+    totals: dict[tuple[tuple[str, int], ...], list[int]] = {}
+    by_stack: dict[int, list[int]] = {}
+    for _, size, frames, _ in traces:
+        total = by_stack.get(id(frames))
+        if total is None:
+            total = by_stack[id(frames)] = totals.setdefault(frames, [0, 0])
+        total[0] += size
+        total[1] += 1
+    found: list[AllocationSite] = []
+    for frames, (size, blocks) in sorted(totals.items(), key=lambda item: item[1][0], reverse=True):
+        if len(found) == most:
+            break
+        if not any(fnmatch.fnmatch(file, pattern) for file, _ in frames for pattern in ANALYSTS):
+            named = tuple(Frame(short_path(file), line, _function_at(file, line)) for file, line in frames)
+            found.append(AllocationSite(named, size, blocks, size, blocks))
+    return found
 
 
 def allocated_at(obj: object) -> tuple[Frame, ...]:
     """The stack that allocated an object, the allocating line first; empty where it was not traced."""
     traceback = tracemalloc.get_object_traceback(obj)
     return _frames(traceback) if traceback is not None else ()
+
+
+def objects_at(addresses: Collection[int]) -> dict[int, object]:
+    """Those objects of some addresses that there are; no address is trusted to be one.
+
+    Found is what the collector knows, what that refers to, and what is held by dictionaries and tuples that it does not
+    know.
+    """
+    wanted = np.array(sorted(addresses), dtype=np.int64)
+    found: dict[int, object] = {}
+    level: list[object] = gc.get_objects()
+    for depth in range(_UNTRACKED_LEVELS + 1):
+        there = addresses_of(level)
+        for at in np.flatnonzero(np.isin(there, wanted)).tolist():
+            found[int(there[at])] = level[at]
+        if depth:
+            containers = np.isin(type_addresses(level, there), [id(dict), id(tuple)])
+            inner = {int(there[at]): level[at] for at in np.flatnonzero(containers).tolist()}
+            level = [obj for obj in inner.values() if not gc.is_tracked(obj)]
+        if not level or len(found) == wanted.size:
+            break
+        level = gc.get_referents(*level)
+    return found
 
 
 def own_frames(frames: Sequence[Frame], package: str) -> tuple[Frame, ...]:
@@ -123,16 +197,16 @@ def own_frames(frames: Sequence[Frame], package: str) -> tuple[Frame, ...]:
 
 def _frames(traceback: tracemalloc.Traceback) -> tuple[Frame, ...]:
     return tuple(
-        Frame(_short(frame.filename), frame.lineno, _function_at(frame.filename, frame.lineno))
+        Frame(short_path(frame.filename), frame.lineno, _function_at(frame.filename, frame.lineno))
         for frame in reversed(traceback)
     )
 
 
 @lru_cache(maxsize=1024)
-def _short(filename: str) -> str:
+def short_path(filename: str) -> str:
     """A path as an import would name it, the same in every run and on every machine."""
     if _CELL_FILE.search(filename):
-        return "notebook cell"
+        return CELL
     path = Path(filename)
     roots = [Path(entry) for entry in sys.path if entry]
     inside = [root for root in roots if path.is_relative_to(root)]

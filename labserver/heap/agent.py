@@ -1,0 +1,173 @@
+"""The instruments inside a process under test, reached over a private Unix socket.
+
+Whatever a command does, it answers: an instrument that fails must not take the application with it.
+"""
+
+import contextlib
+import gc
+import socket
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labserver.heap.footprint import heap_bytes, mapped_bytes
+from labserver.heap.meters import wait_until
+from labserver.heap.protocol import Closed, Lines
+
+Command = Callable[..., Any]
+"""Takes keyword arguments and gives back plain JSON values."""
+
+_FALLING_BYTES = 1024
+_DRAIN_S = 2.0
+
+
+class Agent:
+    """Answers commands from a thread of its own.
+
+    Args:
+        path: where to listen; its directory is private to the user.
+        commands: what can be asked for, by name.
+    """
+
+    def __init__(self, path: Path, commands: dict[str, Command]) -> None:
+        self._commands = commands
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+        threading.Thread(target=self._serve, name="labserver-agent", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                converse(Lines(connection), lambda: self._commands)
+
+
+def converse(
+    lines: Lines, commands: Callable[[], dict[str, Command]], at_once: dict[str, Command] | None = None
+) -> None:
+    """Answer one command after another until the other side has gone.
+
+    Args:
+        lines: the connection.
+        commands: gives what can be asked for, by name; called when there is a first question for it.
+        at_once: what is answered without it: whoever only watches must not make the process import instruments.
+    """
+    at_once = at_once or {}
+    known: dict[str, Command] | None = None
+    with contextlib.suppress(Closed, ValueError):  # whoever does not speak JSON is not answered
+        while True:
+            message = lines.receive()
+            try:
+                if message.get("command") in at_once:
+                    answer = _answer(at_once, message)
+                else:
+                    known = commands() if known is None else known
+                    answer = _answer(known, message)
+            except Exception as error:  # noqa: BLE001 - see the module's docstring
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            lines.send(answer)
+
+
+def _answer(commands: dict[str, Command], message: dict[str, Any]) -> dict[str, Any]:
+    name = message.pop("command", None)
+    if name not in commands:
+        return {"error": f"there is no command {name!r}"}
+    return {"result": commands[name](**message)}
+
+
+def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
+    """The commands `floor`, `trace` and `collect`.
+
+    Args:
+        connections: how many connections the clients have open.
+    """
+    process = psutil.Process()
+    if (
+        heap_bytes() is None and not tracemalloc.is_tracing()
+    ):  # no books to read: trace from the start, which costs more
+        _trace(frames=1)
+
+    def floor(*, threads: int | None = None, settle_s: float = _DRAIN_S) -> dict[str, Any]:
+        """The memory at rest: see `take_floor`."""
+        wait_until(lambda: connections() == 0, timeout_s=settle_s)
+        if threads is not None:
+            wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
+        return take_floor(process, drain_s=max(settle_s, _DRAIN_S))
+
+    return {"floor": floor, "trace": _trace, "collect": _collect}
+
+
+def light_commands() -> dict[str, Command]:
+    """The command `reading`: the memory now, in use by the allocators' books, as it is and without a collection."""
+    process = psutil.Process()
+
+    def reading() -> dict[str, Any]:
+        return {"heap_bytes": heap_bytes(), "resident_bytes": process.memory_info().rss}
+
+    return {"reading": reading}
+
+
+def take_floor(
+    process: psutil.Process, *, attempts: int = 3, gap_s: float = 0.04, drain_s: float = _DRAIN_S
+) -> dict[str, Any]:
+    """The least of some readings, and of more for as long as they keep falling: work may still go on behind a request.
+
+    Where the application has switched the collector off, nothing is collected: the garbage is part of what it keeps.
+    """
+    best: dict[str, Any] | None = None
+    deadline = time.monotonic() + drain_s
+    falling, taken = True, 0
+    while taken < attempts or (falling and time.monotonic() < deadline):
+        if taken:
+            time.sleep(gap_s)
+        if gc.isenabled():
+            gc.collect()
+        reading = _reading(process)
+        taken += 1
+        falling = best is not None and _weight(reading) < _weight(best) - _FALLING_BYTES
+        if best is None or _weight(reading) < _weight(best):
+            best = reading
+    assert best is not None  # noqa: S101 - there was at least one attempt
+    return best | {"mapped_bytes": mapped_bytes()}
+
+
+def _reading(process: psutil.Process) -> dict[str, Any]:
+    tracing = tracemalloc.is_tracing()
+    return {
+        "heap_bytes": heap_bytes(),
+        "traced_bytes": tracemalloc.get_traced_memory()[0] if tracing else None,
+        "tracer_bytes": tracemalloc.get_tracemalloc_memory() if tracing else 0,
+        "blocks": sys.getallocatedblocks(),
+        "resident_bytes": process.memory_info().rss,
+        "threads": threading.active_count(),
+        "collecting": gc.isenabled(),
+    }
+
+
+def _weight(reading: dict[str, Any]) -> int:
+    traced = reading["traced_bytes"]
+    return int(reading["heap_bytes"] if traced is None else traced)
+
+
+def _collect() -> dict[str, int | None]:
+    """Collect garbage once, and tell the objects and bytes that it freed."""
+    before = heap_bytes()
+    objects = gc.collect()
+    after = heap_bytes()
+    return {"objects": objects, "bytes": None if before is None or after is None else before - after}
+
+
+def _trace(*, frames: int) -> bool:
+    """Trace allocations with that many frames, or not at all for 0."""
+    if tracemalloc.is_tracing():
+        tracemalloc.stop()
+    if frames:
+        tracemalloc.start(frames)
+    return tracemalloc.is_tracing()

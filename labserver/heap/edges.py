@@ -1,0 +1,288 @@
+"""How an object refers to another, in the words of the code that a reader would look for.
+
+Some references lead over objects that nobody wrote: a namespace's dictionary, a closure's cells, the links of a cache.
+Such plumbing is folded into the one edge that the code spells.
+"""
+
+import contextlib
+import contextvars
+import functools
+import gc
+import inspect
+import types
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
+from threading import local as ThreadLocal  # noqa: N812 - a class with a function's name
+from typing import Any
+
+from labserver.heap.is_a import is_a, is_any
+from labserver.heap.roots import frame_locals
+
+Fold = tuple[str, int]
+"""An edge's name, and how many of the objects that follow it covers."""
+
+# Builtins whose computed attributes are safe to read and are where their references sit.
+_READABLE = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinMethodType,
+    types.MethodWrapperType,
+    types.CellType,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+    types.TracebackType,
+    BaseException,
+    functools.partial,
+)
+_READABLE_MODULES = ("_asyncio", "_queue", "_contextvars")
+_MADE_WHEN_READ = ("__annotations__", "__dict__", "_callbacks")
+_SUSPENDED = {
+    types.GeneratorType: "gi_frame",
+    types.CoroutineType: "cr_frame",
+    types.AsyncGeneratorType: "ag_frame",
+}
+_HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
+_CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
+
+
+def fold(owner: object, rest: Sequence[object]) -> Fold:
+    """How an owner refers to what follows on a path.
+
+    Args:
+        owner: an object of the path.
+        rest: what comes after it; at least one object.
+    """
+    for kind, folded in _FOLDS:
+        if is_any(owner, kind):
+            found = folded(owner, rest)
+            if found is not None:
+                return found
+    return edge_name(owner, rest[0]), 1
+
+
+def edge_name(owner: object, child: object) -> str:
+    """How an owner refers to a child: an attribute, `['…']`, `[…]`, `{…}`, words, or `?` where nothing is known."""
+    return next(_names(owner, child), "?")
+
+
+def namespace(owner: object, child: object) -> dict[str, object] | None:
+    """The child, if it is the dictionary behind the owner's attributes."""
+    if not is_a(child, dict):
+        return None
+    if is_a(owner, type):
+        return (
+            child if child.keys() == type.__dict__["__dict__"].__get__(owner).keys() and "__module__" in child else None
+        )
+    if type(owner).__dictoffset__ == 0:
+        return None
+    try:
+        return child if object.__getattribute__(owner, "__dict__") is child else None
+    except AttributeError:
+        return None
+
+
+def _names(owner: object, child: object) -> Iterator[str]:
+    """Every way in which an owner is known to refer to a child, the best first."""
+    if is_a(owner, dict):
+        if any(value is child for value in list(dict.values(owner))):
+            yield "['…']"
+        if any(key is child for key in list(dict.keys(owner))):
+            yield "{key}"
+    elif is_a(owner, tuple):
+        names = getattr(type(owner), "_fields", ())
+        yield from (str(name) for name, value in zip(names, tuple.__iter__(owner), strict=False) if value is child)
+    if is_any(owner, (list, tuple, deque)) and any(item is child for item in list(owner)):
+        yield "[…]"
+    if is_any(owner, (set, frozenset)) and any(item is child for item in list(owner)):
+        yield "{…}"
+    yield from (name for name, value in _attributes(owner) if value is child)
+    if child is type(owner):
+        yield "__class__"
+    yield from _words(owner, child)
+
+
+def _attributes(owner: object) -> Iterator[tuple[str, object]]:
+    """An object's references by name, without running any code of its own."""
+    if is_a(owner, type):
+        yield from list(type.__dict__["__dict__"].__get__(owner).items())
+    else:
+        with contextlib.suppress(AttributeError):
+            # Reading it makes the dictionary where there was none yet: some hundred bytes, for a chain's objects only.
+            yield from [(str(key), value) for key, value in list(object.__getattribute__(owner, "__dict__").items())]
+    computed = is_any(owner, _READABLE) or type(owner).__module__ in _READABLE_MODULES
+    readable = (types.MemberDescriptorType, types.GetSetDescriptorType)[: 1 + computed]
+    for base in type.__getattribute__(type(owner), "__mro__"):
+        for name, descriptor in list(type.__dict__["__dict__"].__get__(base).items()):
+            if is_any(descriptor, readable) and name not in _MADE_WHEN_READ:
+                with contextlib.suppress(Exception):  # an empty slot, an empty cell, a closed file
+                    yield name, descriptor.__get__(owner)
+
+
+def _words(owner: object, child: object) -> Iterator[str]:
+    """What can be said of a reference that has no name in the code."""
+    kind = type(owner).__name__
+    if kind == "ndarray":
+        yield "base" if child is owner.base else "[…]"  # type: ignore[attr-defined] # NumPy's
+    elif kind in _KNOWN:
+        yield _KNOWN[kind]
+    elif is_a(owner, types.FunctionType):
+        yield "__annotations__"
+    elif hasattr(type(owner), "__next__"):
+        yield "iterated items"
+    elif callable(child):
+        yield "registered callback"
+
+
+_KNOWN = {
+    "Pickler": "memo",
+    "Unpickler": "memo",
+    "BytesIO": "buffer",
+    "_BytesIOBuffer": "source",
+    "memoryview": "obj",
+    "managedbuffer": "obj",
+    "void": "base",
+    "flatiter": "base",
+    "_tee_dataobject": "buffered items",
+    "teedataobject": "buffered items",
+    "SimpleQueue": "[…]",
+    "mappingproxy": "mapping",
+    "ContextVar": "default",
+    "method": "__self__",
+    "code": "code constant",
+    "weakref": "weakref callback",
+    "ReferenceType": "weakref callback",
+}
+
+
+def _namespaced(owner: object, rest: Sequence[object]) -> Fold | None:
+    found = namespace(owner, rest[0])
+    if found is None or len(rest) == 1:
+        return None
+    names = [str(key) for key, value in list(found.items()) if value is rest[1]]
+    otherwise = "{key}" if any(key is rest[1] for key in list(found)) else "?"
+    # A notebook's `_` is one more name of whatever was shown last.
+    return min(names, key=lambda name: name.startswith("_"), default=otherwise), 2
+
+
+def _function(owner: types.FunctionType, rest: Sequence[object]) -> Fold | None:
+    if len(rest) < 2:
+        return None
+    holder, child, code = rest[0], rest[1], owner.__code__
+    if holder is owner.__closure__ and isinstance(holder, tuple):
+        cells = zip(code.co_freevars, holder, strict=False)
+        name = next((name for name, cell in cells if cell is child), "?")
+        return f"closure {name}", min(3, len(rest))
+    if holder is owner.__defaults__ and isinstance(holder, tuple):
+        names = code.co_varnames[code.co_argcount - len(holder) : code.co_argcount]
+        return f"default {_which(zip(names, holder, strict=False), child)}", 2
+    if holder is owner.__kwdefaults__ and isinstance(holder, dict):
+        return f"keyword default {_which(holder.items(), child)}", 2
+    if holder is owner.__globals__ and isinstance(holder, dict):
+        return f"global {_which(holder.items(), child)}", 2
+    return ("code constant", min(3, len(rest))) if holder is code and child is code.co_consts else None
+
+
+def _partial(owner: Any, rest: Sequence[object]) -> Fold | None:
+    if len(rest) > 1 and rest[0] is owner.args:
+        return "partial argument", 2
+    keywords: dict[str, object] = owner.keywords
+    if len(rest) > 1 and rest[0] is keywords:
+        return f"partial keyword {_which(keywords.items(), rest[1])}", 2
+    return None
+
+
+def _code(owner: types.CodeType, rest: Sequence[object]) -> Fold | None:
+    return ("code constant", 2) if len(rest) > 1 and rest[0] is owner.co_consts else None
+
+
+def _suspended(owner: Any, rest: Sequence[object]) -> Fold | None:
+    frame = getattr(owner, next(name for kind, name in _SUSPENDED.items() if is_any(owner, kind)))
+    return None if frame is None else _frame(frame, rest)
+
+
+def _frame(owner: types.FrameType, rest: Sequence[object]) -> Fold | None:
+    """A local variable; one that a closure shares is in a cell."""
+    variables = frame_locals(owner) if owner.f_code.co_flags & inspect.CO_OPTIMIZED else []
+    inside = 1 + (is_a(rest[0], types.CellType) and len(rest) > 1)
+    for child, covered in ((rest[0], 1), (rest[inside - 1], inside)):
+        for name, value in variables:
+            if value is child:
+                return f"local {name} ({_place(owner)})", covered
+    known = [(name, getattr(owner, name)) for name in ("f_back", "f_globals", "f_code", "f_trace")]
+    for name, value in known:
+        if value is rest[0]:
+            return name, 1
+    # What is neither is on the evaluation stack: what a loop goes over, what an expression has so far.
+    return f"being evaluated ({_place(owner)})", 1
+
+
+def _place(frame: types.FrameType) -> str:
+    return f"{frame.f_code.co_qualname.rpartition('<locals>.')[2]}:{frame.f_lineno}"
+
+
+def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
+    """A dictionary of results, or of links that have a key and a result each; the collector sees through the links."""
+    tables = [held for held in gc.get_referents(owner) if type(held) is dict and namespace(owner, held) is None]
+    way = int(any(held is rest[0] for held in tables))
+    if way < len(rest) and type(rest[way]).__name__ == "_lru_list_elem":
+        way += 1
+    if way == len(rest) or any(value is rest[way] for _, value in _attributes(owner)):
+        return None
+    return ("cache key" if any(key is rest[way] for table in tables for key in table) else "cache value"), way + 1
+
+
+def _context(owner: contextvars.Context, rest: Sequence[object]) -> Fold | None:
+    way = 0
+    while way < len(rest) - 1 and type(rest[way]).__name__ in _HAMT:
+        way += 1
+    name = next((variable.name for variable, value in owner.items() if value is rest[way]), None)
+    return (f"contextvar {name}", way + 1) if name is not None else None
+
+
+def _thread_local(_: object, rest: Sequence[object]) -> Fold | None:
+    """A dictionary of one dictionary for each thread."""
+    if len(rest) < 3 or not is_a(rest[1], dict):
+        return None
+    return _which(rest[1].items(), rest[2]), 3
+
+
+def _through(kind: type | tuple[type, ...], name: str) -> Callable[[Any, Sequence[object]], Fold | None]:
+    """A fold of one inner object of a kind: what is in it is the owner's."""
+
+    def folded(owner: object, rest: Sequence[object]) -> Fold | None:
+        inner = len(rest) > 1 and is_any(rest[0], kind) and namespace(owner, rest[0]) is None
+        return (name, 2) if inner else None
+
+    return folded
+
+
+def _memory_view(_: object, rest: Sequence[object]) -> Fold | None:
+    return ("obj", 2) if len(rest) > 1 and type(rest[0]).__name__ == "managedbuffer" else None
+
+
+def _weak(owner: Any, rest: Sequence[object]) -> Fold | None:
+    return ("weakref callback", 1) if rest[0] is owner.__callback__ else None
+
+
+def _which(pairs: Any, child: object) -> str:
+    return next((str(name) for name, value in list(pairs) if value is child), "?")
+
+
+_FOLDS: list[tuple[type | tuple[type, ...], Callable[[Any, Sequence[object]], Fold | None]]] = [
+    (ThreadLocal, _thread_local),
+    (object, _namespaced),
+    (types.FunctionType, _function),
+    (functools.partial, _partial),
+    (types.CodeType, _code),
+    (tuple(_SUSPENDED), _suspended),
+    (types.FrameType, _frame),
+    (_CACHE, _cache),
+    (contextvars.Context, _context),
+    (types.MappingProxyType, _through(dict, "['…']")),
+    (SimpleQueue, _through(list, "[…]")),
+    (memoryview, _memory_view),
+    (weakref.ref, _weak),
+]

@@ -1,0 +1,112 @@
+"""What the walk over the heap needs to know of each type, looked up once and then by number."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from labserver.heap.addresses import AddressMap, Indices, has_lengths, lengths, type_addresses
+from labserver.heap.hidden import Hidden, hidden_of
+
+_TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
+_ASK = -1
+
+
+class Kinds:
+    """The types met so far, numbered from 0.
+
+    Attributes:
+        addresses: the address of each type.
+        hidden: for the types that hide references or bytes, what shows them; by number.
+    """
+
+    def __init__(self) -> None:
+        self.addresses: list[int] = []
+        self.hidden: dict[int, Callable[[object], Hidden]] = {}
+        self._numbers = AddressMap()
+        self._types: list[type] = []  # keeps the addresses theirs
+        self._enters: list[bool] = []
+        self._hides: list[bool] = []
+        self._mappings: list[bool] = []
+        self._base: list[int] = []
+        self._item: list[int] = []
+
+    def of(self, objects: Sequence[object], addresses: Indices) -> Indices:
+        """The number of each object's type; shape (n,)."""
+        types_of = type_addresses(objects, addresses)
+        numbers = self._numbers.get(types_of)
+        new = np.flatnonzero(numbers < 0)
+        if new.size:
+            found, first = np.unique(types_of[new], return_index=True)
+            self._numbers.set(found, np.arange(len(self._types), len(self._types) + found.size))
+            for address, at in zip(found.tolist(), new[first].tolist(), strict=True):
+                self._add(address, objects[at], addresses[at : at + 1])
+            numbers = self._numbers.get(types_of)
+        return numbers
+
+    def entered(self, numbers: Indices) -> Indices:
+        """Which objects may have references; shape (n,)."""
+        return np.array(self._enters, dtype=bool)[numbers]
+
+    def hiding(self, numbers: Indices) -> Indices:
+        """Which objects hide references or bytes; shape (n,)."""
+        return np.array(self._hides, dtype=bool)[numbers]
+
+    def mappings(self, numbers: Indices) -> Indices:
+        """Which objects are dictionaries; shape (n,)."""
+        return np.array(self._mappings, dtype=bool)[numbers]
+
+    def sizes(self, objects: Sequence[object], addresses: Indices, numbers: Indices) -> Indices:
+        """`sys.getsizeof` of each, bytes; 0 where a type's own answer fails; shape (n,)."""
+        sizes = np.array(self._base, dtype=np.int64)[numbers]
+        item = np.array(self._item, dtype=np.int64)[numbers]
+        counted = np.flatnonzero(item)
+        if counted.size:
+            sizes[counted] += np.abs(lengths(objects, addresses, counted)) * item[counted]
+        asked = np.flatnonzero(sizes < 0)
+        sizes[asked] = _asked_sizes(list(map(objects.__getitem__, asked.tolist())))
+        return sizes
+
+    def _add(self, address: int, example: object, at: Indices) -> None:
+        cls = type(example)
+        self.addresses.append(address)
+        handler = hidden_of(cls)
+        if handler is not None:
+            self.hidden[len(self._types)] = handler
+        self._types.append(cls)
+        self._hides.append(handler is not None)
+        self._enters.append(bool(cls.__flags__ & _TRAVERSED) or handler is not None)
+        self._mappings.append(issubclass(cls, dict))
+        base, item = _formula(cls, example, at)
+        self._base.append(base)
+        self._item.append(item)
+
+
+def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
+    """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own."""
+    teller = next(
+        vars(base)["__sizeof__"] for base in type.__getattribute__(cls, "__mro__") if "__sizeof__" in vars(base)
+    )
+    if teller is not vars(object)["__sizeof__"]:
+        return _ASK, 0
+    size = sys.getsizeof(example)
+    if not cls.__itemsize__:
+        return size, 0
+    if not has_lengths():
+        return _ASK, 0
+    count = abs(int(lengths([example], at, np.array([0]))[0]))
+    return size - count * cls.__itemsize__, cls.__itemsize__
+
+
+def _asked_sizes(objects: list[object]) -> Indices:
+    try:
+        return np.fromiter(map(sys.getsizeof, objects), dtype=np.int64, count=len(objects))
+    except Exception:  # noqa: BLE001 - a type's own __sizeof__ may do anything; the walk must not end for it
+        return np.fromiter(map(_asked_size, objects), dtype=np.int64, count=len(objects))
+
+
+def _asked_size(obj: object) -> int:
+    try:
+        return sys.getsizeof(obj)
+    except Exception:  # noqa: BLE001 - the same
+        return 0

@@ -1,0 +1,130 @@
+"""What CPython holds outside any module: threads' frames, thread-locals, context variables, handled exceptions, hooks.
+
+They are gathered before a process forks: the child loses every thread but one, and with it what only that thread held.
+Gathering takes references and reads no frame; what the frames hold is read later, in the child.
+"""
+
+import contextvars
+import inspect
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labserver.heap.analyst import is_analyst_thread
+from labserver.heap.is_a import is_a, namespace_of
+from labserver.heap.thread_states import thread_contexts, thread_dicts, thread_keys
+
+
+@dataclass(slots=True)
+class Roots:
+    """References to what a fork loses, and to hooks that only C code holds.
+
+    Attributes:
+        frames: the innermost frame of every thread but the caller's, by thread identifier.
+        exceptions: the exception that such a thread handles just now.
+        dicts: each thread's dictionary, behind `threading.local`: thread identifier and dictionary.
+        contexts: each thread's context, behind `contextvars`: thread identifier and context.
+        keys: what keeps the thread-locals of each thread; nothing is behind it.
+        hooks: what only C code refers to: signal handlers, the trace and profile function; label → function.
+        names: the threads' names.
+        notes: what could not be had, a sentence each.
+    """
+
+    frames: dict[int, types.FrameType]
+    exceptions: dict[int, BaseException]
+    dicts: list[tuple[int, dict[object, object]]]
+    contexts: list[tuple[int, contextvars.Context]]
+    keys: list[tuple[int, object]]
+    hooks: dict[str, object]
+    names: dict[int, str]
+    notes: tuple[str, ...] = ()
+
+    def named(self) -> Iterator[tuple[str, object]]:
+        """Every root and what a reader calls it: `("thread worker-1 in render, local image", value)`."""
+        for ident, top in self.frames.items():
+            yield from _held_by_frames(self._thread(ident), top)
+        for ident, error in self.exceptions.items():
+            yield f"{self._thread(ident)} handling {type(error).__name__}", error
+        for ident, context in self.contexts:
+            for variable, value in context.items():
+                yield f"contextvar {variable.name} of {self._thread(ident)}", value
+            yield f"context of {self._thread(ident)}", context
+        for ident, namespace in self.dicts:
+            yield f"thread-local of {self._thread(ident)}", namespace
+        yield from self.hooks.items()
+
+    def clear(self) -> None:
+        """Let go of everything: a frame that is kept keeps its locals."""
+        groups: list[Any] = [self.frames, self.exceptions, self.hooks, self.dicts, self.contexts, self.keys]
+        for group in groups:
+            group.clear()
+
+    def _thread(self, ident: int) -> str:
+        return f"thread {self.names.get(ident, ident)}"
+
+
+def gather_roots() -> Roots:
+    """Take references to what no module holds, within a millisecond; the caller's own frames are left out.
+
+    Where other threads' states cannot be read, theirs are missing, and a note says so.
+    """
+    threads = {thread.ident: thread for thread in threading.enumerate() if thread.ident is not None}
+    skipped = {ident for ident, thread in threads.items() if is_analyst_thread(thread)} | {threading.get_ident()}
+    dicts, contexts = thread_dicts(), thread_contexts()
+    note = "Thread-locals and context variables of other threads cannot be read in this interpreter."
+    return Roots(
+        frames={ident: frame for ident, frame in sys._current_frames().items() if ident not in skipped},  # noqa: SLF001 - the only way to another thread's stack
+        exceptions={ident: error for ident, error in _handled() if ident not in skipped},
+        dicts=dicts or [],
+        contexts=[(threading.get_ident(), contextvars.copy_context())] if contexts is None else contexts,
+        keys=thread_keys(),
+        hooks=dict(_hooks()),
+        names={ident: thread.name for ident, thread in threads.items()},
+        notes=(note,) if dicts is None or contexts is None else (),
+    )
+
+
+def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
+    """A frame's local variables by name; the frame is left without a copy of them."""
+    namespace = frame.f_locals
+    found = list(namespace.items())
+    # Up to CPython 3.12 the frame keeps this copy, which would prolong the life of what it holds. It is the very
+    # dictionary that `locals()` gave to the application, if it asked for one: then others refer to it.
+    if type(namespace) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(namespace) <= 3:
+        namespace.clear()
+    return found
+
+
+def _held_by_frames(thread: str, top: types.FrameType) -> Iterator[tuple[str, object]]:
+    """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it."""
+    frame: types.FrameType | None = top
+    while frame is not None:
+        label = f"{thread} in {frame.f_code.co_qualname}"
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            for name, value in frame_locals(frame):
+                yield f"{label}, local {name}", value
+        module = sys.modules.get(str(frame.f_globals.get("__name__")))
+        if not is_a(module, types.ModuleType) or namespace_of(module) is not frame.f_globals:
+            yield f"{label}, globals", frame.f_globals
+        frame = frame.f_back
+
+
+def _handled() -> Iterator[tuple[int, BaseException]]:
+    for ident, handled in sys._current_exceptions().items():  # noqa: SLF001 - the only way to another thread's state
+        error = handled[1] if isinstance(handled, tuple) else handled  # a triple up to CPython 3.11
+        if isinstance(error, BaseException):
+            yield ident, error
+
+
+def _hooks() -> Iterator[tuple[str, object]]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler) and not is_a(handler, signal.Handlers):
+            yield f"signal handler {getattr(number, 'name', number)}", handler
+    for name, function in (("trace function", sys.gettrace()), ("profile function", sys.getprofile())):
+        if function is not None:
+            yield name, function

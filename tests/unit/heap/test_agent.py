@@ -1,0 +1,106 @@
+import gc
+import socket
+import tracemalloc
+
+import psutil
+import pytest
+
+from labserver.heap import agent
+from labserver.heap.agent import Agent, memory_commands, take_floor
+from labserver.heap.protocol import Closed, Lines, Silent
+
+
+def broken():
+    raise ValueError("no heap today")
+
+
+@pytest.fixture
+def lines(tmp_path):
+    path = tmp_path / "s"
+    Agent(path, {**memory_commands(lambda: 0), "add": lambda *, a, b: a + b, "broken": broken})
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        yield Lines(connection)
+
+
+def ask(lines, **message):
+    lines.send(message)
+    return lines.receive(10)
+
+
+def test_commands_are_answered_and_errors_too(lines):
+    assert ask(lines, command="add", a=1, b=2) == {"result": 3}
+    assert ask(lines, command="broken") == {"error": "ValueError: no heap today"}
+    assert ask(lines, command="eval", code="1") == {"error": "there is no command 'eval'"}
+    assert "TypeError" in ask(lines, command="add", a=1)["error"]
+    assert ask(lines, command="add", a="x", b="y") == {"result": "xy"}
+
+
+def test_a_floor_is_read_and_tracing_switched(lines):
+    floor = ask(lines, command="floor")["result"]
+    assert floor["heap_bytes"] > 1_000_000
+    assert floor["traced_bytes"] is None
+    assert floor["collecting"] is True
+    assert ask(lines, command="trace", frames=2) == {"result": True}
+    try:
+        assert tracemalloc.get_traceback_limit() == 2
+        assert ask(lines, command="floor")["result"]["traced_bytes"] > 0
+    finally:
+        assert ask(lines, command="trace", frames=0) == {"result": False}
+
+
+def readings(monkeypatch, sizes):
+    left = list(sizes)
+    monkeypatch.setattr(
+        agent, "_reading", lambda _: {"traced_bytes": None, "heap_bytes": left.pop(0) if len(left) > 1 else left[0]}
+    )
+    return left
+
+
+def test_the_floor_is_the_least_of_three(monkeypatch):
+    left = readings(monkeypatch, [100, 90, 95, 10, 10])
+    assert take_floor(psutil.Process(), gap_s=0)["heap_bytes"] == 90
+    assert len(left) == 2
+
+
+def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
+    readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
+    assert take_floor(psutil.Process(), gap_s=0)["heap_bytes"] == 10_000
+
+
+def test_what_collects_nothing_is_not_collected_for(monkeypatch):
+    collected = []
+    monkeypatch.setattr(agent.gc, "collect", lambda: collected.append(1))
+    gc.disable()
+    try:
+        assert take_floor(psutil.Process(), gap_s=0)["collecting"] is False
+    finally:
+        gc.enable()
+    assert collected == []
+
+
+def test_without_books_the_process_is_traced_from_the_start(monkeypatch):
+    monkeypatch.setattr(agent, "heap_bytes", lambda: None)
+    floor = memory_commands(lambda: 0)["floor"]
+    try:
+        assert floor()["traced_bytes"] > 0
+        assert floor()["heap_bytes"] is None
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_end_and_the_silence_of_the_other_side_are_told_apart():
+    here, there = socket.socketpair()
+    with here, there:
+        lines = Lines(here)
+        with pytest.raises(Silent):
+            lines.receive(0.05)
+        there.sendall(b'{"a": ')
+        there.sendall(b'1}\n{"b": 2}\n')
+        assert [lines.receive(1), lines.receive(1)] == [{"a": 1}, {"b": 2}]
+        there.close()
+        with pytest.raises(Closed):
+            lines.receive(1)
+        lines.close()
+        with pytest.raises(Closed):
+            lines.send({})

@@ -1,0 +1,263 @@
+import atexit
+import gc
+import io
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+
+from labserver.heap import addresses, kinds, walk
+from labserver.heap.graph import heap_graph
+
+SIZE = 123_457
+
+
+class Box:
+    """Anything with attributes."""
+
+
+class Slotted:
+    __slots__ = ("image",)
+
+
+def node_at(graph, address):
+    return next((node for node, found in enumerate(graph.addresses.tolist()) if found == address), None)
+
+
+@pytest.fixture(params=[True, False], ids=["headers", "no headers"])
+def _layout(request, monkeypatch):
+    """Other interpreters have other headers: everything is then asked from Python."""
+    if not request.param:
+        monkeypatch.setattr(addresses, "_KNOWN_LAYOUT", False)
+
+
+@pytest.mark.usefixtures("_layout")
+def test_sizes_types_and_addresses_are_pythons_own(shop):
+    class Listed(list):
+        __slots__ = ("more",)
+
+    class Counted(int):
+        """An integer with a dictionary."""
+
+    shop.KEPT = [
+        *(bytes(n) for n in range(20)), *("ä" * n for n in range(5)), *(tuple(range(n)) for n in range(5)), 2**100, -1,
+        Listed([1, 2]), Counted(5), Slotted(), Box(), type("Made", (), {}), type("Tight", (tuple,), {})((1, 2)),
+        frozenset([1]), bytearray(9), memoryview(b"abc"), range(3), (i for i in ()), sys.flags, slice(1), 1.5, 1j,
+        types.SimpleNamespace(a=1), {}, {1: 2}, dict.fromkeys(range(100)), set(range(50)), object(), len, int.__add__,
+    ]  # fmt: skip
+    with heap_graph() as graph:
+        own = dict(zip(graph.addresses.tolist(), graph.sizes.tolist(), strict=True))
+        for obj in shop.KEPT:
+            assert own[id(obj)] == sys.getsizeof(obj), obj
+        assert graph.addresses.tolist() == list(map(id, graph.objects))
+        assert graph.types.tolist() == list(map(id, map(type, graph.objects)))
+        hiding = [kinds.hidden_of(type(obj)) is not None for obj in graph.objects]
+        plain = [(node, obj) for node, obj in enumerate(graph.objects) if not hiding[node]]
+        # Lists and dictionaries of other threads, and of this very test, may grow in between.
+        wrong = [obj for node, obj in plain if graph.sizes[node] != sys.getsizeof(obj)]
+        assert len(wrong) < 50
+        assert len(graph.objects) > 50_000
+        plain.clear()
+        wrong.clear()
+
+
+@pytest.mark.usefixtures("_layout")
+def test_what_only_c_code_holds_is_a_root_of_its_own():
+    held = {"image": bytes(SIZE)}
+    atexit.register(print, held)
+    address, image = id(held), id(held["image"])
+    del held
+    try:
+        with heap_graph() as graph:
+            node, buffer = node_at(graph, address), node_at(graph, image)
+            root = buffer
+            while graph.parents()[root] >= 0:
+                root = graph.parents()[root]
+            assert graph.local_roots[root] == "references from C code"
+            assert graph.dominators()[buffer] == node
+            assert not graph.garbage[node]
+            assert SIZE < graph.retained_sizes()[node] < SIZE + 1000
+    finally:
+        atexit.unregister(print)
+
+
+def cycle():
+    first, second = Box(), Box()
+    first.other, second.other, first.image = second, first, bytes(SIZE)
+    return first
+
+
+def test_a_cycle_that_c_code_holds_is_no_garbage():
+    first = cycle()
+    atexit.register(print, first.other)
+    address = id(first)
+    del first
+    try:
+        with heap_graph() as graph:
+            node = node_at(graph, address)
+            assert not graph.garbage[node]
+            assert SIZE < graph.retained_sizes()[node] < SIZE + 2000
+    finally:
+        atexit.unregister(print)
+
+
+@pytest.mark.usefixtures("_layout")
+def test_a_cycle_that_waits_for_the_collector_is_garbage(shop):
+    gc.disable()
+    try:
+        shop.KEPT = [first := cycle()]
+        address, other, image = id(first), id(first.other), id(first.image)
+        del first
+        with heap_graph() as graph:
+            assert not graph.garbage[node_at(graph, address)]
+        shop.KEPT.clear()
+        with heap_graph() as graph:
+            node, buffer = node_at(graph, address), node_at(graph, image)
+            assert graph.garbage[[node, buffer]].all()
+            assert not graph.reach()[[node, buffer]].any()
+            assert node not in graph.local_roots
+            boxes = [node, node_at(graph, other)]
+            assert SIZE < graph.retained_sizes()[boxes].max() < SIZE + 2000
+        gc.collect()
+        with heap_graph() as graph:
+            node = node_at(graph, address)
+            assert node is None or not graph.garbage[node]
+    finally:
+        gc.enable()
+
+
+def test_garbage_that_leads_to_what_is_kept_does_not_hold_it(shop):
+    gc.disable()
+    try:
+        shop.KEPT = {"image": bytes(SIZE)}
+        first = cycle()
+        first.kept = shop.KEPT
+        del first
+        with heap_graph() as graph:
+            assert not graph.garbage[graph.find(shop.KEPT)]
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def test_what_the_analyst_holds_is_neither_held_by_c_nor_garbage():
+    gc.collect()
+    mine = {"image": bytes(SIZE), "cycle": cycle()}
+    with heap_graph() as graph:
+        assert graph.find(mine) is None
+        assert graph.find(mine["cycle"]) is None
+        assert graph.find(mine["image"]) is None
+
+
+def test_the_walk_does_not_come_across_itself():
+    gc.collect()
+    for _ in range(2):
+        with heap_graph() as graph:
+            names = {type(obj).__name__ for obj in graph.objects}
+            assert not names & {"Walk", "HeapGraph", "Kinds", "AddressMap"}
+            assert not any(type(obj) is list and len(obj) > 50_000 for obj in graph.objects)
+
+
+def test_text_keys_of_a_large_dictionary_are_seen(shop):
+    shop.SEEN = dict.fromkeys((f"session-{number}-{'x' * 500}" for number in range(200)), True)
+    with heap_graph() as graph:
+        assert graph.retained_sizes()[graph.find(shop.SEEN)] > 200 * 500
+
+
+def test_a_linked_list_longer_than_any_batch_is_walked_in_bounded_time(shop):
+    shop.HEAD = None
+    for _ in range(20_000):
+        shop.HEAD = [shop.HEAD]
+    started = time.process_time()
+    with heap_graph() as graph:
+        sizes = graph.retained_sizes()
+        assert sizes[graph.find(shop.HEAD)] >= 20_000 * sys.getsizeof([None])
+    assert time.process_time() - started < 30
+    while shop.HEAD is not None:
+        shop.HEAD = shop.HEAD[0]
+
+
+@pytest.mark.parametrize(
+    "budget", [{"max_bytes": 2_000_000}, {"max_seconds": 0.0}], ids=lambda budget: next(iter(budget))
+)
+def test_a_walk_that_would_cost_too_much_is_cut_and_says_so(monkeypatch, budget):
+    monkeypatch.setattr(walk, "_BATCH", 1_000)
+    with heap_graph(**budget) as graph:
+        n = len(graph.objects)
+        assert not graph.complete
+        assert any("stopped early" in note for note in graph.notes)
+        assert 0 < n < 100_000
+        assert graph.targets.max(initial=0) < n
+        assert graph.starts.shape == (n + 1,)
+        assert graph.starts[-1] == graph.targets.size
+        assert graph.reach().all()
+        assert (graph.retained_sizes() >= graph.sizes).all()
+        assert [len(column) for column in (graph.sizes, graph.types, graph.addresses, graph.garbage)] == [n] * 4
+
+
+def test_an_ample_budget_changes_nothing():
+    with heap_graph(max_bytes=10**10, max_seconds=600) as graph:
+        assert graph.complete
+        assert not any("stopped" in note for note in graph.notes)
+
+
+def test_looking_creates_no_instance_dictionaries(shop):
+    shop.KEPT = [Box() for _ in range(1000)]
+    for box in shop.KEPT:
+        box.image = 1
+    before = sum(type(obj) is dict for obj in gc.get_objects())
+    with heap_graph() as graph:
+        graph.retained_sizes()
+        assert sum(type(obj) is dict for obj in gc.get_objects()) < before + 500
+
+
+def test_a_second_look_gives_the_same_answer(shop):
+    shop.STORE = {number: {"image": bytes(1000)} for number in range(100)}
+    answers = []
+    for _ in range(2):
+        with heap_graph() as graph:
+            answers.append(int(graph.retained_sizes()[graph.find(shop.STORE)]))
+    assert answers[0] == answers[1]
+
+
+def test_addresses_far_apart_have_their_own_numbers():
+    numbers = addresses.AddressMap()
+    some = np.array([0x7FFF_0000_0010, 0x10, 0x5555_0000_0000, 0x7FFF_0000_0020, 0x10], dtype=np.int64)
+    assert numbers.get(some).tolist() == [-1] * 5
+    found, new = numbers.claim(some, 7)
+    assert found.tolist() == [7, 8, 9, 10, 8]
+    assert new.tolist() == [0, 1, 2, 3]
+    many = np.arange(1, 3_000, dtype=np.int64) << 21
+    assert numbers.claim(many, 11)[0].tolist() == list(range(11, 11 + many.size))
+    assert numbers.get(some).tolist() == [7, 8, 9, 10, 8]
+
+
+def test_roots_that_were_gathered_before_are_used():
+    kept = []
+
+    class Given:
+        notes = ("Something could not be had.",)
+
+        @staticmethod
+        def named():
+            return iter([("thread worker in render, local image", kept[0])])
+
+    kept.append({"image": bytes(SIZE)})
+    with heap_graph(Given()) as graph:
+        assert graph.local_roots[graph.find(kept[0])] == "thread worker in render, local image"
+        assert "Something could not be had." in graph.notes
+
+
+def test_what_a_look_itself_lets_go_is_no_garbage():
+    """CPython joins a StringIO's parts when it is read; the parts are nobody's then."""
+    streams = [io.StringIO() for _ in range(50)]
+    for stream in streams:
+        for number in range(100):
+            stream.write(f"part {number}")
+    with heap_graph() as graph:
+        garbage = [graph.objects[node] for node in np.flatnonzero(graph.garbage)]
+        parts = sum(type(obj) is str and obj.startswith("part ") for obj in garbage)
+        garbage.clear()
+    assert parts == 0

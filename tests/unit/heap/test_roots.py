@@ -1,0 +1,216 @@
+import contextvars
+import gc
+import sys
+import threading
+import types
+import weakref
+from contextlib import contextmanager
+
+import pytest
+
+from labserver.heap.analyst import analyst_objects
+from labserver.heap.chains import chain_to
+from labserver.heap.fork import in_fork
+from labserver.heap.graph import heap_graph
+from labserver.heap.roots import frame_locals, gather_roots
+from labserver.heap.thread_states import thread_contexts, thread_dicts
+
+SIZE = 54_321
+VARIABLE = contextvars.ContextVar("image")
+
+
+@contextmanager
+def thread_in(work):
+    """A thread that works, calls what it is given, and waits in there while the block runs."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def pause():
+        inside.set()
+        leave.wait(60)
+
+    thread = threading.Thread(target=work, args=(pause,), name="worker-7")
+    thread.start()
+    assert inside.wait(60)
+    try:
+        yield thread
+    finally:
+        leave.set()
+        thread.join()
+
+
+def labels():
+    roots = gather_roots()
+    return {label: value for label, value in roots.named() if "worker-7" in label}
+
+
+def in_context(pause):
+    VARIABLE.set(bytes(SIZE))
+    pause()
+
+
+def test_another_threads_context_variable_is_a_root_by_its_name():
+    with thread_in(in_context):
+        found = labels()
+        assert len(found["contextvar image of thread worker-7"]) == SIZE
+
+
+def test_every_thread_has_its_own_context_and_dictionary():
+    with thread_in(in_context) as thread:
+        contexts, own = dict(thread_contexts()), contextvars.Context()
+        assert VARIABLE in contexts[thread.ident]
+        assert VARIABLE not in contexts.get(threading.get_ident(), {})
+        assert own.run(lambda: any(context is own for _, context in thread_contexts()))
+        assert all(type(namespace) is dict for _, namespace in thread_dicts())
+
+
+def test_a_handled_exception_is_a_root():
+    def fail(pause):
+        try:
+            raise ValueError("image")  # noqa: TRY301 - what is handled
+        except ValueError:
+            pause()
+
+    with thread_in(fail):
+        assert labels()["thread worker-7 handling ValueError"].args == ("image",)
+
+
+def test_what_cannot_be_read_is_said(monkeypatch):
+    monkeypatch.setattr("labserver.heap.roots.thread_contexts", lambda: None)
+    with thread_in(in_context):
+        roots = gather_roots()
+        assert not any("contextvar" in label and "worker-7" in label for label, _ in roots.named())
+        assert "cannot be read" in roots.notes[0]
+
+
+def test_cleared_roots_hold_nothing():
+    with thread_in(in_context):
+        roots = gather_roots()
+        roots.clear()
+        assert list(roots.named()) == []
+
+
+@pytest.mark.parametrize("kind", ["local", "context", "thread_local", "exception"])
+def test_a_forked_child_still_sees_what_the_other_threads_hold(shop, kind):
+    shop.LOCAL = threading.local()
+    addresses = []
+
+    def image():
+        made = bytearray(SIZE)
+        addresses.append(id(made))
+        return made
+
+    def work(pause):
+        if kind == "local":
+            mine = image()
+            pause()
+            del mine
+        elif kind == "context":
+            VARIABLE.set(image())
+            pause()
+        elif kind == "thread_local":
+            shop.LOCAL.image = image()
+            pause()
+        else:
+            try:
+                raise ValueError(image())  # noqa: TRY301 - what is handled
+            except ValueError:
+                pause()
+
+    def look(roots):
+        with heap_graph(roots) as graph:
+            nodes = [node for node, address in enumerate(graph.addresses.tolist()) if address == addresses[0]]
+            return [chain_to(graph, node, graph.parents()).trail for node in nodes]
+
+    name = "test_a_forked_child_still_sees_what_the_other_threads_hold.<locals>.work"
+    with thread_in(work):
+        assert (
+            in_fork(look, within_s=120)
+            == {
+                "local": [f"thread worker-7 in {name}, local mine"],
+                "context": ["contextvar image of thread worker-7"],
+                "thread_local": ["module shop → LOCAL → _local.image"],
+                "exception": ["thread worker-7 handling ValueError → ValueError.args → […]"],
+            }[kind]
+        )
+
+
+def test_gathering_makes_no_garbage():
+    gather_roots().clear()
+    gc.collect()
+    for _ in range(5):
+        gather_roots().clear()
+    assert gc.collect() < 5
+
+
+def test_threads_that_come_and_go_do_not_disturb():
+    # A hook in Python would let the other threads run in the middle of the reading, if it were asked there.
+    sys.addaudithook(lambda *_: None)
+    stop = threading.Event()
+
+    def churn():
+        local = threading.local()
+        while not stop.is_set():
+            thread = threading.Thread(target=lambda: (VARIABLE.set(1), setattr(local, "image", 1)))
+            thread.start()
+            thread.join()
+
+    threads = [threading.Thread(target=churn) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            gather_roots().clear()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_reading_a_frames_locals_leaves_no_copy_of_them():
+    class Image:
+        pass
+
+    def rows():
+        image = Image()
+        yield weakref.ref(image)
+        image = None
+        yield None
+
+    generator = rows()
+    reference = next(generator)
+    assert "image" in dict(frame_locals(generator.gi_frame))
+    next(generator)
+    assert reference() is None
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="locals() is a copy from CPython 3.13 on")
+def test_what_the_application_got_from_locals_stays_whole():
+    def rows():
+        image = "kept"
+        namespace = locals()
+        yield namespace
+        yield image
+
+    generator = rows()
+    namespace = next(generator)
+    frame_locals(generator.gi_frame)
+    assert namespace["image"] == "kept"
+
+
+def test_the_instruments_own_threads_are_the_analysts():
+    with thread_in(in_context) as thread:
+        thread.name = "labserver-agent"
+        assert any(obj is thread for obj in analyst_objects())
+        assert thread.ident not in gather_roots().frames
+
+
+def test_what_ipython_remembers_is_no_holder(monkeypatch):
+    shell = types.SimpleNamespace(user_ns={"Out": {1: bytearray(SIZE)}}, history_manager=types.SimpleNamespace())
+    shell.history_manager.output_hist = {2: bytearray(SIZE)}
+    core = types.ModuleType("IPython.core.interactiveshell")
+    core.InteractiveShell = type("InteractiveShell", (), {"_instance": shell})
+    monkeypatch.setitem(sys.modules, core.__name__, core)
+    remembered = {id(shell.user_ns["Out"][1]), id(shell.history_manager.output_hist[2])}
+    gc.collect()
+    with heap_graph() as graph:
+        assert not remembered & set(graph.addresses.tolist())
