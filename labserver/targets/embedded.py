@@ -9,18 +9,23 @@ import logging
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+import psutil
 from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from labserver.errors import CannotRun, UsageError
+from labserver.heap.footprint import heap_bytes
 from labserver.service.app import create_app
 from labserver.service.clock import Clock
+from labserver.service.faceapi import FaceSettings
+from labserver.service.memory import MemoryPool
 from labserver.service.runtime import Service, service_of
 from labserver.service.settings import Settings
 
@@ -28,6 +33,9 @@ _HOST = "127.0.0.1"
 _READY_WITHIN_S = 10.0
 # Only the fallback for a wake-up that an interrupt swallowed.
 _LOOP_TIMEOUT_S = 1.0
+_CONNECTIONS = 10_000
+
+SettingsT = TypeVar("SettingsT", Settings, FaceSettings)
 
 _logger = logging.getLogger(__name__)
 # A load test keeps more requests waiting than there are threads, and breaks some off: a warning for each is noise.
@@ -79,18 +87,82 @@ def embedded(
         UsageError: A setting is unknown or has a value that is not allowed.
         CannotRun: The port is taken, or the server could not be started.
     """
-    app = create_app(_overridden(settings or Settings(), overrides), clock=clock)
-    host = _Host(app.wsgi_app, service_of(app), port, http_threads)
+    app = create_app(overridden(settings or Settings(), overrides), clock=clock, memory=_memory)
+    service = service_of(app)
+    with hosted(app.wsgi_app, service, port, http_threads) as host:
+        yield EmbeddedServer(f"http://{_HOST}:{host.port}", host.port, service, host.connections)
+
+
+@contextmanager
+def hosted(wsgi: Callable[..., Any], parts: "Parts", port: int, http_threads: int) -> Iterator["_Host"]:
+    """Serve an application of this package from threads of this process, and leave nothing behind.
+
+    Yields:
+        Its host, which knows the port, once the application has answered a request.
+
+    Raises:
+        CannotRun: The port is taken, or the server could not be started.
+    """
+    host = _Host(wsgi, parts, port, http_threads)
     try:
         host.start()
         _await_health(host.port)
-        yield EmbeddedServer(f"http://{_HOST}:{host.port}", host.port, host.service, host.connections)
+        yield host
     finally:
         host.stop()
 
 
-def _overridden(settings: Settings, overrides: dict[str, Any]) -> Settings:
-    known = [field.name for field in dataclasses.fields(Settings)]
+class Limits(Protocol):
+    """The setting that the server itself has to know.
+
+    Attributes:
+        max_upload_bytes: Largest request body.
+    """
+
+    @property
+    def max_upload_bytes(self) -> int: ...  # noqa: D102
+
+
+class Parts(Protocol):
+    """What stands behind an application and has to be started and closed with its server.
+
+    Attributes:
+        settings: Its settings.
+    """
+
+    @property
+    def settings(self) -> Limits: ...  # noqa: D102
+
+    def start(self) -> None:
+        """Start what is needed to serve."""
+        ...
+
+    def interrupt(self) -> None:
+        """End whatever requests wait for: their threads are joined next."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything."""
+        ...
+
+
+def _memory() -> list[MemoryPool]:
+    """Return what this process's objects take, by the allocators' books or else by tracemalloc's."""
+    resident = psutil.Process().memory_info().rss
+    allocated = heap_bytes()
+    if allocated is not None:
+        return [MemoryPool("heap", "allocated", allocated, resident)]
+    traced, _ = tracemalloc.get_traced_memory()
+    return [MemoryPool("heap", "traced", traced, resident)] if traced else []
+
+
+def overridden(settings: SettingsT, overrides: dict[str, Any]) -> SettingsT:
+    """Return the settings, a dataclass, with some fields changed by name.
+
+    Raises:
+        UsageError: A name is unknown, or a value is not allowed.
+    """
+    known = [field.name for field in dataclasses.fields(settings)]
     for name in overrides:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
@@ -105,11 +177,11 @@ class _Host:
     many arrive, they cannot stop it half-way.
     """
 
-    def __init__(self, wsgi: Callable[..., Any], service: Service, port: int, http_threads: int) -> None:
-        self.service = service
+    def __init__(self, wsgi: Callable[..., Any], parts: Parts, port: int, http_threads: int) -> None:
         self.port = port
         self.connections: Callable[[], int] = lambda: 0
         self._wsgi = wsgi
+        self._parts = parts
         self._http_threads = http_threads
         self._opened = threading.Event()
         self._stopping = threading.Event()
@@ -168,19 +240,20 @@ class _Host:
         """Open what serving takes, leave the closing of each part on `stack`, return one turn of the loop."""
         listener = stack.enter_context(_listener(self.port))
         self.port = listener.getsockname()[1]
-        stack.callback(self.service.close)
-        self.service.start()
+        stack.callback(self._parts.close)
+        self._parts.start()
         channels: dict[int, Any] = {}
         stack.callback(wasyncore.close_all, channels, ignore_all=True)
         dispatcher = _JoinedDispatcher()
         stack.callback(dispatcher.stop)
+        stack.callback(self._parts.interrupt)
         dispatcher.set_thread_count(self._http_threads)
         server = create_server(
             self._wsgi,
             map=channels,
             _dispatcher=dispatcher,
             sockets=[listener],
-            **_limits(self.service.settings),
+            **_limits(self._parts.settings),
         )
         stack.callback(_close_channels, server)
         self.connections = lambda: len(server.active_channels)
@@ -225,12 +298,14 @@ def _listener(port: int) -> socket.socket:
         raise CannotRun(f"Port {port} cannot be listened on: {error.strerror}.") from error
 
 
-def _limits(settings: Settings) -> dict[str, Any]:
+def _limits(settings: Limits) -> dict[str, Any]:
     """Return waitress's options: bodies stay in memory, bounded, and are refused by the service rather than here."""
     in_memory = 4 * settings.max_upload_bytes + 2**20
     return {
         # Up to this size the service itself answers, in its own error format; beyond, waitress hangs up early.
         "max_request_body_size": in_memory,
+        # Clients beyond the threads wait with their requests sent, as behind any server's listen queue.
+        "connection_limit": _CONNECTIONS,
         # Never to temporary files, which a connection that breaks off would leave open.
         "inbuf_overflow": in_memory + 1,
         "outbuf_overflow": 2**30,

@@ -1,0 +1,75 @@
+"""Questions to the agent in a process, and its answers."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from labserver.errors import CannotRun
+from labserver.heap.protocol import Closed, Lines, Silent
+
+ANSWER_S = 60.0
+_LOOK_S = 0.5
+
+
+class Conversation:
+    """One question at a time.
+
+    Args:
+        lines: the connection.
+        alive: whether the process still runs.
+        death: why it does not.
+        last_output: what it printed last, ready to be appended to a sentence.
+    """
+
+    def __init__(
+        self, lines: Lines, alive: Callable[[], bool], death: Callable[[], CannotRun], last_output: Callable[[], str]
+    ) -> None:
+        self._lines = lines
+        self._alive = alive
+        self._death = death
+        self._last_output = last_output
+        self._late = 0
+
+    def ask(self, command: str, arguments: dict[str, Any], within_s: float, otherwise: str = "") -> Any:
+        """What the command answers.
+
+        Args:
+            command: its name.
+            arguments: JSON values by name.
+            within_s: seconds that it has.
+            otherwise: what the sentence says when it did not answer in time.
+
+        Raises:
+            CannotRun: the process has died or does not answer, or the command failed.
+        """
+        try:
+            self._lines.send({"command": command, **arguments})
+            deadline = time.monotonic() + within_s
+            for _ in range(self._late + 1):  # answers that came too late belong to questions before
+                answer = self._receive(deadline)
+            self._late = 0
+        except Closed:
+            raise self._death() from None
+        except Silent:
+            self._late += 1
+            otherwise = otherwise or f"did not answer {command!r} within {within_s:.0f} s"
+            raise CannotRun(f"The application {otherwise}{self._last_output()}.") from None
+        if "error" in answer:
+            raise CannotRun(f"An instrument in the application's process failed ({answer['error']}).")
+        return answer["result"]
+
+    def close(self) -> None:
+        """End it."""
+        self._lines.close()
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return self._lines.receive(min(max(left, 0.0), _LOOK_S))
+            except Silent:
+                # A process that the application forked keeps the connection open beyond its death.
+                if not self._alive():
+                    raise Closed from None
+                if left <= 0:
+                    raise

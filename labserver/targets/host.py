@@ -1,0 +1,212 @@
+"""The process of an application under test, started by `labserver.targets.child`.
+
+It serves the application with waitress on a loopback port, answers the instruments' commands on a private socket, and
+ends as soon as its parent is gone.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic, sleep  # by name: not those that an application puts in their place
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
+
+from labserver.errors import CannotRun
+from labserver.heap.agent import Agent, memory_commands
+from labserver.heap.protocol import SOCKET
+from labserver.targets.application import Wsgi, load_application, place_of
+from labserver.targets.commands import instruments_of
+from labserver.targets.leftovers import end_marked
+
+END_WITHIN_S = 2.0
+_LOOP_TIMEOUT_S = 1.0
+_POLL_S = 0.01
+_CONNECTIONS = 10_000
+_IN_MEMORY = 2**27
+
+
+class Host:
+    """The application and its server.
+
+    Args:
+        target: `module:attribute`.
+        http_threads: requests that are handled at the same time.
+    """
+
+    def __init__(self, target: str, http_threads: int) -> None:
+        self._target = target
+        self._http_threads = http_threads
+        # Flags that are looked at: an application that patches `threading` (gevent) breaks events that are waited for.
+        self._started = False
+        self._stopping = False
+        self._failure: str | None = None
+        self._notes: list[str] = []
+        self._here = Path.cwd()
+        self._server: Any = None
+
+    def connections(self) -> int:
+        """How many connections the clients have open."""
+        return 0 if self._server is None else len(self._server.active_channels)
+
+    def start(self, *, within_s: float) -> dict[str, Any]:
+        """The command `start`: wait until the application is served, and say where or why it is not."""
+        deadline = monotonic() + within_s
+        while not self._started and monotonic() < deadline:
+            sleep(_POLL_S)
+        if not self._started:
+            frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - nothing else tells
+            return {"busy": place_of(frame, self._here)}
+        if self._failure is not None:
+            return {"failure": self._failure}
+        return {"port": self._server.effective_port, "threads": threading.active_count(), "notes": self._notes}
+
+    def quit(self) -> bool:
+        """The command `quit`: end in good order, or else without it."""
+        self._stopping = True
+        if self._server is not None:
+            self._server.pull_trigger()
+        # An application's thread that is no daemon, or an exit handler that hangs, must not keep the process.
+        watchdog = threading.Timer(END_WITHIN_S, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+        return True
+
+    def run(self) -> None:
+        """Serve until told to quit."""
+        with ExitStack() as stack:
+            try:
+                self._open(stack)
+            except CannotRun as error:
+                self._failure = str(error)
+            self._started = True
+            while not self._stopping:
+                if self._server is None:
+                    sleep(_POLL_S)
+                else:
+                    wasyncore.loop(timeout=_LOOP_TIMEOUT_S, use_poll=True, map=self._channels, count=1)
+
+    def _open(self, stack: ExitStack) -> None:
+        application = load_application(self._target, self._notes)
+        _show_to_instruments(self._target, application)
+        for part in _parts(application):
+            _start(part, stack)
+        self._channels: dict[int, Any] = {}
+        dispatcher = _Pool()
+        dispatcher.set_thread_count(self._http_threads)
+        self._server = create_server(
+            application,
+            map=self._channels,
+            _dispatcher=dispatcher,
+            host="127.0.0.1",
+            port=0,
+            connection_limit=_CONNECTIONS,
+            # Bodies stay in memory: a temporary file would be one more thing that a broken connection leaves.
+            inbuf_overflow=_IN_MEMORY,
+            outbuf_overflow=_IN_MEMORY,
+            log_socket_errors=False,  # users that are cut off are part of a load
+            clear_untrusted_proxy_headers=True,
+        )
+        stack.callback(self._server.close)
+
+
+class _Pool(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no types
+    """waitress's request threads; one that waits for work must not keep its last request alive meanwhile."""
+
+    def add_task(self, task: Any) -> None:
+        """Hand a request to a thread."""
+        super().add_task(_Once(task))
+
+
+class _Once:
+    """A task that is let go of when it is done."""
+
+    def __init__(self, task: Any) -> None:
+        self._tasks = [task]
+
+    def service(self) -> None:
+        self._tasks.pop().service()
+
+    def cancel(self) -> None:
+        self._tasks.pop().cancel()
+
+
+def _show_to_instruments(target: str, application: Wsgi) -> None:
+    """Name the application by a module of its own.
+
+    What a factory returns is known to the server's frames alone; a chain that begins with the target says more.
+    """
+    module = types.ModuleType(target)
+    module.__dict__["application"] = application
+    sys.modules[target] = module
+
+
+def _parts(application: Any) -> Iterator[Any]:
+    """What the application has for its host to start and close: Flask extensions with `start()` and `close()`."""
+    extensions = getattr(application, "extensions", None)
+    for part in list(extensions.values()) if isinstance(extensions, dict) else []:
+        if callable(getattr(part, "start", None)) and callable(getattr(part, "close", None)):
+            yield part
+
+
+def _start(part: Any, stack: ExitStack) -> None:
+    name = type(part).__qualname__
+    try:
+        part.start()
+    except Exception as error:  # foreign code may fail in any way
+        raise CannotRun(f"{name}.start() fails: {type(error).__name__}: {error}.") from error
+    stack.callback(_close, part)
+
+
+def _close(part: Any) -> None:
+    with contextlib.suppress(Exception):  # the process ends anyway
+        part.close()
+
+
+def end_with_parent(lifeline: int, directory: Path, token: str) -> None:
+    """End this process, and all it started, when the parent's end of a pipe closes."""
+
+    def watch() -> None:
+        while os.read(lifeline, 1):
+            pass
+        shutil.rmtree(directory, ignore_errors=True)
+        end_marked(token)
+        with contextlib.suppress(OSError):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="labserver-lifeline", daemon=True).start()
+
+
+def main() -> None:
+    """Set up the instruments, then the application."""
+    config = json.loads(sys.argv[1])
+    directory = Path(config["directory"])
+    end_with_parent(os.dup(0), directory, config["token"])
+    _leave_no_trace()
+    # More users than threads are part of a load, and no news for the application's own log.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    host = Host(config["target"], config["http_threads"])
+    commands = memory_commands(host.connections) | instruments_of(config["instruments"])
+    sys.path.insert(0, str(Path.cwd()))  # after our own imports, which it must not answer
+    Agent(directory / SOCKET, {**commands, "start": host.start, "quit": host.quit})
+    host.run()
+
+
+def _leave_no_trace() -> None:
+    """Make the process look to the application as if nobody had started it in a special way."""
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a descriptor is wanted, for the standard input
+        os.dup2(nothing.fileno(), 0)
+    os.environ.pop("GLIBC_TUNABLES", None)
+    sys.argv = ["labserver"]

@@ -1,0 +1,173 @@
+"""The service in a process of its own, whose memory can be limited while it runs.
+
+The limit is that of its address space (RLIMIT_AS, see setrlimit(2)): an allocation that would exceed it fails, and
+Python raises MemoryError. Linux enforces it, macOS does not. What counts is what is *reserved*: by default glibc
+reserves 64 MiB for each thread's own arena, used or not, and a store that fills a reserve does not grow. The process
+therefore runs with one arena for all threads (MALLOC_ARENA_MAX, see mallopt(3)).
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from labserver.errors import CannotRun
+from labserver.service.settings import Settings
+
+if sys.platform == "linux":
+    import resource
+
+_START_S = 60.0
+_TAIL_BYTES = 2000
+_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.targets.limited_host import main; main()"
+_PACKAGES = Path(__file__).parents[2]
+_MALLOC = {"MALLOC_ARENA_MAX": "1"}
+
+
+class AddressSpace(NamedTuple):
+    """Bytes of a process's address space: now, and the most that it has ever been."""
+
+    size: int
+    peak: int
+
+
+class LimitedServer:
+    """A service in a process of its own; made by `limited_server`.
+
+    Attributes:
+        url: where it is served, without a trailing slash.
+        port: the same, as a number.
+        pid: its process id.
+    """
+
+    def __init__(self, settings: Settings, http_threads: int) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
+        config = {"settings": dataclasses.asdict(settings), "http_threads": http_threads}
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
+                # Not `-m`: modules of the working directory must not stand in for those that the host needs.
+                [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES), json.dumps(config)],
+                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=environment | _MALLOC,
+                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
+            )
+        except OSError as error:
+            self._errors.close()
+            raise CannotRun(f"The limited service could not be started ({error}).") from error
+        self.pid = self._process.pid
+        self.port = 0
+        self.url = ""
+
+    def start(self) -> None:
+        """Return when it serves.
+
+        Raises:
+            CannotRun: it does not get that far.
+        """
+        deadline, line = time.monotonic() + _START_S, b""
+        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
+        while not line.endswith(b"\n"):
+            left = max(deadline - time.monotonic(), 0.0)
+            ready = select.select([self._process.stdout], [], [], left)[0]
+            block = os.read(self._process.stdout.fileno(), 64) if ready else b""
+            if not block:
+                raise CannotRun(f"The limited service did not start{self.last_output()}.")
+            line += block
+        self.port = int(line)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def limit(self, room_bytes: int) -> int:
+        """Let its address space grow by so much and no more.
+
+        Returns:
+            The limit in bytes.
+
+        Raises:
+            CannotRun: this system does not enforce one.
+        """
+        if sys.platform != "linux":
+            raise CannotRun("This system does not limit a process's address space: only Linux does.")
+        limit = self.address_space().size + room_bytes
+        resource.prlimit(self.pid, resource.RLIMIT_AS, (limit, limit))
+        return limit
+
+    def address_space(self) -> AddressSpace:
+        """What the kernel says of the process; Linux only.
+
+        Raises:
+            CannotRun: the process has ended.
+        """
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+            fields = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
+            size, peak = (int(fields[name].split()[0]) * 1024 for name in ("VmSize", "VmPeak"))
+            return AddressSpace(size, peak)
+        except (OSError, KeyError):
+            raise CannotRun(f"The limited service has ended{self.last_output()}.") from None
+
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used so far."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def last_output(self) -> str:
+        """What it wrote last to its errors, ready to be appended to a sentence."""
+        if self._errors.closed:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _TAIL_BYTES))
+        lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines()]
+        said = [line for line in lines if line]
+        return f"; its last output: {said[-1][-300:].rstrip('.')}" if said else ""
+
+    def close(self) -> None:
+        """End it; nothing that it keeps is worth a long farewell. May be called again."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+
+def limits_address_space() -> bool:
+    """Whether this system enforces a limit of the address space."""
+    return sys.platform == "linux"
+
+
+@contextmanager
+def limited_server(settings: Settings, *, http_threads: int = 8) -> Iterator[LimitedServer]:
+    """Serve the service from a process of its own, without a limit at first, and leave nothing behind.
+
+    Args:
+        settings: what to serve.
+        http_threads: requests that are handled at the same time.
+
+    Raises:
+        CannotRun: it does not start.
+    """
+    server = LimitedServer(settings, http_threads)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,157 @@
+"""The instruments in a service that its owner runs: `labserver.listen()`.
+
+They are met on a Unix socket in a directory that only its owner can enter, and answer that user and root alone. Nothing
+is imported for them, and nothing is measured, before somebody asks.
+"""
+
+import atexit
+import contextlib
+import errno
+import os
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labserver.errors import CannotRun
+from labserver.heap.agent import Command, converse, light_commands, memory_commands
+from labserver.heap.protocol import Lines
+from labserver.targets.commands import instruments_of
+from labserver.targets.listeners import served_connections
+from labserver.targets.rendezvous import LONGEST_PATH, is_private, socket_name
+
+_PAUSE_S = 1.0
+_lock = threading.Lock()
+_listener: "_Listener | None" = None
+
+
+def listen(instruments: str) -> None:
+    """Answer questions about this process from a thread of its own; a second call does nothing.
+
+    A process that is forked from this one does not answer before it calls this itself.
+
+    Args:
+        instruments: `module:callable` that gives the further commands, imported at the first question.
+
+    Raises:
+        CannotRun: there is no private place for the socket.
+    """
+    global _listener  # noqa: PLW0603 - there is one for each process
+    with _lock:
+        if _listener is None:
+            _listener = _Listener(instruments)
+
+
+class _Listener:
+    def __init__(self, instruments: str) -> None:
+        self._instruments = instruments
+        self._pid = os.getpid()
+        directory = _private_directory(socket_name(os.getuid(), self._pid)[0])
+        _sweep(directory)
+        self._path = directory / socket_name(os.getuid(), self._pid)[1]
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(self._path))
+        self._socket.listen(1)
+        atexit.register(self._remove)
+        threading.Thread(target=self._serve, name="labserver-agent", daemon=True).start()
+
+    def forget(self) -> None:
+        """Let go of the parent's socket, in a process that was forked."""
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def _remove(self) -> None:
+        if os.getpid() == self._pid:
+            self._path.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError as error:
+                if error.errno == errno.EBADF:  # the service closes what it has not opened
+                    return
+                time.sleep(_PAUSE_S)  # it has no descriptor left
+                continue
+            with connection:
+                if _peer_uid(connection) in {os.getuid(), 0, None}:
+                    self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        """Answer until the other side has gone, and leave the process as it was."""
+        process = psutil.Process()
+        others = served_connections(process)  # of other clients, before there is any load
+        tracing = tracemalloc.is_tracing()
+        commands = memory_commands(lambda: max(served_connections(process) - others, 0))
+        try:
+            converse(Lines(connection), lambda: commands | instruments_of(self._instruments), _watching())
+        finally:
+            if tracemalloc.is_tracing() and not tracing:
+                tracemalloc.stop()
+
+
+def _watching() -> dict[str, Command]:
+    """The command `reading` with the jobs of the image services that run in this process, where there are any."""
+    commands = light_commands()
+
+    def reading() -> dict[str, Any]:
+        # Looked up, not imported: a process that has no such service has none of its modules either.
+        runtime = sys.modules.get("labserver.service.runtime")
+        services = list(runtime.RUNNING) if runtime is not None else []
+        jobs = {}
+        if services:
+            jobs = {
+                "live_jobs": sum(service.live_jobs() for service in services),
+                "finished_jobs": sum(service.finished_jobs() for service in services),
+            }
+        memory: dict[str, Any] = commands["reading"]()
+        return memory | jobs
+
+    return {"reading": reading}
+
+
+def _private_directory(name: str) -> Path:
+    directory = Path(tempfile.gettempdir(), name)
+    if len(str(directory / "1234567890.sock")) > LONGEST_PATH:
+        directory = Path("/tmp", name)  # noqa: S108 - checked below
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    if not is_private(directory, os.getuid()):
+        raise CannotRun(
+            f"labserver.listen() needs {directory} as a directory that only this user can enter: remove it."
+        )
+    return directory
+
+
+def _sweep(directory: Path) -> None:
+    """Remove the sockets of processes that were killed."""
+    for path in directory.glob("*.sock"):
+        if path.stem.isdecimal() and not psutil.pid_exists(int(path.stem)):
+            path.unlink(missing_ok=True)
+
+
+def _peer_uid(connection: socket.socket) -> int | None:
+    """The user at the other end; None where the system does not tell and the directory alone protects."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(uid)
+
+
+def _after_fork() -> None:
+    global _lock, _listener  # noqa: PLW0603 - the lock may have been held, by a thread that is not here
+    _lock = threading.Lock()
+    if _listener is not None:
+        _listener.forget()
+        _listener = None
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,65 @@
+"""The memory of processes that run without our instruments, seen from outside."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psutil
+
+from labserver.errors import CannotRun
+
+_ATTEMPTS = 3
+_GAP_S = 0.04
+_FALLING_BYTES = 4096
+
+
+def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> dict[str, Any]:
+    """The least of three readings, and of more for as long as they keep falling.
+
+    Args:
+        processes: gives those that are measured; what one of them starts or ends changes the answer.
+        drain_s: seconds after which it is not waited for any longer.
+
+    Returns:
+        `private_bytes`: memory that no other process shares, resident or swapped out, of all of them together;
+        `resident_bytes`, `threads`, `processes`. What only an instrument in the process knows is None.
+    """
+    best = _reading(processes())
+    taken, falling = 1, False
+    deadline = time.monotonic() + drain_s
+    while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
+        time.sleep(_GAP_S)
+        reading = _reading(processes())
+        taken += 1
+        falling = reading["private_bytes"] < best["private_bytes"] - _FALLING_BYTES
+        if reading["private_bytes"] < best["private_bytes"]:
+            best = reading
+    return best
+
+
+def _reading(processes: Iterable[psutil.Process]) -> dict[str, Any]:
+    private = resident = threads = count = 0
+    for process in processes:
+        try:
+            memory = process.memory_full_info()
+            threads += process.num_threads()
+        except psutil.NoSuchProcess:  # it has just ended, and has no memory any more
+            continue
+        except psutil.AccessDenied:
+            raise CannotRun(
+                f"The memory of process {process.pid} may not be read: run the check as the user it belongs to."
+            ) from None
+        private += memory.uss + getattr(memory, "swap", 0)
+        resident += memory.rss
+        count += 1
+    return {
+        "heap_bytes": None,
+        "traced_bytes": None,
+        "tracer_bytes": 0,
+        "blocks": None,
+        "private_bytes": private,
+        "resident_bytes": resident,
+        "threads": threads,
+        "collecting": True,
+        "processes": count,
+    }

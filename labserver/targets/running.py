@@ -1,0 +1,239 @@
+"""A service that runs already on this machine: found by its port, only looked at, and left as it is."""
+
+import contextlib
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labserver.errors import CannotRun
+from labserver.heap.meters import wait_until
+from labserver.heap.protocol import Lines
+from labserver.targets.conversation import ANSWER_S, Conversation
+from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
+from labserver.targets.process_meter import rest
+from labserver.targets.rendezvous import is_private, socket_name
+
+_DRAIN_S = 2.0
+_CONNECT_S = 5.0
+_FROM_OUTSIDE = (
+    "The service runs no instruments, so its private memory was read from outside, in whole pages, and its garbage "
+    "was not collected: call labserver.listen() in it for exact figures and for the holders."
+)
+
+_BUSY = " (is another check of it under way?)"
+
+
+class NotInstrumented(CannotRun):
+    """An instrument was asked for in a process that has none."""
+
+
+class Running:
+    """A service that runs already; made by `at_port` and `of_pid`, and to be closed.
+
+    Attributes:
+        url: where it answers, without a trailing slash.
+        pid: the process that serves; of several, the one that started them.
+        threads: how many threads it had at the beginning.
+        instrumented: whether it has called `labserver.listen()`.
+        notes: sentences about how it is measured.
+    """
+
+    def __init__(self, host: str, port: int, found: list[psutil.Process]) -> None:
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._port = port
+        self._watched = _serving(host, port, found)
+        self.pid = self._watched[0].pid
+        self.notes: list[str] = []
+        self._conversation = self._converse()
+        self.instrumented = self._conversation is not None
+        if len(self._watched) > 1:
+            self.notes.append(
+                f"{len(self._watched)} processes share {self.url}: the sum of their private memory was read from "
+                "outside, in whole pages; with one worker that calls labserver.listen(), its holders can be named."
+            )
+        elif not self.instrumented:
+            self.notes.append(_FROM_OUTSIDE)
+        self._others = self._connections()  # of other clients, before there is any load
+        self.threads = sum(process.num_threads() for process in self._watched)
+
+    def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
+        """What an instrument in the process answers; without any, `floor` alone is answered, from outside.
+
+        Raises:
+            NotInstrumented: there are no instruments in the process.
+            CannotRun: the process has ended or does not answer, or the instrument failed.
+        """
+        if not self.alive():
+            raise self.death()
+        if self._conversation is not None:
+            return self._conversation.ask(command, arguments, within_s)
+        if command != "floor":
+            raise NotInstrumented(
+                f"{self.url} runs no instruments, so there is no {command!r}: call labserver.listen() in the service."
+            )
+        drain_s = max(arguments.get("settle_s", _DRAIN_S), _DRAIN_S)
+        wait_until(lambda: self._connections() <= self._others, timeout_s=drain_s)
+        reading = rest(self._measured, drain_s)
+        if not self.alive():
+            raise self.death()
+        return reading
+
+    def alive(self) -> bool:
+        """Whether every process that served at the beginning still does."""
+        return all(_runs(process) for process in self._watched)
+
+    def death(self) -> CannotRun:
+        """Which process is gone."""
+        gone = [process.pid for process in self._watched if not _runs(process)]
+        if not gone:
+            return CannotRun(f"The service at {self.url} broke off the conversation.")
+        if len(gone) < len(self._watched) or listeners(self._port):
+            return CannotRun(
+                f"Process {gone[0]} of the service at {self.url} has ended and another serves in its place: let it run "
+                "without restarts (as gunicorn's max_requests makes them) while it is checked."
+            )
+        return CannotRun(f"The service at {self.url} has ended (process {gone[0]}).")
+
+    def close(self) -> None:
+        """Let go of the service; may be called again."""
+        if self._conversation is not None:
+            self._conversation.close()
+
+    def _converse(self) -> Conversation | None:
+        """The conversation with the agent, where one process serves and has one."""
+        lines = agent_of(self._watched[0]) if len(self._watched) == 1 else None
+        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: _BUSY)
+
+    def _connections(self) -> int:
+        return sum(served_connections(process, self._port) for process in self._watched)
+
+    def _measured(self) -> Iterator[psutil.Process]:
+        """The processes that serve and all that they have started."""
+        seen = set()
+        for process in self._watched:
+            family = [process]
+            with contextlib.suppress(psutil.Error):
+                family += process.children(recursive=True)
+            for member in family:
+                if member.pid not in seen:
+                    seen.add(member.pid)
+                    yield member
+
+
+def at_port(host: str, port: int) -> Running:
+    """The service that listens there.
+
+    Raises:
+        CannotRun: no process of this user does.
+    """
+    found = listeners(port)
+    if not found:
+        raise CannotRun(f"No process that may be looked at listens on port {port}: is the service up, and yours?")
+    host = "127.0.0.1" if host == "localhost" and "127.0.0.1" in _hosts(found, port) else host
+    return _opened(host, port, found)
+
+
+def of_pid(pid: int) -> Running:
+    """The service that a process is, or is a part of.
+
+    Raises:
+        CannotRun: there is no such process, it may not be looked at, or listens on no port or on several.
+    """
+    try:
+        process = psutil.Process(pid)
+        process.memory_full_info()
+    except psutil.AccessDenied:
+        raise CannotRun(f"Process {pid} may not be looked at: run the check as the user it belongs to.") from None
+    except (psutil.Error, OverflowError):
+        raise CannotRun(f"There is no process {pid}.") from None
+    ports = ports_of(process)
+    if not ports:
+        raise CannotRun(f"Process {pid} listens on no TCP port of this machine, so it cannot be put under load.")
+    if len(ports) > 1:
+        known = ", ".join(map(str, sorted(ports)))
+        raise CannotRun(f"Process {pid} listens on the ports {known}: give the one to load as http://127.0.0.1:PORT.")
+    ((port, host),) = ports.items()
+    return _opened(host, port, listeners(port))
+
+
+def _opened(host: str, port: int, found: list[psutil.Process]) -> Running:
+    try:
+        return Running(host, port, found)
+    except psutil.NoSuchProcess as error:
+        raise CannotRun(f"The service on port {port} has just ended (process {error.pid}).") from None
+
+
+def _serving(host: str, port: int, found: list[psutil.Process]) -> list[psutil.Process]:
+    """Those of the processes with the port open whose memory counts, the first one being their parent if it is there.
+
+    A server that forks leaves the port open in its parent, and a service that starts a pool of processes leaves it
+    open in them: who takes a connection is the one that serves, unless it has brothers that could have taken it.
+    """
+    if len(found) == 1:
+        return found
+    one = accepting(host, port, found)
+    if one is not None and not any(other != one and _parent(other) == _parent(one) for other in found):
+        return [one]
+    ids = {process.pid for process in found}
+    return sorted(found, key=lambda process: _parent(process) in ids)
+
+
+def agent_of(process: psutil.Process) -> Lines | None:
+    """A connection to the agent in a process; None where it has none."""
+    path = _agent_socket(process)
+    if path is None:
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_CONNECT_S)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        return None
+    if _peer(connection) not in {None, process.pid}:
+        connection.close()
+        return None
+    return Lines(connection)
+
+
+def _agent_socket(process: psutil.Process) -> Path | None:
+    """Its path, from the process's own sockets: its temporary directory may be another than ours."""
+    call = getattr(process, "net_connections", None) or process.connections
+    try:
+        owner, sockets = process.uids().real, call("unix")
+    except psutil.Error:
+        return None
+    for item in sockets:
+        path = Path(str(item.laddr))
+        if path.parts[-2:] == socket_name(owner, process.pid) and is_private(path.parent, owner):
+            return path
+    return None
+
+
+def _peer(connection: socket.socket) -> int | None:
+    """The process at the other end, where the system tells."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _parent(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.ppid()
+    return -1
+
+
+def _hosts(processes: list[psutil.Process], port: int) -> set[str]:
+    return {ports_of(process).get(port, "") for process in processes}

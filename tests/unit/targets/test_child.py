@@ -1,0 +1,143 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from labserver.errors import CannotRun
+from labserver.targets import child as module
+from labserver.targets.child import child
+
+CODE = """
+import os, signal, subprocess, sys, threading, time
+
+class Part:
+    def start(self):
+        self.started = True
+    def close(self):
+        open("closed", "w").close()
+
+def create():
+    app.extensions = {"part": Part(), "other": object(), "none": None}
+    return app
+
+class App:
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if path == "/die":
+            print("out of paper"); os.kill(os.getpid(), signal.SIGSEGV); time.sleep(9)
+        if path == "/child":
+            subprocess.Popen(["sleep", "600"])
+        if path == "/read":
+            body = sys.stdin.read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        part = getattr(self, "extensions", {}).get("part")
+        return [f"{part and part.started} {sys.argv} {sorted(k for k in os.environ if 'GLIBC' in k)}".encode()]
+
+app = App()
+"""
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(module.__file__).parents[2]))
+    return tmp_path
+
+
+def private_directories():
+    return set(Path(module.tempfile.gettempdir()).glob("labserver-check-*"))
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_application_is_served_measured_and_gone():
+    before = private_directories()
+    with child("shop:app") as process:
+        assert requests.get(process.url, timeout=10).text == "None ['labserver'] []"
+        assert process.ask("floor", threads=process.threads)["heap_bytes"] > 1_000_000
+        (directory,) = private_directories() - before
+        assert directory.stat().st_mode & 0o777 == 0o700
+        assert process.alive()
+    assert not process.alive()
+    assert not psutil.pid_exists(process.pid)
+    assert private_directories() == before
+
+
+def test_what_an_application_has_to_start_is_started_and_closed(shop):
+    with child("shop:create") as process:
+        assert requests.get(process.url, timeout=10).text.startswith("True")
+        assert not (shop / "closed").exists()
+    assert (shop / "closed").exists()
+
+
+@pytest.mark.usefixtures("shop")
+def test_standard_input_is_empty_and_what_it_started_ends_with_it():
+    with child("shop:app") as process:
+        requests.get(process.url + "/read", timeout=10)
+        requests.get(process.url + "/child", timeout=10)
+        (grandchild,) = psutil.Process(process.pid).children()
+    assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_death_is_told_with_the_last_words():
+    with child("shop:app") as process:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(process.url + "/die", timeout=10)
+        with pytest.raises(CannotRun, match=r"was killed by SIGSEGV; its last output: out of paper\."):
+            process.ask("floor")
+
+
+@pytest.mark.usefixtures("shop")
+def test_silence_is_told():
+    with child("shop:app") as process:
+        psutil.Process(process.pid).suspend()
+        began = time.monotonic()
+        with pytest.raises(CannotRun, match="did not answer 'floor' within 0 s"):
+            process.ask("floor", within_s=0.2)
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_unknown_instrument_is_a_sentence():
+    with child("shop:app") as process, pytest.raises(CannotRun, match="there is no command 'nothing'"):
+        process.ask("nothing")
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_long_temporary_path_still_has_a_socket(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(module.tempfile, "tempdir", str(deep))
+    with child("shop:app") as process:
+        assert process.ask("floor")["threads"] > 0
+    assert list(deep.iterdir()) == []
+
+
+@pytest.mark.usefixtures("shop")
+def test_output_without_end_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_OUTPUT_BYTES", 10)
+    with child("shop:app") as process:
+        os.write(process._output.fileno(), b"a line of many\n" * 10)
+        process.ask("floor")
+        assert process.last_output() == ""
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_parent_that_vanishes_takes_the_application_along():
+    code = (
+        "import os, signal\nfrom labserver.targets.child import child\nwith child('shop:app') as process:\n"
+        "    print(process.pid, process._directory, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    pid, directory = done.stdout.split()
+    deadline = time.monotonic() + 1
+    while (psutil.pid_exists(int(pid)) or Path(directory).exists()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not Path(directory).exists()
+    assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
