@@ -2,17 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psutil
 
 from labserver.errors import CannotRun
 from labserver.load.http import INTERRUPTED, TIMED_OUT, RequestRecord, timed_session
 from labserver.load.journey import CutShortError, Journey, Outcome
+from labserver.load.judge import judge
+from labserver.load.outputs import Outputs
 from labserver.load.progress import Progress
 from labserver.load.samples import Samples
 from labserver.load.summarise import summarise
 from labserver.load.summary import Summary
+from labserver.load.thresholds import Threshold
 
 TICK_S = 0.5
 MakeJourney = Callable[[Samples, threading.Event], Journey]
@@ -61,16 +65,21 @@ class Crowd:
         timeout_s: seconds that a request may take.
         make_journey: builds the journey of a run, for its samples and the event that cuts it short.
         name_request: names requests, see `timed_session`.
+        outputs: where the samples are written as they come.
+        thresholds: what the summary is held against.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a part of the load
         self,
         base_url: str,
         users: int,
         timeout_s: float,
         make_journey: MakeJourney,
         name_request: Callable[[str, str], str] | None,
+        outputs: Outputs | None = None,
+        thresholds: Sequence[Threshold] = (),
     ) -> None:
+        self._outputs, self._thresholds = outputs, thresholds
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._make_journey = make_journey
@@ -96,7 +105,7 @@ class Crowd:
         Raises:
             CannotRun: a user could not be stopped, or broke down.
         """
-        run = _Run(self._users, self._make_journey, self._base_url, budget, wake)
+        run = _Run(self._users, self._make_journey, self._base_url, budget, wake, Samples(self._outputs))
         wake.clear()  # the command that began this run set it
         run.start()
         while run.running():
@@ -112,20 +121,31 @@ class Crowd:
         for user in self._users:
             user.session.close()
         report(run.progress())
-        return run.summary()
+        return run.summary(self._thresholds)
+
+    def close(self) -> None:
+        """Close the files that the samples went to."""
+        if self._outputs is not None:
+            self._outputs.close()
 
 
 class _Run:
     """One run: its threads, its samples, its clock."""
 
-    def __init__(
-        self, users: list[User], make_journey: MakeJourney, base_url: str, budget: Budget, wake: threading.Event
+    def __init__(  # noqa: PLR0913, PLR0917 - the same
+        self,
+        users: list[User],
+        make_journey: MakeJourney,
+        base_url: str,
+        budget: Budget,
+        wake: threading.Event,
+        samples: Samples,
     ) -> None:
         self._users = users
         self._budget = budget
         self._wake = wake
         self._base_url = base_url
-        self._samples = Samples()
+        self._samples = samples
         self._cut = threading.Event()
         self._journey = make_journey(self._samples, self._cut)
         self._threads = [threading.Thread(target=self._work, args=(user,), daemon=True) for user in users]
@@ -182,6 +202,7 @@ class _Run:
         iterations = len(self._samples.iteration_s)
         # Sampled, because the kernel's own peak is inherited from the parent that forked this process.
         self._peak_rss = max(self._peak_rss, self._process.memory_info().rss)
+        self._samples.tick(self.running())
         return Progress(elapsed, iterations, self.running(), self._samples.failed_checks, iterations / elapsed)
 
     def join(self) -> None:
@@ -191,11 +212,12 @@ class _Run:
             what = f"{type(self._breakdown).__name__}: {self._breakdown}"
             raise CannotRun(f"A virtual user broke down ({what}).") from self._breakdown
 
-    def summary(self) -> Summary:
+    def summary(self, thresholds: Sequence[Threshold]) -> Summary:
         cpu_s = time.process_time() - self._cpu_began
         elapsed_s = self._ended - self._began
         users = len(self._users)
-        return summarise(self._samples, vus=users, elapsed_s=elapsed_s, cpu_s=cpu_s, peak_rss=self._peak_rss)
+        summary = summarise(self._samples, vus=users, elapsed_s=elapsed_s, cpu_s=cpu_s, peak_rss=self._peak_rss)
+        return replace(summary, thresholds=judge(thresholds, self._samples, elapsed_s))
 
     def _work(self, user: User) -> None:
         try:

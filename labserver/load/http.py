@@ -51,6 +51,8 @@ class RequestRecord(NamedTuple):
         error: why there was no whole answer, or None.
         sent: bytes handed to the connection, headers included.
         received: bytes of the answer: status line, headers and body, without the framing of chunks.
+        method: such as `GET`.
+        url: what was asked for.
     """
 
     name: str
@@ -64,6 +66,8 @@ class RequestRecord(NamedTuple):
     error: str | None
     sent: int
     received: int
+    method: str = ""
+    url: str = ""
 
 
 class _Stamps:
@@ -226,6 +230,8 @@ class TimedAdapter(HTTPAdapter):
                 error=error,
                 sent=stamps.sent,
                 received=0 if response is None else _size(response),
+                method=request.method or "",
+                url=request.url or "",
             )
         )
 

@@ -1,6 +1,7 @@
 """One iteration of a virtual user: hand two photographs in, poll, fetch the picture."""
 
 import itertools
+import random
 import struct
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from PIL import Image
 from urllib3 import encode_multipart_formdata
 
 from labserver.load.photos import Pair
+from labserver.load.polling import Polling, retry_after_s
 from labserver.load.samples import Samples
 
 Journey = Callable[[requests.Session, str], object]
@@ -65,8 +67,8 @@ class ImageJourney:
         uploads: the bodies to send, in turn.
         samples: where checks and picture sizes are counted.
         cut: set when the run is stopped at once; ends every wait.
-        poll_interval_s: seconds between two polls.
-        max_polls: polls before the job is given up.
+        polling: how it spaces its polls, and after how many it gives the job up.
+        seed: what the waits are drawn from, where they are random.
     """
 
     def __init__(
@@ -75,15 +77,15 @@ class ImageJourney:
         samples: Samples,
         cut: threading.Event,
         *,
-        poll_interval_s: float,
-        max_polls: int,
+        polling: Polling,
+        seed: int = 0,
     ) -> None:
         self._uploads = uploads
         self._turn = itertools.count()
         self._samples = samples
         self._cut = cut
-        self._poll_interval_s = poll_interval_s
-        self._max_polls = max_polls
+        self._polling = polling
+        self._rng = random.Random(seed)  # noqa: S311 - no secret
 
     @staticmethod
     def name_request(_method: str, path: str) -> str:
@@ -107,7 +109,7 @@ class ImageJourney:
         if not self._samples.check("jobId returned", bool(job_id), "the answer has no jobId"):
             return Outcome(ok=False, pause_s=FAILURE_PAUSE_S)
         job = quote(job_id, safe="")
-        unfinished = self._poll(session, f"{api}/status/{job}")
+        unfinished = self._poll(session, f"{api}/status/{job}", retry_after_s(answer.headers))
         if not self._samples.check("job done", unfinished is None, unfinished or ""):
             return Outcome(ok=False, pause_s=FAILURE_PAUSE_S)
         ok = self._fetch(session, f"{api}/result/{job}")
@@ -118,10 +120,11 @@ class ImageJourney:
         headers = {"Content-Type": upload.content_type}
         return self._ask(lambda: session.post(f"{api}/analyze", data=upload.body, headers=headers))
 
-    def _poll(self, session: requests.Session, url: str) -> str | None:
+    def _poll(self, session: requests.Session, url: str, advice_s: float | None) -> str | None:
         """Wait for the job; None when it is done, otherwise why it is not."""
-        for _ in range(self._max_polls):
-            if self._cut.wait(self._poll_interval_s):
+        pace = self._polling.pace(self._rng)
+        for _ in range(self._polling.max_polls):
+            if self._cut.wait(pace.wait_s(advice_s)):
                 raise CutShortError
             answer, why = self._ask(lambda: session.get(url))
             if answer is None or not answer.ok:
@@ -131,7 +134,8 @@ class ImageJourney:
                 return None
             if status not in ("PENDING", "RUNNING"):
                 return f"its status is {status or 'missing'}"
-        return f"not done after {self._max_polls} polls"
+            advice_s = retry_after_s(answer.headers)
+        return f"not done after {self._polling.max_polls} polls"
 
     def _fetch(self, session: requests.Session, url: str) -> bool:
         answer, why = self._ask(lambda: session.get(url))
@@ -157,9 +161,8 @@ class ImageJourney:
     def _pause_after(self, answer: requests.Response | None) -> float:
         if answer is None or answer.status_code != requests.codes.unavailable:
             return FAILURE_PAUSE_S
-        wanted = answer.headers.get("Retry-After", "")
-        # A date is allowed there too; the poll interval serves as well then.
-        pause = float(wanted) if wanted.isdecimal() else self._poll_interval_s
+        wanted = retry_after_s(answer.headers)
+        pause = self._polling.interval_s if wanted is None else wanted
         return min(max(pause, FAILURE_PAUSE_S), MAX_PAUSE_S)
 
 

@@ -4,6 +4,7 @@ import threading
 from array import array
 
 from labserver.load.http import INTERRUPTED, RequestRecord
+from labserver.load.outputs import Outputs
 
 MAX_NAMES = 64  # a journey that puts ids into its names must not grow the summary without bound
 OTHER = "other"
@@ -14,9 +15,13 @@ class Samples:
 
     Times are in seconds. A duration is infinite where the server gave no whole answer; an iteration keeps the time it
     took, and beside it whether it finished its job.
+
+    Args:
+        outputs: where each sample is written as it comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: Outputs | None = None) -> None:
+        self._outputs = outputs or Outputs()
         self._lock = threading.Lock()
         self._name_codes: dict[str, int] = {}
         self.name_code = array("B")
@@ -56,6 +61,7 @@ class Samples:
             self.received += record.received
             if record.error is not None:
                 self.errors[record.error] = self.errors.get(record.error, 0) + 1
+            self._outputs.request(record)
 
     def check(self, name: str, ok: bool, why: str) -> bool:
         """Count one check, keep why the run's first one failed, and give the outcome back."""
@@ -65,6 +71,7 @@ class Samples:
             if not ok:
                 self.failed_checks += 1
                 self.first_failure = self.first_failure or f"{name}: {why}"
+            self._outputs.check(name, ok)
         return ok
 
     def iteration(self, seconds: float, ok: bool) -> None:
@@ -72,6 +79,12 @@ class Samples:
         with self._lock:
             self.iteration_s.append(seconds)
             self.iteration_ok.append(ok)
+            self._outputs.iteration(seconds)
+
+    def tick(self, running: int) -> None:
+        """Note how many users are at work; what was written so far can be read."""
+        with self._lock:
+            self._outputs.tick(running)
 
     def interruption(self) -> None:
         """Count one iteration that was cut off."""

@@ -1,7 +1,9 @@
 """The end-of-run summary, by k6's definitions; all times in seconds, all sizes in bytes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from labserver.load.thresholds import Judged
 
 LITTLE_TOLERANCE = 0.10
 BUSY_GENERATOR = 0.80
@@ -112,6 +114,7 @@ class Summary:
         littles_law: the audit of the load itself.
         generator: the audit of the generator.
         first_failure: why the first failed check failed.
+        thresholds: how each that was given fared.
     """
 
     vus: int
@@ -139,6 +142,7 @@ class Summary:
     littles_law: LittlesLaw
     generator: Generator
     first_failure: str | None
+    thresholds: list[Judged] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -168,6 +172,7 @@ class Summary:
         made["checks"] = {name: Check(**value) for name, value in plain["checks"].items()}
         made["png_bytes"] = Sizes(**plain["png_bytes"])
         made["littles_law"] = LittlesLaw(**plain["littles_law"])
+        made["thresholds"] = [Judged(**value) for value in plain.get("thresholds", [])]
         made["generator"] = Generator(**plain["generator"])
         return cls(**{**plain, **made})
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from labserver.load.summary import Summary, Trend
+from labserver.load.thresholds import Judged
 
 WIDTH = 32
 NOTHING = "—"
@@ -10,7 +11,32 @@ NOTHING = "—"
 
 def render(summary: Summary) -> str:
     """The whole table, one metric a line, without a newline at the end."""
-    return "\n".join([*_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)])
+    return "\n".join(
+        [*_thresholds(summary), *_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)]
+    )
+
+
+def _thresholds(summary: Summary) -> Iterator[str]:
+    if not summary.thresholds:
+        return
+    yield "  thresholds"
+    for metric in dict.fromkeys(judged.metric for judged in summary.thresholds):
+        yield f"    {metric}"
+        for judged in summary.thresholds:
+            if judged.metric == metric:
+                yield f"      {'✓' if judged.ok else '✗'} '{judged.expression}' {judged.aggregation}={_judged(judged)}"
+    yield ""
+
+
+def _judged(judged: Judged) -> str:
+    metric, value = judged.metric.partition("{")[0], judged.value
+    if value is None:
+        return NOTHING
+    if metric.endswith("_duration") or (metric.startswith("http_req_") and metric != "http_req_failed"):
+        return _time(value / 1e3)
+    if judged.aggregation == "rate":
+        return _percent(value) if metric in {"checks", "http_req_failed"} else f"{value:.2f}/s"
+    return f"{value:,.0f}" + (" B" if "bytes" in metric or metric.startswith("data_") else "")
 
 
 def _checks(summary: Summary) -> Iterator[str]:

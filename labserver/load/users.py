@@ -8,20 +8,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from labserver.errors import CannotRun, UsageError
+from labserver.load.outputs import parse_output
+from labserver.load.polling import Polling
 from labserver.load.progress import Progress
 from labserver.load.summary import Summary
+from labserver.load.thresholds import parse_threshold
 
 START_S = 60.0
 SILENCE_S = 60.0  # the worker reports twice a second; only a stopped machine or process is silent for so long
 QUIT_S = 2.0
 TAIL_BYTES = 2000
+_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.load.worker import main; main()"
+_PACKAGES = Path(__file__).parents[2]
 
 
 class VirtualUsers:
@@ -78,6 +83,14 @@ class VirtualUsers:
         self._send({"command": "stop"})
         return self._summary(None)
 
+    def stop(self) -> None:
+        """Cut short the run under way in another thread, where `run` then gives its summary.
+
+        Raises:
+            CannotRun: the worker process died.
+        """
+        self._send({"command": "stop"})
+
     def close(self) -> None:
         """Stop the process, reap it and close its pipes; may be called again."""
         # Without a quit, the end of its input ends the worker at once, whatever its users are doing.
@@ -99,8 +112,9 @@ class VirtualUsers:
         # A traced parent must not slow its load generator down.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "labserver.load.worker"],
+            process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
+                # Not `-m`: modules of the working directory must not stand in for those that the worker needs.
+                [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -188,10 +202,15 @@ def virtual_users(  # noqa: PLR0913 - each is a figure of the load, all but two 
     *,
     poll_interval_s: float = 3.0,
     max_polls: int = 40,
+    poll_policy: str = "fixed",
+    max_poll_interval_s: float | None = None,
     timeout_s: float = 10.0,
     seed: int = 0,
     photos: Path | str | None = None,
     journey: str | None = None,
+    requests: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    thresholds: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[VirtualUsers]:
     """Virtual users for the length of a `with` block; their process, sessions and photographs stay from run to run.
@@ -201,11 +220,16 @@ def virtual_users(  # noqa: PLR0913 - each is a figure of the load, all but two 
         users: how many, each with a session (and so a connection) of its own.
         poll_interval_s: seconds a user rests before each poll.
         max_polls: polls after which a user gives a job up.
+        poll_policy: how it spaces them, see `labserver.load.polling`.
+        max_poll_interval_s: its longest wait where the waits grow; ten intervals without it.
         timeout_s: seconds that a request may take.
         seed: what the photographs' variation is drawn from.
         photos: a folder with other photographs than the shipped ones.
         journey: `module:callable` to drive in place of the image journey, called as `callable(session, base_url)`;
             imported in the worker, from the working directory.
+        requests: `"METHOD /path"` each, one after another as one job, in place of a journey; see `parse_requests`.
+        outputs: `json=FILE` or `csv=FILE` each, written as the samples come; see `labserver.load.outputs`.
+        thresholds: what each run's summary is held against; see `labserver.load.thresholds`.
         on_progress: called about twice a second while a run is under way.
 
     Yields:
@@ -220,10 +244,15 @@ def virtual_users(  # noqa: PLR0913 - each is a figure of the load, all but two 
         "users": users,
         "poll_interval_s": poll_interval_s,
         "max_polls": max_polls,
+        "poll_policy": poll_policy,
+        "max_poll_interval_s": max_poll_interval_s,
         "timeout_s": timeout_s,
         "seed": seed,
         "photos": None if photos is None else str(photos),
         "journey": journey,
+        "requests": list(requests),
+        "outputs": list(outputs),
+        "thresholds": list(thresholds),
     }
     _check_config(config)
     crowd = VirtualUsers(config, on_progress)
@@ -245,11 +274,16 @@ def _checked_url(base_url: str) -> str:
 
 
 def _check_config(config: dict[str, Any]) -> None:
-    for name in ("users", "max_polls"):
-        if config[name] < 1:
-            raise UsageError(f"{name} is {config[name]}: it must be at least 1.")
-    if not 0 <= config["poll_interval_s"] < math.inf:
-        raise UsageError(f"poll_interval_s is {config['poll_interval_s']}: it must be 0 or more seconds.")
+    if config["journey"] is not None and config["requests"]:
+        raise UsageError("Give a journey or requests, not both.")
+    if config["users"] < 1:
+        raise UsageError(f"users is {config['users']}: it must be at least 1.")
+    # Each checks itself: what is wrong is said before the worker starts.
+    Polling(config["poll_policy"], config["poll_interval_s"], config["max_poll_interval_s"], config["max_polls"])
+    for text in config["thresholds"]:
+        parse_threshold(text)
+    for text in config["outputs"]:
+        parse_output(text)
     if not 0 < config["timeout_s"] < math.inf:
         raise UsageError(f"timeout_s is {config['timeout_s']}: it must be more than 0 seconds.")
 

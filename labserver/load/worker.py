@@ -1,4 +1,4 @@
-"""The process in which the virtual users live: `python -m labserver.load.worker`, spoken to in JSON lines.
+"""The process in which the virtual users live, spoken to in JSON lines; started by `labserver.load.users`.
 
 It reads its configuration, then commands (`run`, `stop`, `quit`) from its standard input, and writes events (`ready`,
 `progress`, `summary`, `error`) to its standard output. It ends at once when its parent is gone.
@@ -19,7 +19,11 @@ from typing import Any, BinaryIO
 from labserver.errors import LabserverError, UsageError
 from labserver.load.crowd import Budget, Crowd, MakeJourney
 from labserver.load.journey import ImageJourney, Journey, PlainJourney, encode_upload
+from labserver.load.outputs import open_outputs
 from labserver.load.photos import PhotoPool
+from labserver.load.polling import Polling
+from labserver.load.templates import RequestsJourney, parse_requests
+from labserver.load.thresholds import parse_threshold
 
 WATCH_S = 0.5
 
@@ -95,6 +99,7 @@ class Worker:
         while True:
             command = self._commands.next() or {}
             if command.get("command") == "quit":
+                crowd.close()
                 return
             # A stop that crossed the end of its run on the way has nothing left to stop.
             if command.get("command") == "run":
@@ -118,19 +123,28 @@ class Worker:
 
 def _crowd(config: dict[str, Any]) -> Crowd:
     make_journey, name_request = _journey(config)
-    return Crowd(config["base_url"], config["users"], config["timeout_s"], make_journey, name_request)
+    thresholds = [parse_threshold(text) for text in config["thresholds"]]
+    outputs = open_outputs(config["outputs"], [(item.metric, item.expression) for item in thresholds])
+    return Crowd(
+        config["base_url"], config["users"], config["timeout_s"], make_journey, name_request, outputs, thresholds
+    )
 
 
 def _journey(config: dict[str, Any]) -> tuple[MakeJourney, Callable[[str, str], str] | None]:
+    if config["requests"]:
+        templates = parse_requests(config["requests"])
+        return lambda samples, cut: RequestsJourney(templates, samples, cut), None
     if config["journey"] is not None:
         call = _import(config["journey"])
         return lambda samples, cut: PlainJourney(call, samples, cut), None
     folder = None if config["photos"] is None else Path(config["photos"])
     uploads = [encode_upload(pair) for pair in PhotoPool(config["seed"], folder).pairs]
-    poll_interval_s, max_polls = config["poll_interval_s"], config["max_polls"]
+    polling = Polling(
+        config["poll_policy"], config["poll_interval_s"], config["max_poll_interval_s"], config["max_polls"]
+    )
 
     def make(samples: Any, cut: threading.Event) -> Journey:
-        return ImageJourney(uploads, samples, cut, poll_interval_s=poll_interval_s, max_polls=max_polls)
+        return ImageJourney(uploads, samples, cut, polling=polling, seed=config["seed"])
 
     return make, ImageJourney.name_request
 
@@ -142,6 +156,7 @@ def _import(spec: str) -> Journey:
         UsageError: there is none.
     """
     module, _, attribute = spec.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
     try:
         call = getattr(importlib.import_module(module), attribute)
     except Exception as error:

@@ -100,12 +100,12 @@ def test_a_refused_connection_is_a_record_without_status(session, records, refus
 
 
 def test_a_silent_server_is_timed_out(records, stand_in):
-    stand_in.latency_s = 1
+    stand_in.latency_s = 10
     session, _ = timed_session(records.append, timeout_s=0.2)
     began = time.monotonic()
     with session, pytest.raises(requests.Timeout):
         session.post(f"{stand_in.url}/analyze", data=b"x")
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 8
     assert (records[0].error, records[0].duration) == (TIMED_OUT, math.inf)
 
 
@@ -143,12 +143,12 @@ def test_nothing_is_sent_twice(session, records):
 
 def test_abort_ends_an_exchange_from_another_thread(timed, records, stand_in):
     session, adapter = timed
-    stand_in.latency_s = 1
+    stand_in.latency_s = 10
     threading.Timer(0.1, adapter.abort, (INTERRUPTED,)).start()
     began = time.monotonic()
     with pytest.raises(requests.ConnectionError):
         session.post(f"{stand_in.url}/analyze", data=b"x")
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 8
     assert records[0].error == INTERRUPTED
 
 
