@@ -1,6 +1,7 @@
 """Quantiles of Student's t, so that the core needs no statistics package."""
 
 import math
+from functools import lru_cache
 
 
 def t_cdf(t: float, dof: int) -> float:
@@ -18,6 +19,7 @@ def t_cdf(t: float, dof: int) -> float:
     return 0.5 + inside / 2
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(p: float, dof: int) -> float:
     """The t below which a share p of the distribution lies.
 

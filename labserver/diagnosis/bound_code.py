@@ -1,0 +1,199 @@
+"""A bound that the code keeps by hand: a function that compares `len(CACHE)` with a number and removes something."""
+
+import contextlib
+import dis
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from labserver.heap.is_a import is_a, is_any, namespace_of
+from labserver.heap.tracemalloc_tools import short_path
+
+_REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
+_NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
+_STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
+_KEY_STEPS = 12  # that a key takes at most, as in `del CACHE[next(iter(CACHE))]`
+_COMPARED = ("<", ">")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a function puts on the stack: `kind` is const, name, attribute, local, or len (of another)."""
+
+    kind: str
+    of: object = None
+    name: str = ""
+
+
+def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, str] | None:
+    """The smallest number of entries that the code around a holder compares its length with before it removes some.
+
+    Args:
+        owner: a module, a class, or an object with a class in Python, that refers to the holder.
+        name: the global or attribute by which it does; None where it is an item.
+        held: the holder.
+
+    Returns:
+        The number, and where it stands: `shop/cache.py:41 compares len(CACHE) with 1000`.
+    """
+    found = list(_found(owner, name, name)) if name is not None else []
+    if not is_any(held, (type, types.ModuleType)):
+        found += _found(held, None, type(held).__name__)
+    return min(found, default=None)
+
+
+def _found(owner: object, name: str | None, shown: str | None) -> Iterator[tuple[int, str]]:
+    functions = list(_functions(owner))
+    evicting = {function.__name__ for function, code in functions if _removes(code, name)}
+    for function, code in functions:
+        if _removes(code, name) or not evicting.isdisjoint(code.co_names):
+            for value, line in _compared(code, name, function, owner):
+                yield value, f"{short_path(code.co_filename)}:{line} compares len({shown}) with {value}"
+
+
+def _functions(owner: object) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
+    """The functions of a module, with its classes' methods, or of an object's class; and the code within them."""
+    if is_a(owner, types.ModuleType):
+        own = dict(namespace_of(owner))
+        classes = [cls for cls in own.values() if is_a(cls, type) and cls.__module__ == own.get("__name__")]
+        spaces = [own, *(dict(vars(cls)) for cls in classes)]
+    else:
+        spaces = [dict(vars(cls)) for cls in (owner if is_a(owner, type) else type(owner)).__mro__]
+    for space in spaces:
+        for value in list(space.values()):
+            function = _plain(value)
+            # A name that is imported says nothing about this module's globals.
+            if function is not None and (
+                not is_a(owner, types.ModuleType) or function.__globals__ is namespace_of(owner)
+            ):
+                for code in _codes(function.__code__):
+                    yield function, code
+
+
+def _plain(value: object) -> types.FunctionType | None:
+    """The Python function behind a function, method or property; decorated ones by what they wrap."""
+    for _ in range(5):
+        if is_a(value, types.FunctionType):
+            wrapped = value.__dict__.get("__wrapped__")
+            if not is_a(wrapped, types.FunctionType):
+                return value
+            value = wrapped
+        elif is_any(value, (staticmethod, classmethod)):
+            value = value.__func__
+        elif is_a(value, property):
+            value = value.fget
+        else:
+            return None
+    return None
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _removes(code: types.CodeType, name: str | None) -> bool:
+    """Whether something is taken out of a container there, or the container is replaced.
+
+    Args:
+        code: where to look.
+        name: the container's name; None for the object itself, `self`.
+    """
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
+    for at, step in enumerate(steps):
+        if step.opname in {"LOAD_METHOD", "LOAD_ATTR"} and step.argval in _REMOVING:
+            if _is(_operand(steps, at - 1)[0], name):
+                return True
+        elif step.opname == "DELETE_SUBSCR":
+            if any(_is(_operand(steps, before)[0], name) for before in range(max(at - _KEY_STEPS, 0), at)):
+                return True
+        elif step.opname in _STORES and step.argval == name and code.co_name not in {"<module>", "__init__"}:
+            return True
+    return False
+
+
+def _compared(
+    code: types.CodeType, name: str | None, function: types.FunctionType, owner: object
+) -> Iterator[tuple[int, int]]:
+    """The numbers that a container's length is compared with, and the lines.
+
+    Args:
+        code: where to look.
+        name: the container's name; None for the object itself, as in `len(self)`.
+        function: whose code it is, for its globals.
+        owner: whose attributes a number may be.
+    """
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
+    line = code.co_firstlineno
+    for at, step in enumerate(steps):
+        line = _line_of(step) or line
+        if step.opname != "COMPARE_OP" or not str(step.argval).removeprefix("bool(").startswith(_COMPARED):
+            continue
+        right, before = _operand(steps, at - 1)
+        left, _ = _operand(steps, before)
+        for length, limit in ((left, right), (right, left)):
+            if length.kind == "len" and isinstance(length.of, _Value) and _is(length.of, name):
+                value = _number(limit, function, owner)
+                if value is not None:
+                    yield value, line
+
+
+def _is(value: _Value, name: str | None) -> bool:
+    if name is None:
+        return value.kind == "local" and value.name == "self"
+    return value.kind in {"name", "attribute"} and value.name == name
+
+
+def _number(value: _Value, function: types.FunctionType, owner: object) -> int | None:
+    found: object = None
+    if value.kind == "const":
+        found = value.of
+    elif value.kind == "name":
+        found = function.__globals__.get(value.name)
+    elif value.kind == "attribute":
+        found = next((held for key, held in attributes(owner) if key == value.name), None)
+    return found if type(found) is int else None
+
+
+def _operand(steps: Sequence[dis.Instruction], at: int) -> tuple[_Value, int]:
+    """The value that the steps up to `at` leave on the stack, and the step before those."""
+    step = steps[at] if at >= 0 else None
+    match step.opname if step is not None else "":
+        case "LOAD_CONST" | "LOAD_SMALL_INT":
+            value, before = _Value("const", steps[at].argval), at - 1
+        case "LOAD_GLOBAL" | "LOAD_NAME" | "LOAD_DEREF":
+            value, before = _Value("name", name=str(steps[at].argval)), at - 1
+        case "LOAD_FAST" | "LOAD_FAST_BORROW" | "LOAD_FAST_CHECK":
+            value, before = _Value("local", name=str(steps[at].argval)), at - 1
+        case "LOAD_ATTR":
+            _, before = _operand(steps, at - 1)
+            value = _Value("attribute", name=str(steps[at].argval))
+        case "CALL" if steps[at].arg == 1:
+            argument, before = _operand(steps, at - 1)
+            called, before = _operand(steps, before)
+            value = _Value("len", argument) if called == _Value("name", name="len") else _Value("?")
+        case _:
+            value, before = _Value("?"), at - 1
+    return value, before
+
+
+def _line_of(step: dis.Instruction) -> int | None:
+    """The line on which a step begins; the attribute's meaning changed in 3.13."""
+    number = getattr(step, "line_number", None)
+    started = step.starts_line
+    return number if number is not None else (started if type(started) is int else None)
+
+
+def attributes(owner: object) -> Iterator[tuple[str, object]]:
+    """An object's own attributes and slots, and what its classes define, the nearest first."""
+    with contextlib.suppress(AttributeError):
+        yield from [(k, v) for k, v in list(object.__getattribute__(owner, "__dict__").items()) if isinstance(k, str)]
+    for cls in type(owner).__mro__:
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError):
+                    yield name, value.__get__(owner)
+            else:
+                yield name, value

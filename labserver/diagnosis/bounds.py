@@ -1,0 +1,83 @@
+"""The bound that a cache keeps: what fills up to it is no leak, however long that takes.
+
+It is read from plain attributes and from the bytecode of the code around; no code of the application runs.
+"""
+
+import re
+import types
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from labserver.diagnosis.bound_code import attributes, bound_in_code
+from labserver.heap.chains import chain_of
+from labserver.heap.is_a import is_a, is_any
+
+_NAMED = 2  # owners, from the holder upwards, whose attributes and code say something about it
+# `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
+_WHAT = r"(size|len|length|entries|entry|items|keys|count|elements|records|objects|results|jobs)"
+_BOUND = re.compile(
+    rf"_*(\w+__)?(max(imum)?_?{_WHAT}|{_WHAT}_?(limit|cap|max)|capacity|cap|limit)", re.IGNORECASE | re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a holder keeps at most.
+
+    Attributes:
+        entries: how many.
+        said_by: what says so: `Cache.maxsize`, or `shop/cache.py:41 compares len(CACHE) with 1000`.
+    """
+
+    entries: int
+    said_by: str
+
+
+def bound_of(path: Sequence[object]) -> Bound | None:
+    """The smallest bound that a holder keeps, by what it or its owners say; None where none says so.
+
+    Args:
+        path: the objects from a root to the holder, each referring to the next.
+    """
+    bounds: list[Bound] = []
+    for owner, name, held in _owners(path):
+        bounds += _declared(held)
+        bounds += _declared(owner)
+        if (said := bound_in_code(owner, name, held)) is not None:
+            bounds.append(Bound(*said))
+    return min((bound for bound in bounds if bound.entries > 0), key=lambda bound: bound.entries, default=None)
+
+
+def _owners(path: Sequence[object]) -> Iterator[tuple[object, str | None, object]]:
+    """From the holder upwards: an owner, the name by which it refers to what it holds, and that."""
+    if len(path) == 1:
+        yield path[0], None, path[0]
+    found = 0
+    end = len(path) - 1
+    while end > 0 and found < _NAMED:
+        # A namespace lies between an object and what its attribute holds; naming the three folds it.
+        links = chain_of(list(path[max(end - 2, 0) : end + 1]))
+        folded = len(links) == min(end + 1, 3) - 1 and end > 1
+        owner = path[end - 2] if folded else path[end - 1]
+        edge = links[-1].edge or "?"
+        yield owner, edge if edge.isidentifier() else None, path[end]
+        found += 1
+        end -= 2 if folded else 1
+
+
+def _declared(owner: object) -> Iterator[Bound]:
+    kind = type(owner).__name__
+    if is_a(owner, deque):
+        if owner.maxlen is not None:
+            yield Bound(owner.maxlen, f"{kind}.maxlen")
+    elif kind == "_lru_cache_wrapper":
+        size = owner.cache_parameters()["maxsize"]  # type: ignore[attr-defined] # the type has no public name
+        if size is not None:
+            yield Bound(size, f"{getattr(owner, '__qualname__', kind)}.cache_parameters()['maxsize']")
+    elif not is_any(owner, (types.ModuleType, type)):
+        yield from (
+            Bound(value, f"{kind}.{name}")
+            for name, value in attributes(owner)
+            if type(value) is int and _BOUND.fullmatch(name)
+        )

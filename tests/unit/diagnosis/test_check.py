@@ -1,0 +1,307 @@
+"""The sequence of a check, with a stand-in for the application and its load."""
+
+import pytest
+
+from labserver.diagnosis.check import _Check
+from labserver.diagnosis.check_options import CheckOptions
+from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.driver import TimeIsUp
+from labserver.diagnosis.schedule import WARM_UP_JOBS
+from labserver.errors import CannotRun
+
+HOLDER = {
+    "path": "module shop → CACHE → ['…'] → bytes",
+    "holder": "module shop → CACHE → dict",
+    "holder_type": "dict",
+    "buffer_type": "bytes",
+    "buffers": 100,
+    "growth_bytes": 350_000,
+    "retained_bytes": 600_000,
+    "chain": [],
+    "bound": None,
+    "allocated_at": ["shop.py:3 in work"],
+    "fingerprint": "0",
+}
+
+
+class StandIn:
+    """The application, its process and its users; a job takes a hundredth of a second of a clock of its own."""
+
+    first_failure = "GET /work answered 500"
+    interval = None
+
+    def __init__(  # noqa: PLR0913 - one argument for each thing that can be different
+        self,
+        kept,
+        *,
+        items=None,
+        bound=None,
+        ends_after=1e9,
+        fails=(),
+        collecting=True,
+        meter="heap_bytes",
+        threads=lambda _: 0,
+        mapped=lambda _: 0,
+        expires_s=None,
+    ):
+        self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
+        self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
+        self.expires_s = expires_s
+        self.instrumented = meter != "private_bytes"
+        self.notes = []
+        self.all_jobs = self.jobs = self.errors = 0
+        self.idle_s = self.rested_s = 0.0
+        self.phases, self.asked = [], []
+        self.items_before = self.jobs_before = 0
+
+    def seconds(self):
+        return self.all_jobs / 100 + self.rested_s
+
+    def name(self, phase):
+        self.phases.append(phase)
+
+    def begin(self, phase):
+        self.jobs = self.errors = 0
+        self.name(phase)
+
+    def say(self):
+        pass
+
+    def rest(self, seconds):
+        self.idle_s += seconds
+        self.rested_s += seconds
+
+    def drive(self, jobs):
+        failed = jobs if self.phases[-1] in self.fails else 0
+        self.all_jobs += jobs
+        self.jobs += jobs
+        self.errors += failed
+        self.idle_s = 0
+        if self.all_jobs > self.ends_after:
+            raise TimeIsUp
+        return jobs - failed
+
+    def ask(self, command, **_):
+        self.asked.append(command)
+        return getattr(self, f"_{command}")()
+
+    def _floor(self):
+        gone = self.expires_s is not None and self.idle_s >= self.expires_s
+        size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
+        names = ("heap_bytes", "traced_bytes", "private_bytes")
+        floor = {name: size if name in (self.meter, "traced_bytes") else None for name in names}
+        if self.meter == "private_bytes":
+            floor["traced_bytes"] = None
+        threads = 7 + self.threads(self.all_jobs)
+        mapped = self.mapped(self.all_jobs)
+        return floor | {"threads": threads, "collecting": self.collecting, "mapped_bytes": mapped}
+
+    def _baseline(self):
+        self.jobs_before = self.all_jobs
+        self.items_before = 0 if self.items is None else self.items(self.all_jobs)
+
+    def _holders(self):
+        if self.items is None:
+            return []
+        gained = self.items(self.all_jobs) - self.items_before
+        return [HOLDER | {"buffers": gained, "growth_bytes": 1000 * gained, "bound": self.bound}]
+
+    def _growth(self):
+        lost = 0 if self.collecting else self.all_jobs - self.jobs_before
+        garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
+        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": True}
+
+    def _sites(self):
+        return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]
+
+    def _collect(self):
+        return {"objects": 12, "bytes": 3}
+
+    def _trace(self):
+        return True
+
+
+def run(application, **options):
+    return _Check(CheckOptions("shop:app", ("GET /work",), **options), application, application).run()
+
+
+def leak(jobs):
+    return 1000 * jobs
+
+
+def each(jobs):
+    return jobs
+
+
+def test_a_leak_is_measured_after_the_warm_up_and_named():
+    application = StandIn(leak, items=each)
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert result.interval.estimate == pytest.approx(1000)
+    assert application.phases == ["warming up", "measuring", "waiting for what may expire", "looking for the holders"]
+    assert result.jobs == 400
+    assert result.holders[0].share_of_growth == 1
+    assert result.holders[0].allocated_at == ("shop.py:3 in work",)
+    assert result.findings == ()
+    assert "sites" not in application.asked
+    assert application.asked.index("baseline") > 0
+
+
+def test_the_warm_up_is_left_out():
+    result = run(StandIn(lambda jobs: 5000 * min(jobs, WARM_UP_JOBS)))
+    assert result.verdict is Verdict.NO_LEAK
+    assert result.floors[0][0] == 0
+
+
+def test_growth_without_a_holder_is_a_finding_with_its_lines():
+    result = run(StandIn(leak))
+    assert result.verdict is Verdict.LEAK
+    assert result.holders == ()
+    (finding,) = result.findings
+    assert finding.kind == "unexplained"
+    assert finding.allocated_at == ("lib.py:9 in buffer",)
+    assert finding.bytes_per_job == pytest.approx(1000)
+
+
+def test_a_switched_off_collector_is_named():
+    (finding,) = run(StandIn(leak, collecting=False)).findings
+    assert finding.kind == "cycles"
+    assert "12 objects" in finding.text
+
+
+def test_the_end_of_the_time_is_inconclusive():
+    result = run(StandIn(lambda _: 0, ends_after=WARM_UP_JOBS + 120))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.notes[-1].startswith("Undecided after")
+
+
+def test_the_end_of_the_time_before_any_floor_is_inconclusive_too():
+    result = run(StandIn(lambda _: 0, ends_after=30))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.interval is None
+
+
+def test_a_leak_stays_one_when_no_time_is_left_for_the_lines():
+    result = run(StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 361))
+    assert result.verdict is Verdict.LEAK
+    assert len(result.holders) == 1
+    assert any("seconds were over" in note for note in result.notes)
+
+
+def test_a_bounded_cache_is_filled_and_measured_again():
+    application = StandIn(lambda jobs: 1000 * min(jobs, 900), items=lambda jobs: min(jobs, 900), bound=900)
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert application.asked.count("baseline") == 2
+    assert "filled up to its bound of 900" in result.notes[0]
+
+
+def test_what_grows_beyond_its_bound_is_a_leak_all_the_same():
+    result = run(StandIn(leak, items=each, bound=900))
+    assert result.verdict is Verdict.LEAK
+    assert run(StandIn(leak, items=each, bound=99)).verdict is Verdict.LEAK
+
+
+@pytest.mark.parametrize("options", [{"max_jobs": 800}, {}])
+def test_a_bounded_cache_that_cannot_be_filled_is_inconclusive(options):
+    application = StandIn(leak, items=each, bound=900, ends_after=1e9 if options else 1500)
+    result = run(application, **options)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.jobs == 400
+    assert "not full yet" in result.notes[-1]
+
+
+def test_an_application_that_fails_all_jobs_is_no_clean_one(monkeypatch):
+    monkeypatch.setattr("labserver.diagnosis.check.time.sleep", lambda _: None)
+    with pytest.raises(CannotRun, match=r"Every job failed: GET /work answered 500\."):
+        run(StandIn(leak, fails=["warming up"]))
+    with pytest.raises(CannotRun, match=r"Every measured job failed: GET /work answered 500\."):
+        run(StandIn(leak, fails=["measuring"]))
+
+
+def test_without_books_the_traced_bytes_are_the_meter():
+    result = run(StandIn(leak, meter="traced_bytes"))
+    assert result.meter == "traced"
+    assert result.verdict is Verdict.LEAK
+    assert any("traced" in note for note in result.notes)
+
+
+def test_threads_that_stay_are_a_finding():
+    result = run(StandIn(leak, threads=each))
+    assert result.verdict is Verdict.LEAK
+    assert [finding.kind for finding in result.findings] == ["threads"]
+    assert "400 threads were started by 400 jobs" in result.findings[0].text
+
+
+def test_a_pool_that_starts_a_few_threads_is_none():
+    result = run(StandIn(leak, threads=lambda jobs: min(jobs // 100, 5)))
+    assert [finding.kind for finding in result.findings] == ["unexplained"]
+    assert run(StandIn(lambda _: 0, threads=lambda jobs: min(jobs // 100, 5))).verdict is Verdict.NO_LEAK
+
+
+def test_results_that_expire_are_waited_for():
+    application = StandIn(lambda jobs: 5000 * min(jobs, 2000), items=each, expires_s=2)
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert any("went down by itself within" in note for note in result.notes)
+    assert application.asked.count("baseline") == 2
+
+
+def test_results_that_expire_are_no_leak_where_there_is_no_time_to_wait():
+    result = run(StandIn(leak, items=each, expires_s=2), max_seconds=16)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "--settle" in result.notes[-1]
+
+
+def test_with_settle_each_floor_waits():
+    application = StandIn(leak, items=each, expires_s=3)
+    result = run(application, settle_s=3)
+    assert result.verdict is Verdict.NO_LEAK
+    assert application.asked.count("baseline") == 1
+    assert application.rested_s >= 3 * len(result.floors)
+
+
+def test_a_long_settle_means_fewer_floors_with_more_jobs_between():
+    result = run(StandIn(lambda _: 0, items=lambda _: 0, expires_s=30), settle_s=30)
+    assert result.verdict is Verdict.NO_LEAK
+    assert len(result.floors) <= 8
+    assert result.jobs >= 350
+    assert result.seconds < 300
+
+
+def test_a_slow_application_that_leaks_much_leaks():
+    result = run(StandIn(lambda jobs: 200_000 * jobs, items=each), max_jobs=10)
+    assert result.verdict is Verdict.LEAK
+    assert result.jobs == 10
+    assert any("In so few jobs" in note for note in result.notes)
+
+
+def test_memory_that_is_mapped_directly_is_a_leak_of_native_memory():
+    result = run(StandIn(lambda _: 0, mapped=lambda jobs: 8192 * jobs))
+    assert result.verdict is Verdict.LEAK
+    assert result.interval.estimate == pytest.approx(8192)
+
+
+@pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])
+def test_memory_that_is_mapped_once_is_none(mapped):
+    assert run(StandIn(lambda _: 0, mapped=mapped)).verdict is Verdict.NO_LEAK
+
+
+def test_fast_means_fewer_jobs():
+    result = run(StandIn(leak, items=each), fast=True)
+    assert result.verdict is Verdict.LEAK
+    assert result.jobs <= 250
+    assert run(StandIn(lambda _: 0), fast=True).jobs <= 250
+
+
+def test_a_process_without_instruments_has_a_coarse_meter_and_no_holders():
+    application = StandIn(lambda jobs: 100_000 * jobs, meter="private_bytes")
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert result.holders == ()
+    assert set(application.asked) == {"floor"}
+    assert run(StandIn(leak, meter="private_bytes"), max_jobs=400).verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_could_still_hide_is_said():
+    assert any("fewer than 1 in 86 jobs" in note for note in run(StandIn(lambda _: 0)).notes)

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+
+from labserver.diagnosis.decision import FIRST_LOOK, Evidence, Rules, Verdict, decide
+from labserver.diagnosis.steadiness import Kept
+
+CYCLE = 50
+
+
+def jobs_of(n):
+    return [CYCLE * number for number in range(n)]
+
+
+def answer(floors, kept=None, *, final=False, **rules):
+    jobs = jobs_of(len(floors))
+    return decide(Evidence(jobs, floors, kept, jobs[-1] if jobs else 0, final), Rules(**rules))
+
+
+def noisy(slope, n=FIRST_LOOK, seed=0, deviation=1000):
+    noise = np.random.default_rng(seed).normal(0, deviation, n)
+    return [2e7 + CYCLE * slope * number + noise[number] for number in range(n)]
+
+
+def kept(counts, *, size=1024.0, every=4, bound=None, path="module shop → KEPT → […] → bytes"):
+    """What a holder gained at every fourth floor."""
+    jobs = tuple(CYCLE * every * (number + 1) for number in range(len(counts)))
+    return (Kept(path, jobs, tuple(counts), size, bound),)
+
+
+def test_exactly_one_item_of_each_job_is_a_leak_at_the_first_look():
+    counts = Kept("KEPT", (200, 400), (200, 400), 1024.0)
+    decision = answer(noisy(1024), (counts,))
+    assert decision.verdict is Verdict.LEAK
+    assert 1024 in decision.interval
+
+
+def test_growth_asks_for_the_holders_before_it_is_called_a_leak():
+    jobs = jobs_of(FIRST_LOOK)
+    decision = decide(Evidence(jobs, noisy(1024), (), 200), Rules())
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.wants_counts
+
+
+@pytest.mark.parametrize("slope", [0, 30, -500])
+def test_less_than_the_tolerance_is_no_leak(slope):
+    assert answer(noisy(slope)).verdict is Verdict.NO_LEAK
+    assert answer(noisy(slope), ()).verdict is Verdict.NO_LEAK
+
+
+def test_no_leak_asks_for_the_holders_too():
+    decision = decide(Evidence(jobs_of(FIRST_LOOK), noisy(0), (), 200), Rules())
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.wants_counts
+
+
+def test_the_tolerance_itself_is_undecided_however_long_one_looks():
+    for n in range(FIRST_LOOK, 40):
+        assert answer(noisy(256, n)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 10])
+def test_nothing_is_decided_between_the_looks(n):
+    decision = answer(noisy(5000, n))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert f"only {n} floors" in decision.reason
+    assert (decision.interval is None) == (n < 3)
+
+
+def test_a_cache_that_fills_and_stays_full_is_no_leak_in_the_end():
+    cache = [2e7 + 100_000 * min(number, 5) for number in range(20)]
+    answers = [answer(cache[:n]).verdict for n in range(FIRST_LOOK, 20)]
+    assert Verdict.LEAK not in answers
+    assert Verdict.NO_LEAK in answers
+
+
+def test_growth_that_slows_down_is_said():
+    decision = answer([2e7 + 1e6 * (1 - np.exp(-number / 10)) for number in range(FIRST_LOOK)])
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "slowing down" in decision.reason
+
+
+def test_a_cache_that_takes_thousands_of_jobs_is_never_a_leak():
+    n, tau = 41, 3000
+    entries = [round(tau * (np.exp(-250 / tau) - np.exp(-(250 + job) / tau))) for job in jobs_of(n)]
+    floors = [2e7 + 2000 * count + noise for count, noise in zip(entries, noisy(0, n), strict=True)]
+    for last in range(FIRST_LOOK, n + 1):
+        counts = kept([entries[i] for i in range(4, last, 4)], size=2000.0)
+        counts = (*(Kept(c.path, (*c.jobs, 50 * (last - 1)), (*c.counts, entries[last - 1]), 2000.0) for c in counts),)
+        assert answer(floors[:last], counts, final=last == n).verdict is not Verdict.LEAK
+        assert answer(floors[:last], final=last == n).verdict is not Verdict.LEAK
+
+
+def test_steady_growth_without_a_holder_is_a_leak_as_soon_as_no_cache_grows_so():
+    floors = noisy(2000, 41)
+    answers = [answer(floors[:n]).verdict for n in range(FIRST_LOOK, 42)]
+    assert answers[0] is Verdict.INCONCLUSIVE
+    assert Verdict.LEAK in answers
+    assert Verdict.NO_LEAK not in answers
+
+
+def test_a_cache_that_declares_its_bound_is_said_to_fill():
+    decision = answer(noisy(1024), (Kept("CACHE", (200, 400), (200, 400), 1024.0, 900),))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.fills
+    beyond = answer(noisy(1024), (Kept("CACHE", (200, 400), (200, 400), 1024.0, 300),))
+    assert beyond.verdict is Verdict.LEAK
+
+
+@pytest.mark.parametrize("begins", [200, 290, 360])
+def test_a_leak_that_begins_late_is_never_no_leak(begins):
+    for seed in range(25):
+        noise = noisy(0, 41, seed)
+        floors = [floor + 512 * max(job - begins, 0) for floor, job in zip(noise, jobs_of(41), strict=True)]
+        answers = [answer(floors[:n]).verdict for n in range(FIRST_LOOK, 41)]
+        assert Verdict.NO_LEAK not in answers
+        assert Verdict.LEAK in answers
+
+
+def test_the_rate_of_a_late_leak_is_that_since_it_began():
+    floors = [floor + 1065 * max(job - 220, 0) for floor, job in zip(noisy(0, 11), jobs_of(11), strict=True)]
+    counts = (Kept("KEPT", (200, 400, 500), (0, 180, 280), 1065.0),)
+    decision = answer(floors, counts)
+    assert decision.verdict is Verdict.LEAK
+    assert decision.interval.estimate == pytest.approx(1065, rel=0.1)
+
+
+@pytest.mark.parametrize("height", [30_000, 300_000, 3_000_000])
+def test_an_import_that_comes_late_is_no_leak(height):
+    for at in range(1, 20):
+        floors = [floor + height * (number >= at) for number, floor in enumerate(noisy(0, 41))]
+        answers = [answer(floors[:n]).verdict for n in range(FIRST_LOOK, 41)]
+        assert Verdict.LEAK not in answers
+        assert Verdict.NO_LEAK in answers
+
+
+def rare_leak(n, each=15_000, per=100):
+    return [floor + each * (job // per) for floor, job in zip(noisy(0, n), jobs_of(n), strict=True)]
+
+
+def test_one_job_in_a_hundred_is_found_by_counting():
+    counts = [CYCLE * 4 * number // 100 for number in range(1, 4)]
+    assert answer(rare_leak(9), kept(counts[:2], size=15_000.0)).verdict is Verdict.INCONCLUSIVE
+    decision = answer(rare_leak(13), kept(counts, size=15_000.0))
+    assert decision.verdict is Verdict.LEAK
+    assert "6 items in 600 jobs" in decision.notes[0]
+
+
+def test_a_few_large_items_are_waited_for_and_then_only_noted():
+    counts = (Kept("KEPT", (200, 400), (1, 2), 15_000.0),)
+    assert answer(noisy(0), counts).verdict is Verdict.INCONCLUSIVE
+    decision = answer(noisy(0), counts, final=True)
+    assert decision.verdict is Verdict.NO_LEAK
+    assert "2 items" in decision.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "size"),
+    [
+        ((3, 3), 1100.0),  # too little
+        ((200, 400), 100.0),  # small ones, which the bytes know better
+        ((-5, -9), 15_000.0),
+    ],
+)
+def test_a_little_growth_of_a_holder_is_no_reason_to_go_on(counts, size):
+    decision = answer(noisy(0), (Kept("KEPT", (200, 400), counts, size),))
+    assert decision.verdict is Verdict.NO_LEAK
+
+
+def test_few_jobs_are_enough_where_much_is_kept_of_each():
+    floors = [2e7 + 200_000 * job for job in range(11)]
+    one = (Kept("KEPT", (4, 8, 10), (4, 8, 10), 200_000.0),)
+    decision = decide(Evidence(list(range(11)), floors, one, 10, final=True), Rules())
+    assert decision.verdict is Verdict.LEAK
+    assert decision.notes
+    cache = (Kept("KEPT", (4, 8, 10), (4, 6, 7), 200_000.0),)
+    assert decide(Evidence(list(range(11)), floors, cache, 10, final=True), Rules()).verdict is not Verdict.LEAK
+
+
+def test_a_coarse_meter_is_believed_less():
+    assert answer(noisy(1024, 21), noise_bytes=2**18).verdict is Verdict.INCONCLUSIVE
+    assert answer(noisy(100_000, 21), noise_bytes=2**18, slowest_fill_jobs=100).verdict is Verdict.LEAK
