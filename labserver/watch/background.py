@@ -1,0 +1,73 @@
+"""A watch in a thread of its own, beside a load."""
+
+import threading
+import time
+from array import array
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from labserver.watch.sample import Source
+
+_FEWEST = 3
+
+
+class Watching:
+    """Samples a service's heap until the block ends; keeps the figures, two numbers a sample.
+
+    Args:
+        source: what is sampled; closed at the end.
+        jobs: how many jobs are finished, for services that do not count theirs.
+        interval_s: from one sample to the next.
+    """
+
+    def __init__(self, source: Source, jobs: Callable[[], int], *, interval_s: float = 0.5) -> None:
+        self._source, self._jobs, self._interval_s = source, jobs, interval_s
+        self._heap, self._finished = array("d"), array("d")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="labserver-watch", daemon=True)
+        self.restarted = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._source.close()
+
+    @property
+    def heap_bytes(self) -> npt.NDArray[np.float64]:
+        """All readings, shape (n,)."""
+        return np.array(self._heap)
+
+    @property
+    def bytes_per_job(self) -> float | None:
+        """The slope of the heap on finished jobs, by least squares.
+
+        None where too little was read, or not of one process. It holds garbage and warm-up, too: a guard rail, and no
+        verdict.
+        """
+        jobs, heap = np.array(self._finished), np.array(self._heap)
+        if self.restarted or len(np.unique(jobs)) < _FEWEST:
+            return None
+        return float(np.polyfit(jobs - jobs[0], heap - heap[0], 1)[0])
+
+    def _run(self) -> None:
+        start, beat = time.monotonic(), 0
+        while not self._stop.wait(max(0.0, start + beat * self._interval_s - time.monotonic())):
+            self._take()
+            beat = max(int((time.monotonic() - start) / self._interval_s), beat) + 1
+        self._take()  # what the load left
+
+    def _take(self) -> None:
+        sample = self._source.read()
+        self.restarted = self.restarted or sample.event.startswith("restart")
+        if sample.heap_bytes is None:
+            return
+        self._heap.append(sample.heap_bytes)
+        self._finished.append(self._jobs() if sample.finished_jobs is None else sample.finished_jobs)
