@@ -12,7 +12,7 @@ def to_dot(chain: Chain) -> str:
     """A chain as a directed graph, from the root down."""
     lines = ["digraph chain {", "  node [shape=box, style=rounded, fontname=sans];", "  edge [fontname=monospace];"]
     for number, link in enumerate(chain.links):
-        lines.append(f"  n{number} [label={_quoted(link.name)}];")
+        lines.append(f"  n{number} [label={_quoted(link.title)}];")
         if number:
             lines.append(f"  n{number - 1} -> n{number} [label={_quoted(link.edge or '')}];")
     return "\n".join([*lines, "}", ""])

@@ -27,7 +27,7 @@ def write_junit(result: RunResult, path: Path) -> None:
 
 def _suite(notebook: NotebookResult, result: RunResult) -> ET.Element:
     cases = [_to_the_end(notebook), *(_claim(finding) for finding in notebook.findings)]
-    suite = ET.Element("testsuite", {"name": _clean(notebook.name)})
+    suite = ET.Element("testsuite", {"name": clean(notebook.name)})
     suite.set("tests", str(len(cases)))
     for outcome, total in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(total, str(sum(case.find(outcome) is not None for case in cases)))
@@ -53,16 +53,16 @@ def _to_the_end(notebook: NotebookResult) -> ET.Element:
 def _claim(finding: Finding) -> ET.Element:
     case = _case(finding.notebook, finding.name)
     if not finding.holds:
-        _outcome(case, "failure", finding.sentence(), Status.CLAIM_FAILED.value).text = _clean(finding.text) or None
+        _outcome(case, "failure", finding.sentence(), Status.CLAIM_FAILED.value).text = clean(finding.text) or None
     return case
 
 
 def _case(notebook: str, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": _clean(notebook), "name": _clean(name)})
+    return ET.Element("testcase", {"classname": clean(notebook), "name": clean(name)})
 
 
 def _outcome(case: ET.Element, tag: str, message: str, kind: str = "") -> ET.Element:
-    outcome = ET.SubElement(case, tag, {"message": _clean(message)})
+    outcome = ET.SubElement(case, tag, {"message": clean(message)})
     if kind:
         outcome.set("type", kind)
     return outcome
@@ -73,5 +73,6 @@ def _totals(suites: list[ET.Element]) -> dict[str, str]:
     return {name: str(sum(int(suite.get(name, "0")) for suite in suites)) for name in names}
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without what XML cannot hold and without colours."""
     return _FORBIDDEN.sub("", _ANSI.sub("", text))

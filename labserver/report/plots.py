@@ -15,6 +15,7 @@ from labserver.heap.chains import Chain
 from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite
+from labserver.report import series
 
 # Okabe & Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"leaky": "#D55E00", "ttl": "#0072B2"}
@@ -35,6 +36,9 @@ _STYLE: Any = {
 def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | None = None) -> Figure:
     """Traced bytes against time, one curve per store, each from where its first load cycle began.
 
+    What `labserver watch` wrote is drawn as well, by its resident bytes where the service tells of no heap. The line
+    breaks where nothing was read and where another process began.
+
     Args:
         curves: by the store's name.
         title: says what the figure shows.
@@ -44,22 +48,27 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, curve) in enumerate(curves.items()):
-            seconds = curve.column("t_s") - _origin(curve)
-            traced = curve.column("traced_bytes") / _MIB
-            axes.plot(seconds, traced, color=_colour(name, number), label=name, linewidth=1.6)
+            seconds, memory = series.broken_line(curve)
+            colour = _colour(name, number)
+            axes.plot(seconds - _origin(curve), memory / _MIB, color=colour, label=name, linewidth=1.6)
+            series.mark_events(axes, curve, _origin(curve), colour)
         first = next(iter(curves.values()))
         _shade_loads(axes, first)
         if ttl_s is not None:
             _mark_ttl(axes, first, ttl_s)
         axes.set(
-            xlabel="seconds since the first load cycle (before it: the warm-up)",
-            ylabel="traced heap, MiB",
+            xlabel=(
+                "seconds since the first load cycle (before it: the warm-up)"
+                if _instants(first, "load")
+                else "seconds since the first reading"
+            ),
+            ylabel=series.ylabel(curves.values()),
             ylim=(0, None),
         )
         axes.set_title(title, loc="left")
         axes.margins(x=0)
         # Above the plot: inside, a curve that falls and one that rises leave no corner free.
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(curves) + 1, borderaxespad=0.2)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(curves) + 3, borderaxespad=0.2)
         return figure
 
 
@@ -121,7 +130,7 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
                 FancyBboxPatch((1.2, y), 7.6, 0.7, boxstyle="round,pad=0.1", facecolor="white", edgecolor=colour)
             )
             kind = "" if link.type in {link.name, "module"} else f"  ({link.type})"
-            axes.text(5, y + 0.36, link.name + kind + (f"  {note}" if last and note else ""), ha="center", va="center")
+            axes.text(5, y + 0.36, link.title + kind + (f"  {note}" if last and note else ""), ha="center", va="center")
             if row:
                 axes.annotate("", (5, y - 0.1), (5, y - 0.7), arrowprops={"arrowstyle": "->", "color": "0.4"})
                 axes.text(5.15, y - 0.4, link.edge or "", va="center", family="monospace", fontsize=9, color="0.25")

@@ -31,18 +31,18 @@ def reproduction(summary: Summary, load: Load) -> str:
 
 
 def holders(found: Sequence[Holder], growth_bytes: int) -> str:
-    """Who holds the new buffers, the most bytes first."""
+    """Who holds what is new, the most bytes first."""
     rows = [
         [
             f"`{holder.path}`",
             f"{holder.buffers:,}",
-            f"{holder.buffer_bytes / _MIB:,.2f} MiB",
-            f"{holder.buffer_bytes / growth_bytes:.1%}",
             f"{holder.retained_bytes / _MIB:,.2f} MiB",
+            f"{holder.retained_bytes / growth_bytes:.1%}",
+            f"{holder.holder_retained_bytes / _MIB:,.2f} MiB",
         ]
         for holder in found
     ]
-    return table(["held along", "new buffers", "their bytes", "share of growth", "holder retains"], rows)
+    return table(["held along", "new buffers", "bytes that came", "share of growth", "holder retains"], rows)
 
 
 def before_and_after(before: Experiment, after: Experiment) -> str:

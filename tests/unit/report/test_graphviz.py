@@ -6,7 +6,7 @@ import pytest
 from labserver.heap.chains import Chain, Link
 from labserver.report.graphviz import save_dot, to_dot
 
-CHAIN = Chain((Link(None, "module", "module shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", 'by"tes')))
+CHAIN = Chain((Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", 'by"tes')))
 
 
 def test_every_object_and_edge_is_in_the_source():

@@ -22,7 +22,7 @@ def site(growth, blocks):
     return AllocationSite((Frame("shop/jobs.py", 41, "render"),), growth, blocks, growth, blocks)
 
 
-CHAIN = Chain((Link(None, "module", "module shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", "bytes")))
+CHAIN = Chain((Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", "bytes")))
 
 
 def test_both_stores_start_at_their_first_load_and_share_one_plot():

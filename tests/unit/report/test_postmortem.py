@@ -1,10 +1,15 @@
-import nbformat
-import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+import re
 
-from labserver.errors import UsageError
-from labserver.report.postmortem import NOTEBOOK, Writeup, write_postmortem
+import pytest
+
+from labserver.errors import CannotRun, UsageError
+from labserver.report import pdf
+from labserver.report.i18n import Catalogue, Pattern, bounds, finding_names, messages
+from labserver.report.postmortem import write_postmortem
+from labserver.report.writeup import SECTIONS, Writeup
 from labserver.suite.findings import Findings
+
+HANGUL = re.compile(r"[가-힣]")
 
 
 @pytest.fixture
@@ -13,65 +18,97 @@ def run_dir(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "02_heap_over_time.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     findings = Findings(tmp_path, "02_reproduce_the_leak")
-    findings.record("leak_bytes_per_job", 200_123.4, low=199_900.0, high=200_340.0, unit="B/job", holds=True, bound="x")
+    record(findings)
     findings.record("checks_rate", 0.5, holds=False, bound="every check passes")
     return tmp_path
 
 
-def executed(run_dir, *markdown):
-    cells = [new_markdown_cell("# The title"), new_code_cell('run_dir = "/secret"', metadata={"tags": ["parameters"]})]
-    for text in markdown:
-        output = new_output("display_data", {"text/markdown": text, "text/plain": "<Markdown>"})
-        cells.append(new_code_cell("writeup.show()", outputs=[output]))
-    nbformat.write(new_notebook(cells=cells), run_dir / f"{NOTEBOOK}.ipynb")
+def record(findings, *, holds=True):
+    findings.record(
+        "leak_bytes_per_job", 200_123.4, low=199_900.0, high=200_340.0, unit="B/job", holds=holds, bound="none"
+    )
+    findings.record("verdict", "leak", holds=True)
+    findings.record("jobs_kept", 10, holds=True)
+    findings.record("png_bytes_mean", 200_000, holds=True)
 
 
 def test_a_section_quotes_findings_with_their_interval(run_dir):
-    text = Writeup(run_dir).section("summary")
-    assert "**Yes**: 200.1 kB per finished job (199.9 to 200.3)" in text
+    assert "**200.1 kB per finished job** (199.9 to 200.3, 99 % confidence)" in Writeup(run_dir).section("summary")
 
 
 def test_what_was_not_measured_is_said_and_remembered(run_dir):
     writeup = Writeup(run_dir)
     assert "not measured in this run" in writeup.section("verification")
-    assert "04 ttl_bytes_per_job" in writeup.missing()
-    assert "figures/04_both_modes.svg" in writeup.missing()
+    assert {"04.ttl_bytes_per_job", "figures/04_both_modes.svg"} <= set(writeup.missing())
 
 
-def test_a_claim_that_failed_stands_at_the_top(run_dir):
-    text = Writeup(run_dir).section("summary")
-    assert text.startswith("> **1 claim of this run did not hold**")
-    assert "checks_rate = 0.5, claimed: every check passes" in text
+def test_a_claim_that_failed_stands_at_the_top_and_is_not_made(tmp_path):
+    record(Findings(tmp_path, "02_reproduce_the_leak"), holds=False)
+    text = Writeup(tmp_path).section("summary")
+    assert text.startswith("> **1 of the claims of this run do not hold")
+    assert "**Does not hold in this run**: `02.leak_bytes_per_job` = 200,123 B/job" in text
+    assert "per finished job**" not in text
 
 
 def test_every_claim_is_listed_with_whether_it_holds(run_dir):
-    rows = [line for line in Writeup(run_dir).section("tools").splitlines() if line.startswith("| 02 |")]
-    assert [row.split("|")[2].strip() for row in rows] == ["checks_rate", "leak_bytes_per_job"]
+    rows = [line for line in Writeup(run_dir).section("findings").splitlines() if line.startswith("| 02 |")]
+    assert [row.split("|")[2].strip() for row in rows] == ["`checks_rate`", "`leak_bytes_per_job`"]
     assert [row.split("|")[-2].strip() for row in rows] == ["**no**", "yes"]
 
 
-def test_html_embeds_its_pictures_and_folds_code(run_dir):
-    executed(run_dir, "![The heap](figures/02_heap_over_time.svg)", "More.")
-    (page,) = write_postmortem(run_dir, ["html"])
-    text = page.read_text(encoding="utf-8")
-    assert "<title>The title</title>" in text
-    assert "data:image/svg+xml" in text
-    assert text.count('<details class="code">') == 2
-    assert "/secret" not in text
+def test_html_and_markdown_are_written_in_both_languages(run_dir, tmp_path):
+    to = tmp_path / "there"
+    for language in ("en", "ko"):
+        written = write_postmortem(run_dir, ["html", "md"], to=to, language=language)
+        page = written[0].read_text(encoding="utf-8")
+        assert f'<html lang="{language}">' in page
+        assert "data:image/svg+xml" in page
+        assert page.count("<section") == len(SECTIONS)
+    assert {path.name for path in to.iterdir()} >= {"postmortem.html", "postmortem.ko.html", "postmortem.ko.md"}
 
 
-def test_markdown_takes_its_pictures_along(run_dir, tmp_path):
-    executed(run_dir, "![The heap](figures/02_heap_over_time.svg)")
-    written = write_postmortem(run_dir, ["md"], to=tmp_path / "elsewhere")
-    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
-        "elsewhere/postmortem.md",
-        "elsewhere/figures/02_heap_over_time.svg",
-    ]
-    assert "writeup" not in written[0].read_text(encoding="utf-8")
+@pytest.mark.parametrize("given", [{"formats": ["docx"]}, {"language": "fr"}])
+def test_an_unknown_format_or_language_is_said(run_dir, given):
+    with pytest.raises(UsageError, match="There is no"):
+        write_postmortem(run_dir, **given)
 
 
-def test_an_unknown_format_and_a_run_without_write_up_are_said(run_dir):
-    with pytest.raises(UsageError, match="no format 'docx': choose from html, md"):
-        write_postmortem(run_dir, ["docx"])
-    with pytest.raises(UsageError, match="labserver run"):
-        write_postmortem(run_dir)
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_same_pdf_is_printed_twice(run_dir, tmp_path, language):
+    if pdf.why_not(language):
+        pytest.skip(pdf.why_not(language))
+    prints = [write_postmortem(run_dir, ["pdf"], to=tmp_path / name, language=language)[0] for name in "ab"]
+    assert prints[0].read_bytes() == prints[1].read_bytes()
+    assert prints[0].read_bytes().startswith(b"%PDF")
+
+
+def test_without_the_library_one_sentence_says_what_to_install(run_dir, monkeypatch):
+    def missing():
+        raise OSError("cannot load library")
+
+    monkeypatch.setattr(pdf, "_weasyprint", missing)
+    with pytest.raises(CannotRun, match="libpangoft2"):
+        write_postmortem(run_dir, ["md", "pdf"])
+    assert (run_dir / "postmortem.md").is_file()
+
+
+def test_every_message_has_its_translation_with_the_same_figures():
+    expressions = re.compile(r"\{\{.*?\}\}")
+    for key, entry in messages().items():
+        assert sorted(expressions.findall(entry["en"])) == sorted(expressions.findall(entry["ko"])), key
+        assert HANGUL.search(entry["ko"]) or entry["ko"] == "{{ low }} ~ {{ high }}", key
+
+
+def test_every_bound_and_name_has_its_translation_with_the_same_placeholders():
+    placeholders = re.compile(r"\{\w+\}")
+    for entry in bounds():
+        assert sorted(placeholders.findall(entry["en"])) == sorted(placeholders.findall(entry["ko"]))
+    for names in finding_names().values():
+        for entry in names.values():
+            assert HANGUL.search(entry["ko"])
+
+
+def test_a_bound_takes_its_figures_along():
+    assert Catalogue("ko").bound("above 512: the tolerance") == "512 초과: 허용 한도"
+    assert Catalogue("ko").bound("something else") is None
+    assert Pattern("a {x} b", "{x}!").translate("a 7 b") == "7!"

@@ -1,0 +1,61 @@
+"""The write-up as one HTML page that fetches nothing; the PDF is printed from the same page."""
+
+import base64
+import re
+from pathlib import Path
+
+import jinja2
+import nbformat
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from labserver.report.writeup import Writeup
+
+_TEMPLATES = Path(__file__).parent / "templates" / "writeup"
+_FIGURE = re.compile(r'<p><img src="(figures/[\w.-]+)" alt="([^"]*)" /></p>')
+_HIDDEN = {"parameters", "injected-parameters"}
+
+
+def page_of(writeup: Writeup, run_dir: Path) -> str:
+    """The whole page: contents, sections with their figures, and the notebooks' code, folded away."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    sections = [
+        {"name": section.name, "heading": section.heading, "body": _html(section.body, run_dir)}
+        for section in writeup.sections()
+    ]
+    return environment.get_template("page.html.j2").render(
+        language=writeup.words.language,
+        say=writeup.say,
+        origin=_html(writeup.origin(), run_dir),
+        started=writeup.provenance.get("started", ""),
+        sections=sections,
+        code=code_of(run_dir),
+        css=Markup("\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "print.css"))),  # noqa: S704 - our own
+    )
+
+
+def code_of(run_dir: Path) -> list[tuple[str, str]]:
+    """The code of each notebook that the run kept, by name; the injected run directory is no reader's business."""
+    return [(path.stem, _code(path)) for path in sorted(run_dir.glob("[0-9][0-9]_*.ipynb"))]
+
+
+def _code(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    shown = [
+        cell.source for cell in cells if cell.cell_type == "code" and not _HIDDEN & set(cell.metadata.get("tags", []))
+    ]
+    return "\n\n".join(shown)
+
+
+def _html(text: str, run_dir: Path) -> Markup:
+    """Markdown as HTML, where what comes from findings is escaped, and figures are part of the page."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return Markup(_FIGURE.sub(lambda match: _figure(run_dir / match[1], match[2]), markdown.render(text)))  # noqa: S704 - rendered without raw HTML
+
+
+def _figure(path: Path, caption: str) -> str:
+    picture = base64.b64encode(path.read_bytes()).decode()
+    source = f"data:image/svg+xml;base64,{picture}"
+    return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'

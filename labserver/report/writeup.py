@@ -1,0 +1,262 @@
+"""The write-up: its sections as Markdown, in words of the catalogue, filled from a run's findings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from labserver.report.i18n import Catalogue
+from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted
+from labserver.suite import provenance
+from labserver.suite.findings import Finding
+
+SECTIONS = (
+    "summary",
+    "background",
+    "discovery",
+    "cause",
+    "fix",
+    "verification",
+    "rationale",
+    "tools",
+    "answers",
+    "claims",
+    "findings",
+)
+_TEMPLATES = Path(__file__).parent / "templates" / "sections"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the write-up: its name, its heading and its body as Markdown."""
+
+    name: str
+    heading: str
+    body: str
+
+
+class Writeup:
+    """Renders the sections of the post-mortem from a run's findings; it computes nothing.
+
+    A message of the catalogue is only said where every finding that it quotes or rests on holds. Where one fails, or
+    was not measured, the text says that in its place.
+
+    Args:
+        run_dir: the run whose findings are quoted.
+        language: of the text, `en` or `ko`.
+    """
+
+    def __init__(self, run_dir: Path, language: str = "en") -> None:
+        self.words = Catalogue(language)
+        self.provenance = _provenance(run_dir)
+        self._run_dir = run_dir
+        self._quotes = Quotes(run_dir)
+        self._missing_figures: dict[str, None] = {}
+        # Markdown, not HTML: the page escapes what it converts.
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_TEMPLATES),
+            autoescape=False,  # noqa: S701
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(
+            t=self.say,
+            f=self._value,
+            interval=self._interval,
+            figure=self._figure,
+            standing=self._standing,
+            answer=self._answer,
+            claim=self._claim,
+            claimed=self._claimed,
+            describe=self._describe,
+            bound=self._bound,
+            mark=self._mark,
+            number=self._number,
+            span=self._span,
+            has=self._has,
+            verdict=self._verdict,
+            findings=self._quotes.all,
+            profile=self.provenance.get("profile"),
+            seed=self.provenance.get("profile") == "seed",
+        )
+
+    def missing(self) -> list[str]:
+        """What the sections shown so far wanted to quote and did not find: findings, then figures."""
+        return [*self._quotes.missing(), *self._missing_figures]
+
+    def section(self, name: str) -> str:
+        """One section as Markdown; what was not found says so in its place.
+
+        Args:
+            name: one of `SECTIONS`.
+        """
+        return self._templates.get_template(f"{name}.md.j2").render().strip() + "\n"
+
+    def sections(self) -> list[Section]:
+        """All sections in their order."""
+        return [Section(name, self.say(f"heading.{name}"), self.section(name)) for name in SECTIONS]
+
+    def origin(self) -> str:
+        """Where the figures come from: the run's profile, time, version and machine, as a sentence of Markdown."""
+        run = self.provenance
+        if not run:
+            return ""
+        return (
+            self.say(
+                "origin",
+                profile=run["profile"] or "-",
+                started=run["started"][:16].replace("T", " "),
+                version=run["versions"]["labserver"],
+                python=run["versions"]["python"],
+                cpus=run["machine"]["cpu_count"],
+                memory=f"{run['machine']['memory_bytes'] / 2**30:.0f}",
+            )
+            + "\n"
+        )
+
+    def show(self, name: str) -> None:
+        """Show a section in the notebook."""
+        from IPython.display import Markdown, display  # noqa: PLC0415 - only there in a notebook
+
+        display(Markdown(self.section(name)))
+
+    def say(self, key: str, **values: Any) -> str:
+        """A message of the catalogue, or what keeps it from being said."""
+        message = self.words.message(key)
+        quoted = self._quotes.watch()
+        text = self._templates.from_string(message.text).render(**values).strip()
+        return self._guarded(text, [*quoted, *self._quotes.expand(message.rests_on)])
+
+    def _guarded(self, text: str, references: list[str]) -> str:
+        standing = self._quotes.standing(references)
+        if standing is Standing.FAILED:
+            return self._plain("state.failed", claims="; ".join(map(self._sentence, self._quotes.failed(references))))
+        if standing is Standing.MISSING:
+            names = ", ".join(f"`{reference}`" for reference in self._quotes.absent(references))
+            return self._plain("state.missing", names=names)
+        return text
+
+    def _plain(self, key: str, **values: str) -> str:
+        return self._templates.from_string(self.words.message(key).text).render(**values).strip()
+
+    def _value(self, reference: str, spec: str = "", scale: float = 1.0) -> str:
+        """A finding's value, formatted, with a mark where its claim fails."""
+        finding = self._quotes.get(reference)
+        if finding is None:
+            return self._plain("state.not_measured")
+        if finding.value is None:
+            return self._plain("state.unavailable")
+        text = formatted(finding, spec, scale)
+        return text if finding.holds else f"{text} {FAILED_MARK}"
+
+    def _interval(self, reference: str, spec: str = ",.1f", scale: float = 1.0) -> str:
+        """A finding's interval in words."""
+        finding = self._quotes.get(reference)
+        if finding is None or finding.low is None or finding.high is None:
+            return self._plain("state.not_measured")
+        low, high = format(finding.low / scale, spec), format(finding.high / scale, spec)
+        return self._plain("state.interval", low=low, high=high)
+
+    def _figure(self, name: str) -> str:
+        """A figure of the run with its caption, or the words that it is missing."""
+        path, caption = f"figures/{name}.svg", self._plain(f"figure.{name}")
+        if (self._run_dir / path).is_file():
+            return f"![{caption}]({path})"
+        self._missing_figures[path] = None
+        return self._plain("state.no_figure", caption=caption)
+
+    def _standing(self, *references: str) -> str:
+        """Whether claims hold, in a word: yes, no, not measured."""
+        return self._plain(f"standing.{self._quotes.standing(self._quotes.expand(references))}")
+
+    def _answer(self, key: str) -> str:
+        """A row of the answers that changed: said then, measured, findings, whether it holds."""
+        references = self._references(f"{key}.measured")
+        said, measured = self.say(f"{key}.original"), self.say(f"{key}.measured")
+        return _row([said, measured, _code(references), self._standing(*references)])
+
+    def _references(self, key: str) -> list[str]:
+        """The findings that a message quotes or rests on."""
+        message = self.words.message(key)
+        quoted = self._quotes.watch()
+        self._templates.from_string(message.text).render()
+        return [*quoted, *(name for name in self._quotes.expand(message.rests_on) if name not in quoted)]
+
+    def _claim(self, key: str, *references: str) -> str:
+        """A claim of the incident with every finding that answers it: one row each, the claim in the first."""
+        rows = []
+        for at, reference in enumerate(self._quotes.expand(references)):
+            finding = self._quotes.get(reference)
+            evidence = _files(finding.evidence) if finding else ""
+            value = self._claimed(finding) if finding else self._plain("state.not_measured")
+            name = self.say(f"claim.{key}") if at == 0 else ""
+            rows.append(_row([name, f"`{reference}`", value, evidence, self._standing(reference)]))
+        return "\n".join(rows)
+
+    def _claimed(self, finding: Finding) -> str:
+        """Value with unit and interval, then what it was held against."""
+        parts = [self._number(finding)]
+        if finding.interval():
+            parts.append(f"({self._span(finding)})")
+        if finding.bound:
+            parts.append(f"— {self._bound(finding)}")
+        return " ".join(parts)
+
+    def _number(self, finding: Finding) -> str:
+        """The value with its unit; chains, lines and answers as code."""
+        if finding.value is None:
+            return self._plain("state.unavailable")
+        text = finding.number().replace("|", "\\|")
+        return f"`{text}`" if isinstance(finding.value, str) else f"{text} {finding.unit}".strip()
+
+    def _span(self, finding: Finding) -> str:
+        low, found, high = finding.interval().partition(" to ")
+        return self._plain("state.interval", low=low, high=high) if found else ""
+
+    def _has(self, reference: str) -> bool:
+        """Whether the run has a finding, which is not asked for."""
+        return any(f"{finding.notebook[:2]}.{finding.name}" == reference for finding in self._quotes.all)
+
+    def _verdict(self, reference: str) -> str:
+        """What is said of a reason of the original's: holds, in_part, not, or how it stands."""
+        standing = self._quotes.standing([reference])
+        finding = self._quotes.get(reference)
+        if finding is None or standing is not Standing.HOLDS:
+            return str(standing)
+        return {"holds": "holds", "holds in part": "in_part"}.get(str(finding.value), "not")
+
+    def _sentence(self, finding: Finding) -> str:
+        return f"`{finding.notebook[:2]}.{finding.name}` = {self._claimed(finding)}"
+
+    def _describe(self, finding: Finding) -> str:
+        return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
+
+    def _bound(self, finding: Finding) -> str:
+        return (self.words.bound(finding.bound) or f"`{finding.bound}`").replace("|", "\\|") if finding.bound else ""
+
+    def _mark(self, finding: Finding) -> str:
+        if finding.holds and finding.value is None:
+            return self._plain("standing.unavailable")
+        return self._plain("standing.holds" if finding.holds else "standing.failed")
+
+
+def _provenance(run_dir: Path) -> dict[str, Any]:
+    """Where the run comes from; nothing where it does not say."""
+    path = run_dir / provenance.FILE_NAME
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return document
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _code(references: list[str]) -> str:
+    return ", ".join(f"`{reference}`" for reference in dict.fromkeys(references))
+
+
+def _files(paths: list[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths)

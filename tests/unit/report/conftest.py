@@ -1,0 +1,67 @@
+import pytest
+
+from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
+from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.verdict import Interval
+
+HOLDER = NamedHolder(
+    path="module shop → STORE → Store._jobs → ['…']",
+    holder="module shop → STORE → Store._jobs",
+    holder_type="dict",
+    buffer_type="bytes",
+    buffers=240,
+    growth_bytes=48_000_000,
+    retained_bytes=48_029_520,
+    share_of_growth=0.9994,
+    chain=(
+        {"edge": None, "type": "module", "name": "shop"},
+        {"edge": "STORE", "type": "Store", "name": "Store"},
+        {"edge": "_jobs", "type": "dict", "name": "dict"},
+        {"edge": "['…']", "type": "bytes", "name": "bytes"},
+    ),
+    allocated_at=("shop.py:41 in render", "shop.py:20 in work"),
+    fingerprint="0123",
+    holder_retained_bytes=50_000_000,
+)
+
+
+@pytest.fixture
+def leak():
+    """A leak of 200,123 B/job over 240 jobs, with one holder and a finding of native growth."""
+    return CheckResult(
+        target="shop:app",
+        verdict=Verdict.LEAK,
+        interval=Interval(200_123.4, 199_900.0, 200_340.0, 0.99),
+        tolerance=256,
+        meter="both",
+        jobs=240,
+        seconds=12.34,
+        errors=3,
+        floors=tuple((30 * at, 20_000_000 + 6_003_702 * at) for at in range(9)),
+        holders=(HOLDER,),
+        findings=(Finding("native", 12.0, (), "12 B/job are native."),),
+        notes=("3 of 240 jobs failed (1%): \x1b[31mGET /work answered 500.",),
+        native=Interval(12.0, -300.0, 320.0, 0.99),
+        provenance={"labserver": "0.1.0", "command": "labserver check shop:app --request 'GET /<b>'"},
+    )
+
+
+@pytest.fixture
+def clean():
+    return CheckResult(
+        target="shop:app",
+        verdict=Verdict.NO_LEAK,
+        interval=Interval(-3.2, -40.0, 35.0, 0.99),
+        tolerance=256,
+        meter="both",
+        jobs=400,
+        seconds=9.0,
+        errors=0,
+        floors=tuple((50 * at, 20_000_000 + (-1) ** at * 2000) for at in range(9)),
+    )
+
+
+@pytest.fixture
+def nothing():
+    """The answer of a check that could not start the application."""
+    return CheckResult("shop:app", Verdict.INCONCLUSIVE, None, 256, "both", 0, 1.0, 0, notes=("shop is not there.",))
