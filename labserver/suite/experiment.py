@@ -9,7 +9,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labserver.diagnosis.verdict import Interval, bytes_per_job
+from labserver.diagnosis.decision import Decision, Evidence, Rules, decide
+from labserver.diagnosis.steadiness import Kept
+from labserver.diagnosis.verdict import FLOOR_NOISE_BYTES, Interval, bytes_per_job
 from labserver.errors import CannotRun
 from labserver.heap.meters import Meter, Reading, wait_until
 from labserver.heap.monitor import Curve, Jitter, Monitor
@@ -144,6 +146,23 @@ class Experiment:
         jobs = [reading.finished_jobs for reading in self.floors]
         return bytes_per_job(jobs, [reading.traced_bytes for reading in self.floors], confidence=confidence)
 
+    def decide(self, *, tolerance: float, confidence: float = 0.99) -> Decision:
+        """What the floors, and the number of kept jobs at each, say by the rules of `labserver check`.
+
+        Args:
+            tolerance: bytes per job below which growth is of no interest.
+            confidence: of the interval.
+        """
+        first, last = self.floors[0], self.floors[-1]
+        jobs = [reading.finished_jobs - first.finished_jobs for reading in self.floors]
+        gained = tuple(reading.live_jobs - first.live_jobs for reading in self.floors[1:])
+        size = (last.traced_bytes - first.traced_bytes) / max(gained[-1], 1)
+        kept = (Kept(self.store, tuple(jobs[1:]), gained, size),) if gained[-1] > 0 else ()
+        evidence = Evidence(jobs, [reading.traced_bytes for reading in self.floors], kept, jobs[-1], final=True)
+        # One look at few floors: the risk is that of the interval that is shown.
+        rules = Rules(tolerance, confidence, FLOOR_NOISE_BYTES, risk=2 * (1 - confidence))
+        return decide(evidence, rules)
+
     def summaries(self) -> list[Summary]:
         """What the users met, cycle by cycle, without the warm-up."""
         lines = self.summaries_file.read_text(encoding="utf-8").splitlines()
@@ -223,6 +242,7 @@ def record_bytes(settings: Settings, *, records: int = 2000) -> float:
     """
     clock = AdjustableClock()
     store, ids = create_store(settings, clock), JobIds(clock)
+    store.start()
     with tracing(1):
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(records):

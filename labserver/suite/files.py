@@ -9,10 +9,15 @@ from typing import Any
 
 def write_text(path: Path, text: str) -> None:
     """Replace ``path`` at once: a reader sees the old text or the new, never half of it."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace ``path`` at once, as `write_text` does."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
         # mkstemp is private to its owner; a result file is readable like any other.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)

@@ -28,6 +28,7 @@ LOGGER = logging.getLogger("labserver.suite")
 LOGGER.addHandler(logging.NullHandler())
 
 MARKER = "LABSERVER_KERNEL"
+_LONGEST_TEMPORARY_PATH = 65
 """The environment variable by which a kernel's descendants are found after it died and they have no parent to tell."""
 
 _FAREWELL_S = 3.0
@@ -121,7 +122,7 @@ def running_kernel(run_dir: Path, folder: Path, log: IO[bytes]) -> Iterator[Kern
     Raises:
         CannotRun: the process does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="labserver-", ignore_cleanup_errors=True) as scratch:
+    with _scratch_directory() as scratch:
         marker = uuid.uuid4().hex
         manager = AsyncKernelManager(
             kernel_name="python3",
@@ -141,6 +142,12 @@ def running_kernel(run_dir: Path, folder: Path, log: IO[bytes]) -> Iterator[Kern
             yield kernel
         finally:
             kernel.close()
+
+
+def _scratch_directory() -> tempfile.TemporaryDirectory[str]:
+    """A private directory whose path leaves room for a socket's name; the system's limit is some hundred bytes."""
+    long = os.name == "posix" and len(tempfile.gettempdir()) > _LONGEST_TEMPORARY_PATH
+    return tempfile.TemporaryDirectory(prefix="labserver-", dir="/tmp" if long else None, ignore_cleanup_errors=True)  # noqa: S108 - the one short path there is
 
 
 def _environment(run_dir: Path, scratch: Path, marker: str) -> dict[str, str]:

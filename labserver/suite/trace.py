@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from labserver.diagnosis.holders import Holder, buffer_addresses, find_holders
+from labserver.diagnosis.holders import Holder, find_growth
+from labserver.diagnosis.snapshot import take_baseline
 from labserver.errors import ClaimFailed
 from labserver.heap.chains import Chain, objgraph_chain
 from labserver.heap.graph import HeapGraph, heap_graph
@@ -24,7 +25,7 @@ class GrowthTrace:
         jobs: finished in the cycle.
         growth_bytes: from floor to floor, traced.
         sites: allocation sites, the largest growth first.
-        holders: of the buffers that came in the cycle, the most bytes first.
+        holders: of what came in the cycle, the most bytes first.
         objgraph_path: objgraph's chain to one of the first holder's buffers; None where it found none.
     """
 
@@ -41,7 +42,7 @@ class GrowthTrace:
             ClaimFailed: nothing that the cycle allocated outlived it.
         """
         if not self.holders:
-            raise ClaimFailed(f"No new buffer outlived the drain of {self.jobs} jobs: there is no holder to name.")
+            raise ClaimFailed(f"Nothing new outlived the drain of {self.jobs} jobs: there is no holder to name.")
         return self.holders[0]
 
 
@@ -57,7 +58,7 @@ def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> Growth
         frames: how many frames of each allocation tracemalloc keeps.
     """
     with heap_graph() as graph:
-        baseline = buffer_addresses(graph)
+        baseline = take_baseline(graph)
     with tracing(frames):
         before, first = take_snapshot(), running.floor()
         running.cycle()
@@ -65,7 +66,7 @@ def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> Growth
         # The floor comes first: the second snapshot's own bytes are not the server's growth.
         last, after = running.floor(), take_snapshot()
         with heap_graph() as graph:
-            holders = find_holders(graph, baseline=baseline)
+            holders = list(find_growth(graph, baseline).holders)
             cross_check = _cross_check(graph, holders)
     return GrowthTrace(
         jobs=last.finished_jobs - first.finished_jobs,

@@ -1,0 +1,55 @@
+import threading
+
+import numpy as np
+import pytest
+
+from labserver.load.photos import Pair
+from labserver.service.settings import Settings
+from labserver.suite.arrivals import backends, drive
+
+NOTHING = Pair(b"", b"")
+IMAGE = bytes(1000)
+
+
+def test_each_service_gets_its_own_rate_and_its_books_are_read():
+    settings = [Settings(), Settings()]
+    with backends(settings, image=IMAGE) as driven:
+        series = drive(driven, [20, 60], NOTHING, duration_s=0.5)
+    assert series.rates() == pytest.approx([20, 60], rel=0.25)
+    assert (np.abs(series.kept - 1000 * series.finished) <= 4000).all()  # read one after the other, four workers
+    assert (np.diff(series.t_s) > 0).all()
+
+
+def test_results_are_copies_and_not_one_object():
+    with backends([Settings()], image=IMAGE) as driven:
+        drive(driven, [50], NOTHING, duration_s=0.2)
+        kept = [result.image for result in driven[0].store._jobs.values() if result.image]
+    assert len({id(image) for image in kept}) == len(kept) > 3
+    assert set(kept) == {IMAGE}
+
+
+def test_it_goes_on_until_the_jobs_have_finished_but_not_for_ever():
+    slow = Settings(service_time_s=0.15, workers=1)
+    with backends([slow], image=IMAGE) as driven:
+        series = drive(driven, [20], NOTHING, duration_s=0.2, jobs=3)
+        assert series.finished[-1, 0] >= 2
+        assert 0.4 < series.t_s[-1] < 2
+    with backends([slow], image=IMAGE) as driven:
+        assert drive(driven, [20], NOTHING, duration_s=0.1, jobs=1000).finished[-1, 0] < 20
+
+
+def test_a_full_queue_loses_jobs_and_nothing_is_left():
+    threads = set(threading.enumerate())
+    with backends([Settings(service_time_s=30, workers=1, queue_size=1)], image=IMAGE) as driven:
+        drive(driven, [100], NOTHING, duration_s=0.2)
+        assert len(driven[0].store) == 2
+    assert set(threading.enumerate()) <= threads
+
+
+def test_the_readings_are_written_by_name(tmp_path):
+    with backends([Settings()], image=IMAGE) as driven:
+        series = drive(driven, [30], NOTHING, duration_s=0.2)
+    series.to_csv(tmp_path / "a.csv", ["ttl"])
+    table = np.genfromtxt(tmp_path / "a.csv", delimiter=",", names=True)
+    assert table.dtype.names == ("t_s", "traced_bytes", "kept_bytes_ttl", "finished_ttl")
+    assert len(table) == len(series.t_s)
