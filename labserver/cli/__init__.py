@@ -11,10 +11,13 @@ from labserver import __version__
 from labserver.errors import LabserverError
 
 COMMANDS = {
+    "check": "Find out whether an application leaks, and who holds the bytes.",
     "run": "Execute notebooks as experiments.",
     "report": "Write the post-mortem of a run again.",
     "serve": "Start the image-job service.",
+    "faceapi": "Start the AI service that composes the faces.",
     "load": "Drive a service with virtual users.",
+    "watch": "Follow the memory of a service or process.",
     "doctor": "Show what this machine has and lacks.",
 }
 """Each command and its line in the help. The module ``labserver.cli.NAME`` holds it as the attribute ``NAME``."""
@@ -71,7 +74,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        code = cli.main(args=arguments, prog_name="labserver", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="labserver", standalone_mode=False, obj=arguments)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -15,12 +15,15 @@ Row = tuple[str, str, str]
 _SWITCHED_OFF = {
     "notebooks": "labserver run and labserver report",
     "pdf": "the post-mortem as PDF",
-    "redis": "results in Redis",
+    "stores": "the store ttl-lazy",
+    "redis": "the store redis",
+    "metrics": "the service's metrics for Prometheus",
     "scale": "load from many machines",
     "bench": "the benchmarks",
     "dev": "the project's own tests",
 }
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_NO_BOOKS = "figures without tracing: they need CPython, glibc and psutil 7.2; a check traces instead, which costs time"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @click.command("doctor")
@@ -39,14 +42,31 @@ def rows() -> Iterator[Row]:
     """What was looked for, what was found, and what is switched off where it is missing."""
     import psutil
 
-    yield "Python", f"{platform.python_version()} ({platform.python_implementation()})", ""
-    yield from _extras()
-    yield _tool("Graphviz dot", ("dot",), "pictures of reference chains")
-    yield _tool("Chromium", _BROWSERS, "the browser tests and PDF through the browser")
+    from labserver.heap.footprint import heap_bytes
+    from labserver.report import pdf
+
+    yield _python()
     yield "memory", f"{psutil.virtual_memory().total / 2**30:.1f} GiB", ""
     yield "CPUs", str(os.cpu_count() or "unknown"), ""
-    yield _present("/proc", Path("/proc/self/smaps_rollup").exists(), "native memory apart from Python's")
-    yield _present("fork", hasattr(os, "fork"), "heap graphs without a stall")
+    yield _present("allocators' books", heap_bytes() is not None, _NO_BOOKS)
+    yield _present("fork", hasattr(os, "fork"), "heap graphs without a stall; listening in forked workers")
+    yield _present(
+        "/proc", Path("/proc/self/smaps_rollup").exists(), "memory that is mapped directly, apart from the heap"
+    )
+    yield _present("a2wsgi", _installed("a2wsgi"), "checks of ASGI applications")
+    yield "gdb, ptrace", "not needed", "a running service is asked through labserver.listen()"
+    yield _tool("Graphviz dot", ("dot",), "pictures of reference chains")
+    yield _tool("Chromium", _BROWSERS, "the browser tests")
+    yield _tool("redis-server", ("redis-server",), "the store redis")
+    yield _present("PDF", not pdf.why_not(), f"the post-mortem as PDF. {pdf.why_not()}")
+    yield _present("Korean fonts", pdf.korean_fonts(), "the post-mortem as PDF in Korean: pip install 'labserver[pdf]'")
+    yield from _extras()
+
+
+def _python() -> Row:
+    implementation = platform.python_implementation()
+    here = f"{platform.python_version()} ({implementation})"
+    return "Python", here, "" if implementation == "CPython" else "exact figures, heap graphs and allocation sites"
 
 
 def _extras() -> Iterator[Row]:

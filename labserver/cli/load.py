@@ -3,7 +3,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +31,20 @@ INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 )
 @click.option("--photos", type=click.Path(path_type=Path), help="A folder with pictures to upload.")
 @click.option("--seed", default=0, show_default=True, help="What the pictures' variation is drawn from.")
+@click.option(
+    "--poll-policy",
+    default="fixed",
+    show_default=True,
+    metavar="NAME",
+    help="fixed, exponential, full-jitter, decorrelated or retry-after.",
+)
+@click.option("--max-poll-interval", type=float, help="Longest wait where the waits grow [ten --poll-interval].")
+@click.option("--threshold", "thresholds", multiple=True, help="Such as 'http_req_duration:p(95)<500'; repeatable.")
+@click.option("--memory-from", metavar="URL|PID", help="Where thresholds on memory are read [URL].")
+@click.option("--out", "outputs", multiple=True, metavar="json=FILE|csv=FILE", help="Write each sample; repeatable.")
+@click.option(
+    "--summary-export", type=click.Path(path_type=Path, dir_okay=False), help="Write the summary in k6's shape there."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the summary there.")
 def load(  # noqa: PLR0913 - one argument an option
     *,
@@ -43,19 +57,30 @@ def load(  # noqa: PLR0913 - one argument an option
     photos: Path | None,
     seed: int,
     json_file: Path | None,
+    poll_policy: str,
+    max_poll_interval: float | None,
+    thresholds: tuple[str, ...],
+    memory_from: str | None,
+    outputs: tuple[str, ...],
+    summary_export: Path | None,
 ) -> None:
     """Drive the image service at URL with virtual users and print what they met.
 
-    Exit: 0 all checks passed, 1 a check failed, 2 usage, 3 could not run, 130 interrupted.
+    Exit: 0 all checks passed, 1 a check failed (unless a threshold on checks decides), 2 usage, 3 could not run, 99 a
+    threshold was crossed, 130 interrupted.
     """
+    from labserver.cli._load_thresholds import Thresholds
     from labserver.load import virtual_users
+    from labserver.load.export import k6_summary
 
     if duration is not None and iterations is not None:
         raise UsageError("Give --duration or --iterations, not both.")
     if iterations is None and duration is None:
         duration = 30.0
+    limits = Thresholds(thresholds)
     with (
         _exit_on_interrupt(),
+        limits.watching(memory_from or url),
         _progress() as show,
         virtual_users(
             url,
@@ -64,16 +89,22 @@ def load(  # noqa: PLR0913 - one argument an option
             max_polls=max_polls,
             seed=seed,
             photos=photos,
-            on_progress=show,
+            poll_policy=poll_policy,
+            max_poll_interval_s=max_poll_interval,
+            outputs=outputs,
+            thresholds=limits.of_the_load,
+            on_progress=limits.counting(show),
         ) as crowd,
     ):
         summary, interrupted = _run(crowd, duration, iterations)
     if summary is not None:
+        summary = limits.judge(summary)
         print(summary.table())
-        _write(summary, json_file)
+        _write(summary.to_dict(), json_file)
+        _write(k6_summary(summary), summary_export)
     if interrupted:
         sys.exit(INTERRUPTED)
-    sys.exit(0 if summary is not None and summary.ok else 1)
+    sys.exit(limits.exit_code(summary))
 
 
 def _run(crowd: "VirtualUsers", duration: float | None, iterations: int | None) -> "tuple[Summary | None, bool]":
@@ -123,10 +154,10 @@ def _sentence(progress: "Progress") -> str:
     )
 
 
-def _write(summary: "Summary", json_file: Path | None) -> None:
-    if json_file is None:
+def _write(summary: dict[str, Any], path: Path | None) -> None:
+    if path is None:
         return
     try:
-        json_file.write_text(json.dumps(summary.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"The summary cannot be written to {json_file} ({error.strerror}).") from error
+        raise UsageError(f"The summary cannot be written to {path} ({error.strerror}).") from error

@@ -8,20 +8,21 @@ import click
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--format", "formats", multiple=True, help="html or md; repeatable.  [default: both]")
+@click.option("--format", "formats", multiple=True, help="html, md or pdf; repeatable.  [default: html and md]")
+@click.option("--lang", "language", default="en", show_default=True, help="en or ko.")
 @click.option(
     "--to", type=click.Path(path_type=Path), help="Folder to write to, findings included.  [default: the run]"
 )
 @click.option(
     "--output", type=click.Path(path_type=Path), default="outputs/runs", show_default=True, help="Where runs are."
 )
-def report(run: Path | None, formats: tuple[str, ...], to: Path | None, output: Path) -> None:
+def report(run: Path | None, *, formats: tuple[str, ...], language: str, to: Path | None, output: Path) -> None:
     """Write the post-mortem of RUN, a run directory; the newest one without RUN."""
-    from labserver.report.postmortem import FORMATS, write_postmortem
+    from labserver.report.postmortem import DEFAULT_FORMATS, write_postmortem
     from labserver.suite.findings import FILE_NAME
 
     run_dir = _find(run, output)
-    written = write_postmortem(run_dir, formats or FORMATS, to=to)
+    written = write_postmortem(run_dir, formats or DEFAULT_FORMATS, to=to, language=language)
     if to is not None:
         shutil.copyfile(run_dir / FILE_NAME, to / FILE_NAME)
         written.append(to / FILE_NAME)

@@ -72,9 +72,13 @@ def _write_reports(result: "RunResult") -> None:
 
     write_junit(result, result.run_dir / "junit.xml")
     if (result.run_dir / f"{_WRITE_UP}.ipynb").is_file():
-        from labserver.report.postmortem import write_postmortem
+        from labserver.report.pdf import why_not
+        from labserver.report.postmortem import DEFAULT_FORMATS, FORMATS, write_postmortem
 
-        write_postmortem(result.run_dir)
+        reason = why_not()
+        write_postmortem(result.run_dir, DEFAULT_FORMATS if reason else FORMATS)
+        if reason:
+            click.echo(f"No postmortem.pdf: {reason}")
     click.echo(f"Run directory: {result.run_dir}")
     for path in sorted(result.run_dir.rglob("*")):
         if path.is_file():

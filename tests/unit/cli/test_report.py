@@ -1,9 +1,6 @@
-import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
 
 from labserver.cli import main
-from labserver.report.postmortem import NOTEBOOK
 from labserver.suite.findings import Findings
 
 
@@ -12,8 +9,7 @@ def runs(tmp_path):
     for name in ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb"):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        Findings(folder, NOTEBOOK).record("missing_figures", 0, holds=True)
-        nbformat.write(new_notebook(cells=[new_markdown_cell(f"# Run {name}")]), folder / f"{NOTEBOOK}.ipynb")
+        Findings(folder, "10_write_the_postmortem").record("missing_figures", 0, holds=True)
     return tmp_path / "runs"
 
 
@@ -30,7 +26,7 @@ def test_a_report_elsewhere_takes_the_findings_along(runs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["findings.json", "postmortem.md"]
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["--output", "nowhere"], ["--format", "docx"]])
+@pytest.mark.parametrize("arguments", [["nowhere"], ["--output", "nowhere"], ["--format", "docx"], ["--lang", "fr"]])
 def test_a_mistake_is_one_sentence_and_exit_code_2(runs, monkeypatch, capsys, arguments):
     monkeypatch.chdir(runs.parent)
     given = arguments if "--output" in arguments else [*arguments, "--output", str(runs)]

@@ -1,0 +1,184 @@
+import os
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labserver.errors import CannotRun, CannotSay
+
+if TYPE_CHECKING:
+    from labserver.cli._check_progress import Watcher
+    from labserver.diagnosis.accepted import Accepted
+    from labserver.diagnosis.check_options import CheckOptions
+    from labserver.diagnosis.check_result import CheckResult
+
+INTERRUPTED = 130
+_EXIT_CODES = {"no-leak": 0, "leak": 1, "inconclusive": CannotSay.exit_code}
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+@click.command()
+@click.argument("target")
+@click.option(
+    "--request", "requests", multiple=True, metavar="'METHOD /PATH'", help="A request; all of them in turn are one job."
+)
+@click.option("--journey", metavar="MODULE:CALLABLE", help="Called as callable(session, base_url) for each job.")
+@click.option("--users", default=5, show_default=True, type=click.IntRange(min=1), help="Jobs at the same time.")
+@click.option(
+    "--max-jobs", default=4000, show_default=True, type=click.IntRange(min=1), help="Measured jobs, warm-up left out."
+)
+@click.option("--max-seconds", default=300.0, show_default=True, help="Seconds until an undecided check ends.")
+@click.option("--tolerance", default=256.0, show_default=True, metavar="BYTES", help="Growth per job that is allowed.")
+@click.option("--confidence", default=0.99, show_default=True, help="Of the interval.")
+@click.option(
+    "--settle",
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait before a floor: a result's longest life.",
+)
+@click.option("--fast", is_flag=True, help="At most 250 jobs, tolerance at least 512.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "json_file", type=_FILE_OR_STDOUT, help="Write the result there; - is standard output.")
+@click.option("--junit", "junit_file", type=_FILE, help="Write the result as JUnit XML there.")
+@click.option("--html", "html_file", type=_FILE, help="Write the result as one self-contained page there.")
+@click.option("--baseline", "baseline_file", type=_FILE, help="Findings that are accepted for a time; new ones fail.")
+@click.option("--write-baseline", "new_baseline", type=_FILE, help="Accept all that is found, for 90 days, there.")
+def check(  # noqa: PLR0913 - one argument an option
+    *,
+    target: str,
+    requests: tuple[str, ...],
+    journey: str | None,
+    users: int,
+    max_jobs: int,
+    max_seconds: float,
+    tolerance: float,
+    confidence: float,
+    settle: float,
+    fast: bool,
+    quiet: bool,
+    json_file: Path | None,
+    junit_file: Path | None,
+    html_file: Path | None,
+    baseline_file: Path | None,
+    new_baseline: Path | None,
+) -> None:
+    """Drive TARGET with jobs, and say whether it leaks, how much per job, and who holds the bytes.
+
+    TARGET is module:attribute, an application or a factory without arguments, imported from the working directory; or
+    http://127.0.0.1:PORT or pid:N, a service of this machine that runs already, best with labserver.listen() in it.
+    A request is 'METHOD /path', with json={...} or data=a=1 at its end and header=NAME:VALUE, file=FIELD@PATH or
+    until=FIELD=VALUE (ask again until the answer says so) before that; {name} in it is filled from the JSON answers
+    before it, {n} and {uuid} are fresh for each job.
+
+    Exit: 0 no leak (or an accepted one), 1 leak, 125 cannot say (inconclusive, the application cannot be started, every
+    job fails), 2 usage, 130 interrupted.
+    """
+    from labserver.cli import _check_files as check_files
+    from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
+    from labserver.diagnosis.check_options import CheckOptions
+
+    check_files.require_writable(json_file, junit_file, html_file, new_baseline)
+    known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
+    options = CheckOptions(
+        target=target,
+        requests=requests,
+        journey=journey,
+        users=users,
+        max_jobs=max_jobs,
+        max_seconds=max_seconds,
+        tolerance=tolerance,
+        confidence=confidence,
+        settle_s=settle,
+        fast=fast,
+    )
+    started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
+    result, exit_code, error = _run(options, quiet=quiet)
+    result = replace(result, provenance=check_files.provenance(options, _arguments(), started))
+    if baseline_file is not None:
+        result = judge(result, known, today)
+        exit_code = 0 if result.accepted else exit_code
+    _show(result, page=error is None, to_stderr=json_file == check_files.STDOUT)
+    _leave(result, json_file, junit_file, html_file)
+    if new_baseline is not None and result.verdict == "leak":
+        check_files.write(new_baseline, lambda: text_of(accept_all(result, known, today)))
+    elif new_baseline is not None:
+        click.echo(f"labserver: {new_baseline} was not written: there is no leak to accept.", err=True)
+    if error is not None:
+        raise CannotSay(str(error))
+    click.get_current_context().exit(exit_code)
+
+
+def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
+    """The result with its exit code; where the check came to none, one that says so, and why."""
+    from labserver.cli._check_progress import watching
+    from labserver.diagnosis.check import run_check
+
+    began = time.monotonic()
+    with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
+        try:
+            result = run_check(options, watcher)
+        except CannotRun as error:
+            seconds = time.monotonic() - began
+            return _nothing(options, watcher, seconds, str(error)), CannotSay.exit_code, error
+        except KeyboardInterrupt:
+            known = f"Interrupted after {watcher.last.jobs if watcher.last else 0} jobs: what was known so far."
+            return _nothing(options, watcher, time.monotonic() - began, known), INTERRUPTED, None
+    return result, _EXIT_CODES[result.verdict], None
+
+
+def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, why: str) -> "CheckResult":
+    from labserver.diagnosis.check_result import CheckResult
+    from labserver.diagnosis.decision import Verdict
+
+    last = watcher.last
+    return CheckResult(
+        target=options.target,
+        verdict=Verdict.INCONCLUSIVE,
+        interval=last.interval if last else None,
+        tolerance=options.tolerance,
+        meter="both",
+        jobs=last.jobs if last else 0,
+        seconds=seconds,
+        errors=0,
+        notes=(why,),
+    )
+
+
+def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> None:
+    """Write the files that were asked for, and what a CI system shows."""
+    from labserver.cli import _check_files as check_files
+    from labserver.report.check_html import html_of
+    from labserver.report.check_junit import junit_of
+
+    if json_file == check_files.STDOUT:
+        click.echo(check_files.json_of(result), nl=False)
+    check_files.add_to_github(result)
+    check_files.write(json_file, lambda: check_files.json_of(result))
+    check_files.write(junit_file, lambda: junit_of(result))
+    check_files.write(html_file, lambda: html_of(result))
+
+
+def _show(result: "CheckResult", *, page: bool, to_stderr: bool) -> None:
+    """Print the page, and on GitHub the annotations, which it reads from either stream."""
+    from rich.console import Console
+
+    from labserver.report.check_page import show
+    from labserver.report.check_summary import annotations_of
+
+    if page:
+        show(result, Console(stderr=to_stderr))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations_of(result):
+            click.echo(line, err=to_stderr)
+
+
+def _arguments() -> list[str]:
+    """What the command line was, the command's name first."""
+    given = click.get_current_context().obj
+    return list(given) if given is not None else sys.argv[1:]

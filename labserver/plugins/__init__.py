@@ -1,0 +1,1 @@
+"""The check where people already are: in a notebook and in pytest."""

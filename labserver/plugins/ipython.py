@@ -1,0 +1,160 @@
+"""`%%leakcheck` checks a cell in this process, `%leakcheck` an application in a process of its own."""
+
+import ast
+import shlex
+import traceback
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from IPython.core.error import UsageError as OneSentence
+from IPython.core.magic_arguments import MagicArgumentParser
+
+from labserver.diagnosis.check import run_check
+from labserver.diagnosis.check_options import CheckOptions, OnProgress
+from labserver.diagnosis.check_result import CheckResult
+from labserver.diagnosis.in_process import leak_check
+from labserver.errors import LabserverError
+from labserver.plugins.notebook_view import live_view
+
+
+def register(shell: Any) -> None:
+    """Add the magics to a shell."""
+    magics = LeakMagics(shell)
+    shell.register_magic_function(magics.check_application, "line", "leakcheck")
+    shell.register_magic_function(magics.check_cell, "cell", "leakcheck")
+
+
+class LeakMagics:
+    """The magics, one for a cell and one for an application.
+
+    Args:
+        shell: IPython's.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+
+    def check_cell(self, line: str, cell: str) -> None:
+        """Run the cell as one job, over and over, and say whether this process keeps memory of every run.
+
+            %%leakcheck [--jobs N] [--seconds S] [--tolerance BYTES] [--fast] [--into VARIABLE] [NAME]
+
+        The cell is compiled once and runs in the notebook's own namespace; what it prints is not shown.
+        """
+        arguments = _parsed(_cell_parser(), line)
+        code = _compiled(self.shell, cell)
+        namespace = self.shell.user_ns
+
+        def job() -> None:
+            exec(code, namespace)  # noqa: S102 - the user's own cell, as the notebook would run it
+
+        def check(progress: OnProgress) -> CheckResult:
+            return leak_check(
+                job,
+                jobs=arguments.jobs,
+                seconds=arguments.seconds,
+                tolerance=arguments.tolerance,
+                fast=arguments.fast,
+                name=arguments.name,
+                on_progress=progress,
+            )
+
+        self._show(check, arguments, code.co_filename)
+
+    def check_application(self, line: str) -> None:
+        """Serve an application from a process of its own, drive it with jobs, and say whether it leaks.
+
+            %leakcheck TARGET --request 'METHOD /PATH' [--request …] [--journey MODULE:CALLABLE] [--users N]
+                       [--jobs N] [--seconds S] [--settle S] [--tolerance BYTES] [--fast] [--into VARIABLE]
+
+        TARGET is what `labserver check` takes, such as `shop.app:create_app`.
+        """
+        arguments = _parsed(_application_parser(), line)
+        options = CheckOptions(
+            arguments.target,
+            tuple(arguments.request),
+            journey=arguments.journey,
+            users=arguments.users,
+            max_jobs=arguments.jobs,
+            max_seconds=arguments.seconds,
+            tolerance=arguments.tolerance,
+            settle_s=arguments.settle,
+            fast=arguments.fast,
+        )
+        self._show(lambda progress: run_check(options, progress), arguments)
+
+    def _show(self, check: Callable[[OnProgress], CheckResult], arguments: Any, cell_file: str = "") -> None:
+        """Show the progress, and the answer in its place; a user's mistake is one sentence, not a traceback."""
+        try:
+            with live_view(self.shell, tolerance=arguments.tolerance) as view:
+                result = check(view.progress)
+                view.answer(result)
+        except LabserverError as error:
+            raise OneSentence(str(error)) from None
+        except KeyboardInterrupt:
+            raise OneSentence("Interrupted: there is no answer.") from None
+        except Exception as error:
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == cell_file]
+            if not lines:  # not the cell's mistake
+                raise
+            raise OneSentence(f"The cell fails: {_in_one_line(error)} (line {lines[-1]}).") from None
+        if arguments.into is not None:
+            self.shell.user_ns[arguments.into] = result
+
+
+def _cell_parser() -> MagicArgumentParser:
+    parser = MagicArgumentParser("%%leakcheck")
+    parser.add_argument("name", nargs="?", default="the cell", metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    return _with_common(parser)
+
+
+def _application_parser() -> MagicArgumentParser:
+    parser = MagicArgumentParser("%leakcheck")
+    parser.add_argument("target", metavar="TARGET")
+    parser.add_argument("--request", action="append", default=[])
+    parser.add_argument("--journey")
+    parser.add_argument("--users", type=int, default=5)
+    parser.add_argument("--settle", type=float, default=0.0)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    return _with_common(parser)
+
+
+def _with_common(parser: MagicArgumentParser) -> MagicArgumentParser:
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--tolerance", type=float, default=256.0)
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--into", metavar="VARIABLE")
+    return parser
+
+
+def _parsed(parser: MagicArgumentParser, line: str) -> Any:
+    try:
+        arguments = parser.parse_args(shlex.split(line))
+    except ValueError as error:
+        raise OneSentence(f"The line cannot be read: {error}.") from None
+    if arguments.into is not None and not arguments.into.isidentifier():
+        raise OneSentence(f"--into {arguments.into}: this is no name of a variable.")
+    return arguments
+
+
+def _compiled(shell: Any, cell: str) -> CodeType:
+    """The cell's code, compiled once, with the notebook's own `from __future__` imports and magics."""
+    source = shell.transform_cell(cell)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise OneSentence(f"The cell is not Python: {error.msg} (line {error.lineno}).") from None
+    if not tree.body:
+        raise OneSentence("The cell is empty: what it does is the job that is checked.")
+    try:
+        code: CodeType = shell.compile(source, shell.compile.cache(source, raw_code=cell), "exec")
+    except SyntaxError as error:  # `return`, `await` and the like, outside a function
+        raise OneSentence(f"The cell cannot be repeated: {error.msg} (line {error.lineno}).") from None
+    return code
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

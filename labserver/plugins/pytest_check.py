@@ -1,0 +1,139 @@
+"""What the pytest plugin does once a test asks for it."""
+
+import functools
+import inspect
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from _pytest.logging import LogCaptureHandler
+
+from labserver.diagnosis.check import run_check
+from labserver.diagnosis.check_options import CheckOptions
+from labserver.diagnosis.check_result import CheckResult
+from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.in_process import leak_check
+from labserver.errors import LabserverError
+from labserver.plugins.wsgi import wsgi_job
+from labserver.report.check_page import render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class LeakCheck:
+    """The fixture's value: called with a callable or an application, it passes or fails the test.
+
+    Args:
+        item: the test.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        self._checks = 0
+
+    def __call__(  # noqa: PLR0913 - one argument for each thing that can be asked for
+        self,
+        body: Callable[..., object] | str,
+        *,
+        requests: Sequence[str] = (),
+        journey: str | None = None,
+        users: int = 5,
+        settle: float = 0.0,
+        jobs: int = 2000,
+        seconds: float = 300.0,
+        tolerance: float = 256.0,
+        confidence: float = 0.99,
+        fast: bool = False,
+    ) -> CheckResult:
+        """Check, and fail the test where there is a leak, or no answer: an undecided check has proved nothing.
+
+        Args:
+            body: one job, called in this process; or with `requests` a WSGI application, also in this process; or
+                `module:attribute`, an application that is served from a process of its own.
+            requests: of an application: one job, request by request, as `METHOD /path`.
+            journey: of `module:attribute`: one job, as `module:callable`, in place of requests.
+            users: of `module:attribute`: jobs under way at the same time.
+            settle: of `module:attribute`: seconds to wait before each floor.
+            jobs: measured jobs after which an undecided check ends.
+            seconds: after which it ends.
+            tolerance: bytes per job below which growth is of no interest.
+            confidence: of the interval.
+            fast: about half as many jobs, for a tolerance of 512 bytes or more.
+        """
+        __tracebackhide__ = True
+        self._checks += 1
+        name = self._item.name if self._checks == 1 else f"{self._item.name}, check {self._checks}"
+        try:
+            if isinstance(body, str):
+                options = CheckOptions(
+                    body, tuple(requests), journey, users, jobs, seconds, tolerance, confidence, settle, fast
+                )
+                result = run_check(options)
+            else:
+                job = wsgi_job(body, requests) if requests else body
+                with _no_captured_logs():
+                    result = leak_check(
+                        job,
+                        jobs=jobs,
+                        seconds=seconds,
+                        tolerance=tolerance,
+                        confidence=confidence,
+                        fast=fast,
+                        name=name,
+                    )
+        except LabserverError as error:
+            _fail(str(error))
+        self._keep(result)
+        if result.verdict is not Verdict.NO_LEAK:
+            _fail(render(result))
+        return result
+
+    def _keep(self, result: CheckResult) -> None:
+        folder: Path | None = self._item.config.getoption("leak_check_json")
+        if folder is None:
+            return
+        number = "" if self._checks == 1 else f"-{self._checks}"
+        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', self._item.nodeid)}{number}.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            _fail(f"The result cannot be written ({error.strerror}: {error.filename}).")
+
+
+def repeat_test(item: pytest.Function, marker: pytest.Mark) -> None:
+    """Check a test's own body as the job; its fixtures are set up once and handed to every call."""
+    __tracebackhide__ = True
+    if inspect.iscoroutinefunction(item.obj):
+        _fail("The marker leak_check cannot repeat a coroutine: use the fixture, with a function that runs it.")
+    check = LeakCheck(item)
+    try:
+        inspect.signature(check).bind(item.obj, *marker.args, **marker.kwargs)
+    except TypeError as error:
+        _fail(f"The marker leak_check has a wrong argument: {error}.")
+    fixtures = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}  # noqa: SLF001 - as pytest itself calls it
+    check(functools.partial(item.obj, **fixtures), **marker.kwargs)
+
+
+@contextmanager
+def _no_captured_logs() -> Iterator[None]:
+    """Keep pytest from collecting the records that the jobs log: its list of them would grow with every job."""
+    root = logging.getLogger()
+    handlers = [handler for handler in root.handlers if isinstance(handler, LogCaptureHandler)]
+    for handler in handlers:
+        root.removeHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            root.addHandler(handler)
+
+
+def _fail(reason: str) -> NoReturn:
+    __tracebackhide__ = True
+    raise pytest.fail.Exception(reason, pytrace=False) from None

@@ -1,0 +1,56 @@
+"""Requests to a WSGI application in this process, without a socket."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from werkzeug.test import Client, TestResponse
+
+from labserver.errors import CannotRun, UsageError
+from labserver.load.filling import Known
+from labserver.load.templates import parse_requests
+
+
+def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callable[[], None]:
+    """One job: the requests in their order, `{name}` filled from the JSON answers before them.
+
+    Raises:
+        UsageError: a request is not spelt as `METHOD /path`, or needs a socket.
+    """
+    templates = parse_requests(requests)
+    for text, template in zip(requests, templates, strict=True):
+        if template.uploads or template.until is not None:
+            raise UsageError(
+                f"{text!r} needs a server: name the application as module:attribute in place of giving it."
+            )
+
+    def job() -> None:
+        """Raises `CannotRun` where a request is answered with an error."""
+        known = Known()
+        session = _Session(application)
+        for template in templates:
+            try:
+                answer = template.send(session, "", known)  # type: ignore[arg-type] # all of a session that it needs
+            except KeyError as error:
+                raise CannotRun(f"{template} needs {{{error.args[0]}}}, which no JSON answer before it has.") from None
+            if answer.status_code >= 400:
+                raise CannotRun(f"{template} answered {answer.status_code}.")
+            known.learn(_fields(answer))
+
+    return job
+
+
+class _Session:
+    """As much of `requests.Session` as a request template uses."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._client = Client(application)
+
+    def request(
+        self, method: str, path: str, data: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> TestResponse:
+        return self._client.open(path, method=method, data=data, headers=headers)
+
+
+def _fields(answer: Any) -> dict[str, Any]:
+    found = answer.get_json(silent=True) if answer.is_json else None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,40 @@
+import os
+import platform
+
+import pytest
+
+from labserver.cli import doctor
+from labserver.heap import footprint
+
+
+def rows():
+    return {title: (here, without) for title, here, without in doctor.rows()}
+
+
+def test_what_is_here_switches_nothing_off():
+    found = rows()
+    assert found["Python"] == (f"{platform.python_version()} (CPython)", "")
+    assert found["fork"] == ("present", "")
+    assert found["gdb, ptrace"][0] == "not needed"
+
+
+@pytest.mark.parametrize(
+    ("title", "hide", "switched_off"),
+    [
+        ("allocators' books", lambda patch: patch.setattr(footprint, "heap_bytes", lambda: None), "a check traces"),
+        ("fork", lambda patch: patch.delattr(os, "fork"), "heap graphs without a stall"),
+        ("redis-server", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "the store redis"),
+        ("Graphviz dot", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "pictures"),
+        ("a2wsgi", lambda patch: patch.setattr(doctor, "_installed", lambda _: False), "ASGI"),
+    ],
+)
+def test_what_is_missing_says_what_it_switches_off(monkeypatch, title, hide, switched_off):
+    hide(monkeypatch)
+    here, without = rows()[title]
+    assert here == "missing"
+    assert switched_off in without
+
+
+def test_another_python_loses_what_only_cpython_tells(monkeypatch):
+    monkeypatch.setattr(platform, "python_implementation", lambda: "PyPy")
+    assert "heap graphs" in rows()["Python"][1]

@@ -1,0 +1,93 @@
+"""The magics in a real kernel: its own memories are no leak, and the notebook's variables are where a leak lives."""
+
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+SERVICE = """
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/work")
+def work():
+    return {"ok": True}
+"""
+CELLS = {
+    "load": "%load_ext labserver\nCACHE = {}",
+    "shown": "CACHE",  # from here on it is `_` and `Out[2]` too
+    "leak": "%%leakcheck --into found --tolerance 300 checkout\nCACHE[len(CACHE)] = bytes(3000)\nprint('sold')\n3",
+    "found": "print(found.verdict, found.holders[0].path, found.holders[0].allocated_at[0], sep='\\n')",
+    "clean": "%%leakcheck\nbuffers = [bytes(3000) for _ in range(20)]\nprint('x' * 1000)\nbuffers",
+    "service": "%leakcheck quiet:app --request 'GET /work' --users 2 --tolerance 512",
+    "raises": "%%leakcheck\nfirst = 1\nfirst / 0",
+    "syntax": "%%leakcheck\nprint(",
+    "return": "%%leakcheck\nreturn 3",
+    "empty": "%%leakcheck\n# nothing",
+    "option": "%%leakcheck --jobs many\npass",
+    "figure": "%%leakcheck --jobs 0\npass",
+    "variable": "%%leakcheck --into 3x\npass",
+    "target": "%leakcheck nowhere:app --request 'GET /'",
+    "quote": "%leakcheck quiet:app --request 'GET /",
+}
+MISTAKES = {
+    "raises": "The cell fails: ZeroDivisionError: division by zero (line 2).",
+    "syntax": "The cell is not Python: '(' was never closed (line 1).",
+    "return": "The cell cannot be repeated: 'return' outside function (line 1).",
+    "empty": "The cell is empty: what it does is the job that is checked.",
+    "option": "argument --jobs: invalid int value: 'many'",
+    "figure": "max_jobs is 0: it must be more than 0.",
+    "variable": "--into 3x: this is no name of a variable.",
+    "target": "nowhere cannot be imported: ModuleNotFoundError: No module named 'nowhere'.",
+    "quote": "The line cannot be read: No closing quotation.",
+}
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Every cell's outputs, by the cell's name."""
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "quiet.py").write_text(SERVICE)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
+    client = NotebookClient(notebook, timeout=240, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    return dict(zip(CELLS, [cell.outputs for cell in notebook.cells], strict=True))
+
+
+def answer(outputs):
+    """The one display that a check leaves."""
+    (shown,) = outputs
+    assert shown.output_type == "display_data"
+    return shown.data
+
+
+def test_the_cells_leak_is_found_in_the_notebooks_own_variable(outputs):
+    verdict, path, line = outputs["found"][0].text.splitlines()
+    assert verdict == "leak"
+    assert path == "module __main__ → CACHE → ['…']"
+    assert line == "notebook cell:1"
+
+
+def test_one_display_is_left_with_the_page_and_its_text(outputs):
+    data = answer(outputs["leak"])
+    assert data["text/plain"].startswith("LEAK  checkout keeps ")
+    assert "CACHE" in data["text/html"]
+    assert "<svg" in data["text/html"]
+    assert not re.search(r"<script|https?://(?!www\.w3\.org)", data["text/html"])
+
+
+def test_a_cell_that_keeps_nothing_is_quiet_in_a_notebook_that_shows_progress(outputs):
+    assert answer(outputs["clean"])["text/plain"].startswith("NO LEAK  the cell keeps less than ")
+
+
+def test_an_application_is_checked_by_the_line_magic(outputs):
+    assert answer(outputs["service"])["text/plain"].startswith("NO LEAK  quiet:app keeps less than ")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_sentence_without_a_traceback(outputs, name):
+    said = [output.text for output in outputs[name] if output.output_type == "stream"]
+    assert said == [f"UsageError: {MISTAKES[name]}\n"]
+    assert not [output for output in outputs[name] if output.output_type == "error"]

@@ -1,0 +1,238 @@
+"""The plugin in pytest sessions of its own, as a user's suite meets it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np  # noqa: F401 - an inner session forgets what it imports, and numpy can be imported but once
+import pytest
+
+import labserver.plugins.pytest_check  # noqa: F401 - the same for what it imports
+
+pytest_plugins = ["pytester"]
+
+OPTIONS = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+
+
+@pytest.fixture
+def run(pytester):
+    def run(code, *arguments, **outcomes):
+        pytester.makepyfile(code)
+        result = pytester.runpytest_inprocess(*OPTIONS, "--strict-markers", *arguments)
+        result.assert_outcomes(**outcomes)
+        return result
+
+    return run
+
+
+def test_a_leak_fails_the_test_and_its_message_names_the_holder(run, pytester):
+    result = run(
+        """
+        KEPT = []
+
+        def test_shop(leak_check):
+            leak_check(lambda: KEPT.append(bytes(3000)))
+        """,
+        "--leak-check-json=answers",
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(["LEAK  test_shop keeps *", "*KEPT*", "*test_*.py:4 in test_shop*"])
+    assert "Traceback" not in result.stdout.str()
+    (answer,) = (pytester.path / "answers").iterdir()
+    assert json.loads(answer.read_text())["verdict"] == "leak"
+
+
+def test_a_marked_test_is_repeated_with_the_fixtures_that_were_set_up_once(run):
+    result = run(
+        """
+        import pytest
+
+        SETUPS = []
+
+        @pytest.fixture
+        def store():
+            SETUPS.append(1)
+            return {}
+
+        @pytest.mark.leak_check(tolerance=300)
+        @pytest.mark.parametrize("size", [3000])
+        def test_keeps(store, size):
+            store[len(store)] = bytes(size)
+
+        def test_once():
+            assert len(SETUPS) == 1
+        """,
+        failed=1,
+        passed=1,
+    )
+    result.stdout.fnmatch_lines(["LEAK  test_keeps?3000? keeps *", "*(test_keeps?3000?)*", "*partial keyword store*"])
+
+
+def test_what_keeps_nothing_passes_also_when_pytest_collects_what_it_says(run):
+    run(
+        """
+        import logging
+        import warnings
+
+        import pytest
+
+        @pytest.mark.leak_check
+        def test_noisy(caplog):
+            logging.getLogger("shop").warning("sold %s", "x" * 2000)
+            warnings.warn("old" * 500, DeprecationWarning)
+            print("y" * 2000)
+
+        def test_logs_are_collected_again(caplog):
+            logging.getLogger("shop").warning("sold")
+            assert caplog.messages == ["sold"]
+        """,
+        "--capture=sys",
+        passed=2,
+        warnings=0,
+    )
+
+
+def test_a_body_that_fails_fails_as_any_test_does(run):
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.leak_check
+        def test_marked():
+            total = 3
+            assert total == 4
+
+        def test_called(leak_check):
+            leak_check(lambda: {}["missing"])
+        """,
+        failed=2,
+    )
+    result.stdout.fnmatch_lines(["E*assert 3 == 4", "E*KeyError: 'missing'"])
+
+
+def test_no_answer_is_no_pass(run):
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.leak_check(jobs=20)
+        def test_too_few():
+            pass
+        """,
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(["*test_too_few*", "Undecided after *"])
+
+
+def test_a_mistake_is_one_sentence(run):
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.leak_check(tolerence=5)
+        def test_misspelt():
+            pass
+
+        @pytest.mark.leak_check
+        async def test_coroutine():
+            pass
+
+        def test_no_figure(leak_check):
+            leak_check(print, tolerance=-5)
+
+        def test_no_target(leak_check):
+            leak_check("shop", requests=["GET /"])
+
+        def test_no_application(leak_check):
+            leak_check("no_such_module:app", requests=["GET /"])
+        """,
+        failed=5,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "The marker leak_check has a wrong argument: *tolerence*",
+            "The marker leak_check cannot repeat a coroutine*",
+            "tolerance is -5*",
+            "'shop' is no target*",
+            "no_such_module cannot be imported*",
+        ]
+    )
+    assert "During handling" not in result.stdout.str()
+
+
+def test_a_wsgi_application_is_driven_with_requests(run):
+    result = run(
+        """
+        from flask import Flask
+
+        app = Flask(__name__)
+        JOBS = {}
+
+        @app.post("/jobs")
+        def submit():
+            key = f"job {len(JOBS)}"
+            JOBS[key] = "x" * 3000 + key
+            return {"id": key}
+
+        @app.get("/jobs/<key>")
+        def show(key):
+            return JOBS[key]
+
+        @app.get("/broken")
+        def broken():
+            return "no", 503
+
+        def test_leaks(leak_check):
+            leak_check(app, requests=["POST /jobs", "GET /jobs/{id}"])
+
+        def test_broken(leak_check):
+            leak_check(app, requests=["GET /broken"])
+
+        def test_unknown(leak_check):
+            leak_check(app, requests=["POST /jobs", "GET /jobs/{key}"])
+        """,
+        failed=3,
+    )
+    result.stdout.fnmatch_lines(
+        ["LEAK  test_leaks keeps *", "*JOBS*", "GET /broken answered 503.", "GET /jobs/{key} needs {key}*"]
+    )
+
+
+def test_an_application_by_name_is_served_from_a_process_of_its_own(run, pytester):
+    pytester.makepyfile(
+        shop="""
+        import os
+
+        from flask import Flask
+
+        app = Flask(__name__)
+
+        @app.get("/")
+        def home():
+            return {"pid": os.getpid()}
+        """
+    )
+    run(
+        """
+        def test_home(leak_check):
+            assert leak_check("shop:app", requests=["GET /"], users=2).target == "shop:app"
+        """,
+        passed=1,
+    )
+
+
+def test_a_session_that_does_not_use_it_imports_nothing_for_it(pytester):
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_light():
+            assert "labserver.plugins.pytest" in sys.modules
+            heavy = ["numpy", "psutil", "requests", "labserver.diagnosis", "labserver.report"]
+            assert [name for name in heavy if name in sys.modules] == []
+        """
+    )
+    # As installed: through the entry point, with warnings as errors.
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *OPTIONS]
+    outcome = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
