@@ -17,7 +17,30 @@ SMALL = {
     "cycles": "3",
     "warmup_jobs": "180",
     "sample_interval_s": "0.1",
+    "inference_s": "0.15",
+    "measure_s": "0.8",
+    "overload_s": "1.5",
+    "poll_s": "0.15",
+    "shortest_ttl_s": "0.2",
+    "grid_ttl_s": "0.6",
+    "grid_sweep_s": "0.3",
+    "steady_periods": "3",
+    "steady_jobs": "4",
+    "burst_jobs": "20",
+    "late_jobs": "1",
+    "failed_jobs": "1",
+    "budget_results": "8",
+    "short_ttl_s": "0.4",
+    "herd_poll_s": "0.4",
+    "herd_job_s": "0.9",
 }
+
+
+def pytest_collection_modifyitems(items):
+    """Allow for the whole suite, which the first test that looks at it waits for."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")

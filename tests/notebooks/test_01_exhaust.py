@@ -1,0 +1,26 @@
+"""`01_exhaust_the_sync_server`: its claims hold, and fail where the queue is taken away or its bound is."""
+
+from labserver.suite.result import Status
+
+
+def findings(result):
+    (notebook,) = [item for item in result.notebooks if item.name.startswith("01")]
+    return notebook, {finding.name: finding for finding in notebook.findings}
+
+
+def test_the_pool_is_exhausted_and_the_queue_gives_it_back(story):
+    notebook, found = findings(story)
+    assert notebook.status is Status.PASSED, notebook.message
+    assert found["sync_throughput_above_per_s"].value < found["capacity_per_s"].value * 1.02
+    assert found["health_p50_above_ms"].value > 50 * found["async_health_p50_ms"].value
+    assert found["wasted_share"].value > 0.5
+    figures = {path.name for path in (story.run_dir / "figures").glob("01_*.svg")}
+    assert figures == {f"01_{name}.svg" for name in ("sweep", "timeouts", "backlog", "sync_async", "queue")}
+
+
+def test_without_the_queue_and_without_its_bound_the_claims_fail(run_notebooks):
+    notebook, found = findings(run_notebooks("01", after="sync", queue_bound=1_000_000))
+    assert notebook.status is Status.CLAIM_FAILED, notebook.message
+    broken = {name for name, finding in found.items() if not finding.holds}
+    assert {"async_health_p95_ms", "bounded_refused_share"} <= broken
+    assert broken <= {"async_health_p95_ms", "bounded_refused_share", "bounded_slowest_s"}

@@ -1,0 +1,28 @@
+"""`05_bound_the_polling`: its claims hold, and fail where the cap is taken away."""
+
+from labserver.suite.result import Status
+
+
+def findings(result):
+    (notebook,) = [item for item in result.notebooks if item.name.startswith("05")]
+    return notebook, {finding.name: finding for finding in notebook.findings}
+
+
+def test_the_cap_ends_the_polling_and_a_random_part_disperses_a_herd(story):
+    notebook, found = findings(story)
+    assert notebook.status is Status.PASSED, notebook.message
+    assert found["capped_polls_per_job"].value == 40
+    assert found["capped_told"].value == "not done after 40 polls"
+    assert found["capped_gave_up_after_s"].value < found["observed_s"].value
+    assert found["unbounded_cpu_s"].value > found["capped_cpu_s"].value > 0
+    assert found["retry_after_requests"].value < found["fixed_requests"].value
+    figures = {path.name for path in (story.run_dir / "figures").glob("05_*.svg")}
+    assert figures == {f"05_{name}.svg" for name in ("requests", "cpu", "herd", "policies")}
+
+
+def test_without_the_cap_its_claims_fail(run_notebooks):
+    notebook, found = findings(run_notebooks("05", max_polls="1000000", patience_polls="50", herd_clients="4"))
+    assert notebook.status is Status.CLAIM_FAILED, notebook.message
+    broken = {name for name, finding in found.items() if not finding.holds and "peak" not in name}
+    assert broken >= {"capped_polls_per_job", "capped_gave_up_after_s", "capped_told"}
+    assert found["capped_told"].value.startswith("nothing")
