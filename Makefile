@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lab bench lock reference clean
+.PHONY: run test lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -15,20 +15,44 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= tests/unit tests/integration
+	$(BIN)/pytest --cov --cov-append --cov-report= tests/browser tests/contract
+	$(BIN)/pytest --cov --cov-append --cov-report=term tests/notebooks
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-bench: $(READY)  ## timings, as ratios measured side by side in one run
+bench: bench-service bench-check bench-heap bench-kinds  ## timings, as ratios measured side by side in one run; and other tools beside ours
+
+bench-service: $(READY)  ## what the service costs above bare views
 	$(BIN)/python tests/bench/service_overhead.py
 
-reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 30 minutes)
+bench-check: $(READY)  ## what a check costs the server
+	$(BIN)/python tests/bench/check_cost.py
+
+bench-heap: $(READY) peers  ## what a look at the heap costs, beside guppy3, objgraph and pympler
+	$(BIN)/python tests/bench/heap_graph.py
+	$(BIN)/python tests/bench/heap_graph.py --robustness
+
+bench-kinds: $(READY) peers  ## every kind of holder, beside the same
+	$(BIN)/python tests/bench/holder_kinds.py
+
+bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each); an hour
+	$(BIN)/python tests/bench/verdict_simulate.py --runs 100000
+	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),9)
+
+soak: $(READY)  ## more than 10,000 hostile requests to each of two stores, and the verdict on what they leave
+	$(BIN)/python tests/soak/hostile_requests.py
+
+peers: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check guppy3 pympler
+
+reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 45 minutes)
 	$(BIN)/labserver run --profile seed
 	$(BIN)/labserver report --format md --to outputs/reference
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra notebooks --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra notebooks --extra dev \
 	  --custom-compile-command 'make lock' --output-file requirements.txt pyproject.toml
 
 clean:  ## remove the environment and everything that is made

@@ -1,8 +1,12 @@
 """Generic to all tests: on a CI machine a skipped test is a failed one, or it rots unseen."""
 
 import os
+import signal
 
 import pytest
+
+# A shell starts background jobs with SIGINT ignored, which the processes that tests interrupt would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

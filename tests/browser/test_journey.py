@@ -304,6 +304,7 @@ def test_no_question_is_asked_while_one_is_open_which_ends_after_fifteen_seconds
     here.expect_next_question(2, 6)
     here.pass_time(6)
     here.expect_text("#count", "Question 2 of 40")
+    here.wait_until(lambda: len(held) == 2)
     held[1].continue_()
     here.expect_next_question(3, 3)
 

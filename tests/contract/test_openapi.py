@@ -78,7 +78,21 @@ def test_the_description_is_served_linked_and_valid(app):
 
 @pytest.fixture
 def schema(app):
+    app.wsgi_app = read_whole(app.wsgi_app)
     return schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+
+def read_whole(application):
+    """Do a server's part: schemathesis never closes an answer, and one of the page's files would stay open with it."""
+
+    def served(environ, start_response):
+        body = application(environ, start_response)
+        try:
+            return [b"".join(body)]
+        finally:
+            body.close()
+
+    return served
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,7 @@ import requests
 from PIL import Image
 
 import labserver
+from labserver.service.jobs import JobResult, JobState
 from labserver.targets.embedded import embedded
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
@@ -202,6 +203,17 @@ def test_the_leaky_store_never_forgets(serve):
     client.finish(job_id)
     assert client.server.service.expire() == 0
     assert client.result(job_id).status_code == 200
+
+
+def test_the_hosts_measurement_of_the_heap_is_reported(serve):
+    client = serve()
+    before = client.call("GET", "/actuator/metrics/jvm.memory.used?tag=area:heap").json()
+    assert before["baseUnit"] == "bytes"
+    client.server.service.store.put("a", JobResult(JobState.DONE, bytes(50_000_000), None, 0.0))
+    after = client.call("GET", "/actuator/metrics/jvm.memory.used?tag=area:heap").json()
+    grown = after["measurements"][0]["value"] - before["measurements"][0]["value"]
+    assert 49_000_000 < grown < 55_000_000
+    assert "labserver_kept_bytes" in client.call("GET", "/metrics").text
 
 
 def traced_bytes():

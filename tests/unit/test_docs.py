@@ -27,6 +27,15 @@ def test_every_option_that_the_readme_shows_exists():
         assert {word for word in words if word.startswith("-")} <= known, line
 
 
+@pytest.mark.parametrize("name", ["load", "watch"])
+def test_every_option_of_load_and_watch_is_documented(name):
+    section = README.split("## The parts by themselves")[1].split("\n## ")[0]
+    command = cli.get_command(click.Context(cli), name)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert any(re.search(rf"`[^`]*{option}\b", section) for option in parameter.opts), parameter.opts
+
+
 def test_every_notebook_is_in_the_readme():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"`{path.stem}`" in README

@@ -1,0 +1,61 @@
+"""The experiments on the synchronous service, at small scale: what exhausts it, and what does not."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from labserver.load.course import Course, Job
+from labserver.suite.synchronous import Growth, Level, Overload, Scene, _rate, theatre
+
+ENOUGH = 12
+
+
+def scene(pool):
+    return Scene(pool=pool, inference_s=0.2, measure_s=0.6, probe_interval_s=0.1, poll_interval_s=0.1, result_px=16)
+
+
+def test_a_small_pool_is_exhausted_and_a_large_one_is_not():
+    before = set(threading.enumerate())
+    levels = {}
+    for pool in (3, ENOUGH):
+        with theatre(scene(pool)) as stage:
+            levels[pool] = stage.level(ENOUGH)
+    small, large = levels[3], levels[ENOUGH]
+    assert small.throughput <= 1.1 * scene(3).capacity
+    assert large.throughput > 2 * small.throughput
+    assert small.health_ms(50) > 200 > large.health_ms(50)
+    assert abs(small.littles_error) < 0.3
+    assert set(threading.enumerate()) <= before
+
+
+def test_the_rate_does_not_depend_on_marching_in_step():
+    evenly = np.arange(0.0, 2.0, 0.05)
+    in_step = np.repeat(np.arange(0.0, 2.0, 0.2), 4)
+    assert _rate(list(evenly)) == pytest.approx(20)
+    assert _rate(list(in_step)) == pytest.approx(20, rel=0.02)
+
+
+def test_littles_law_and_percentiles():
+    level = Level(4, 20.0, 0.21, np.array([0.001, 0.002, 0.003, np.inf]))
+    assert level.littles_error == pytest.approx(0.05)
+    assert level.health_ms(50) == pytest.approx(2.0)
+    assert level.health_ms(95) == np.inf
+
+
+def overload(*jobs):
+    growth = Growth(np.array([0.0, 1.0]), np.array([0.0, 5.0]), 5.0, 4.0, 0.0)
+    return Overload(growth, np.array([0.0, 500.0]), Course(0.0, 1.0, jobs, ()))
+
+
+def test_what_an_overload_did_to_its_jobs():
+    taken = [Job(0.0, 0.5, True, 202, None, None), Job(0.1, 0.9, True, 202, None, None)]
+    refused = Job(0.2, 0.01, False, 503, None, "1")
+    silent = Job(0.3, None, False, None, None, None)
+    met = overload(*taken, refused, silent)
+    assert (met.most_waiting, met.slowest_s, met.politely_refused) == (5, 0.9, True)
+    assert met.refused_share == pytest.approx(1 / 3)
+    assert met.growth.error == pytest.approx(0.25)
+    assert not overload(Job(0.0, 0.1, False, 503, None, None)).politely_refused
+    assert not overload(Job(0.0, 0.1, False, 500, None, "1")).politely_refused
+    assert overload(*taken, Job(0.0, 0.5, False, 202, None, None)).slowest_s is None

@@ -1,0 +1,362 @@
+"""Applications and services as strangers write them: put under load, or refused in one sentence, with nothing left."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from labserver.diagnosis.instruments import COMMANDS
+from labserver.errors import CannotRun
+from labserver.load import virtual_users
+from labserver.targets.leftovers import MARK
+from labserver.targets.running import NotInstrumented
+from labserver.targets.target import open_target
+
+ROOT = Path(__file__).parents[2]
+APP = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [b'{"ok": true}']
+"""
+ASGI = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+"""
+APPS = {
+    "package/__init__.py": "",
+    "package/tools.py": "",
+    "package/web/__init__.py": "from .. import tools\n",
+    "package/web/wsgi.py": "from ..tools import __name__\n" + APP,
+    "namespace/deep/wsgi.py": APP,
+    "shadows/numpy.py": "raise RuntimeError('this is not the numpy that the instruments need')",
+    "shadows/requests.py": "raise RuntimeError('nor these the requests of the users')",
+    "django_like.py": f"{APP}\nclass Handler:\n    def __call__(self, environ, start_response):\n"
+    "        return app(environ, start_response)\n\napplication = Handler()\n",
+    "changes_directory.py": "import os\nos.chdir('/')\n" + APP,
+    "handles_signals.py": "import signal\nfor name in ('SIGTERM', 'SIGINT', 'SIGCHLD', 'SIGHUP'):\n"
+    "    signal.signal(getattr(signal, name), signal.SIG_IGN)\n" + APP,
+    "starts_threads.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n" + APP,
+    "configures_logging.py": "import logging.config\n"
+    "logging.config.dictConfig({'version': 1, 'root': {'level': 'DEBUG'}})\n" + APP,
+    "parses_arguments.py": "import argparse\nargparse.ArgumentParser().parse_args()\n" + APP,
+    "prints.py": "print('x' * 10_000_000)\n" + APP,
+    "closes_output.py": "import os\nos.close(1)\nos.close(2)\n" + APP,
+    "no_collector.py": "import gc, sys\ngc.disable()\ngc.freeze()\nsys.setswitchinterval(1e-6)\n" + APP,
+    "few_descriptors.py": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n" + APP,
+    "processes.py": "from multiprocessing import Pool\n\ndef same(x):\n    return x\n\npool = Pool(2)\n"
+    + APP.replace("    start", "    assert pool.map(same, [1, 2]) == [1, 2]\n    start"),
+    "daemons.py": "import os, subprocess, time\nsubprocess.Popen(['setsid', 'sleep', '600'])\n"
+    "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n    os._exit(0)\nos.wait()\n"
+    + APP,
+    "asgi.py": ASGI,
+    "is_patched.py": "import sys, types\nsys.modules['gevent.monkey'] = types.ModuleType('gevent.monkey')\n"
+    "sys.modules['gevent.monkey'].is_module_patched = lambda name: name == 'threading'\n" + APP,
+    "interrupts.py": "raise KeyboardInterrupt",
+    "crashes.py": "import ctypes\nprint('the last words', flush=True)\nctypes.string_at(0)",
+    "never_returns.py": "import time\n\ndef serve():\n    time.sleep(600)\n\nserve()",
+    "own/platform.py": APP,
+    "tabnanny.py": APP,  # the standard library has one too
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    for name, code in APPS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(code)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch):
+    """Processes carry a temporary directory of the test's own, which is empty afterwards."""
+    with tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+        yield
+        assert eventually(lambda: not processes_of(folder)), processes_of(folder)
+        left = {path.name for path in Path(folder).iterdir()} - {f"labserver-{os.getuid()}"}
+        assert left == set()
+
+
+def processes_of(folder):
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("TMPDIR") == folder:
+                found.append(process.cmdline())
+        except psutil.Error:
+            continue
+    return found
+
+
+def eventually(condition, seconds=3):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def visit(target):
+    return requests.get(target.url + "/work", headers={"Connection": "close"}, timeout=10)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "package.web.wsgi:app",
+        "namespace.deep.wsgi:app",
+        "django_like:application",
+        "changes_directory:app",
+        "handles_signals:app",
+        "starts_threads:app",
+        "configures_logging:app",
+        "parses_arguments:app",
+        "prints:app",
+        "closes_output:app",
+        "no_collector:app",
+        "few_descriptors:app",
+        "processes:app",
+        "daemons:app",
+        "tabnanny:app",
+    ],
+)
+def test_an_application_is_served_and_measured_whatever_it_does_on_import(shop, monkeypatch, spec):
+    monkeypatch.chdir(shop)
+    with open_target(spec) as target:
+        assert target.instrumented
+        assert visit(target).json() == {"ok": True}
+        assert target.ask("floor")["heap_bytes"] > 1_000_000
+        assert target.alive()
+
+
+def test_modules_of_the_application_do_not_stand_in_for_those_that_the_instruments_need(shop, monkeypatch):
+    monkeypatch.chdir(shop / "shadows")
+    (shop / "shadows" / "wsgi.py").write_text(APP)
+    (shop / "shadows" / "load.py").write_text("def go(session, url):\n    session.get(url).raise_for_status()\n")
+    with (
+        open_target("wsgi:app", instruments=COMMANDS) as target,
+        virtual_users(target.url, 1, journey="load:go") as users,
+    ):
+        assert target.ask("baseline")
+        assert users.run(iterations=1).ok
+
+
+def test_an_asgi_application_is_wrapped_where_a2wsgi_is_there(shop, monkeypatch):
+    monkeypatch.chdir(shop)
+    (shop / "a2wsgi.py").write_text("def ASGIMiddleware(asgi):\n    return wsgi\n" + APP.replace("def app", "def wsgi"))
+    try:
+        with open_target("asgi:app") as target:
+            assert target.notes == ["asgi:app is an ASGI application: a2wsgi served it, without its lifespan events."]
+            assert visit(target).ok
+    finally:
+        (shop / "a2wsgi.py").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (
+            "asgi:app",
+            "asgi:app is an ASGI application, which is served only with a2wsgi beside it: pip install",
+        ),
+        ("is_patched:app", "is_patched:app is patched by gevent"),
+        ("interrupts:app", "interrupts cannot be imported: KeyboardInterrupt (interrupts.py:1)."),
+        ("crashes:app", "was killed by SIGSEGV; its last output: the last words."),
+        ("never_returns:app", "was not ready to serve within 1 s and is still at never_returns.py:4 in serve."),
+        ("platform:app", "platform has no attribute 'app' (it is /"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(shop, monkeypatch, spec, sentence):
+    monkeypatch.chdir(shop / "own" if spec.startswith("platform") else shop)
+    with pytest.raises(CannotRun) as caught, open_target(spec, start_s=1):
+        pass
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_server_itself_holds_does_not_grow(shop, monkeypatch):
+    (shop / "echo.py").write_text(
+        "def app(environ, start_response):\n"
+        "    body = environ['wsgi.input'].read(int(environ['CONTENT_LENGTH']))\n"
+        "    start_response('200 OK', [])\n    return [body, bytes(300_000)]\n"
+    )
+    monkeypatch.chdir(shop)
+    (shop / "body").write_bytes(bytes(200_000))
+    with (
+        open_target("echo:app") as target,
+        virtual_users(target.url, 4, requests=[f"POST /a file=@{shop}/body"]) as users,
+    ):
+        users.run(iterations=100)
+        floors = []
+        for _ in range(3):
+            assert users.run(iterations=50).ok
+            floors.append(target.ask("floor")["heap_bytes"])
+        assert max(floors) - min(floors) < 20_000  # a body kept would be 200,000
+
+
+SERVICE = """
+import sys
+from waitress import serve
+from waitress.server import create_server
+sys.path.insert(0, {root!r})
+if "listen" in sys.argv:
+    import labserver
+    labserver.listen()
+KEPT = []
+
+def app(environ, start_response):
+    KEPT.append(b"x" * 100_000)
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [b'{{"ok": true}}']
+
+servers = [create_server(app, host="127.0.0.1", port=0) for _ in range(2 if "two" in sys.argv else 1)]
+print(servers[0].effective_port, flush=True)
+servers[0].run()
+"""
+FORKING = """
+import os, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+sys.path.insert(0, {root!r})
+import labserver
+
+class Handler(BaseHTTPRequestHandler):
+    kept = []
+    def do_GET(self):
+        self.kept.append(b"x" * 100_000)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(os.getpid()).encode())
+    def log_message(self, *_):
+        pass
+
+server = HTTPServer(("127.0.0.1", 0), Handler)
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        if "listen" in sys.argv:
+            labserver.listen()
+        server.serve_forever(0.02)
+print(server.server_port, flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+@contextlib.contextmanager
+def service(code, *arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-c", code.format(root=str(ROOT)), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process, int(process.stdout.readline())
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("spelling", ["http://localhost:{port}/", "pid:{pid}"])
+def test_a_service_that_runs_is_found_read_from_outside_and_runs_on(spelling):
+    with service(SERVICE) as (process, port):
+        with open_target(spelling.format(port=port, pid=process.pid)) as target:
+            assert (target.url.rpartition(":")[2], target.pid) == (str(port), process.pid)
+            assert not target.instrumented
+            assert "call labserver.listen() in it" in target.notes[0]
+            before = target.ask("floor")["private_bytes"]
+            for _ in range(20):
+                visit(target)
+            floor = target.ask("floor")
+            assert floor["private_bytes"] - before == pytest.approx(2_000_000, rel=0.2)
+            assert floor["heap_bytes"] is None
+            with pytest.raises(NotInstrumented, match="there is no 'baseline'"):
+                target.ask("baseline")
+        assert process.poll() is None
+
+
+def test_a_service_that_listens_has_every_instrument_and_is_as_before_afterwards():
+    with service(SERVICE, "listen") as (process, port):
+        for spec in (f"http://127.0.0.1:{port}", f"pid:{process.pid}"):
+            with open_target(spec) as target:
+                assert (target.instrumented, target.notes, target.pid) == (True, [], process.pid)
+                visit(target)
+                before = target.ask("floor")["heap_bytes"]
+                for _ in range(20):
+                    visit(target)
+                assert target.ask("floor")["heap_bytes"] - before == pytest.approx(2_000_000, rel=0.02)
+                assert target.ask("trace", frames=1)
+        with open_target(f"pid:{process.pid}") as target:
+            assert target.ask("floor")["traced_bytes"] is None
+
+
+def test_a_service_that_ends_is_one_sentence():
+    with service(SERVICE, "listen") as (process, port), open_target(f"http://127.0.0.1:{port}") as target:
+        process.kill()
+        process.wait()
+        assert not target.alive()
+        with pytest.raises(
+            CannotRun, match=rf"The service at http://127.0.0.1:{port} has ended \(process {process.pid}\)"
+        ):
+            target.ask("floor")
+
+
+def test_one_worker_is_measured_and_not_the_process_that_started_it():
+    with service(FORKING, "1", "listen") as (process, port):
+        (worker,) = psutil.Process(process.pid).children()
+        for spec in (f"http://127.0.0.1:{port}", f"pid:{process.pid}"):
+            with open_target(spec) as target:
+                assert (target.pid, target.instrumented) == (worker.pid, True)
+                assert visit(target).text == str(worker.pid)
+
+
+def test_several_workers_are_measured_together_and_none_may_be_replaced():
+    with service(FORKING, "3", "listen") as (process, port):
+        workers = psutil.Process(process.pid).children()
+        with open_target(f"http://127.0.0.1:{port}") as target:
+            assert (target.pid, target.instrumented) == (process.pid, False)
+            assert "4 processes share" in target.notes[0]
+            for _ in range(40):  # what the workers shared with their parent becomes their own at first
+                visit(target)
+            before = target.ask("floor")
+            assert before["processes"] == 4
+            for _ in range(30):
+                visit(target)
+            grown = target.ask("floor")["private_bytes"] - before["private_bytes"]
+            assert 1_000_000 < grown < 6_000_000  # 3,000,000, and pages that were shared until then
+            workers[1].kill()
+            assert eventually(lambda: not target.alive())
+            with pytest.raises(CannotRun, match=f"Process {workers[1].pid} of the service .* has ended and another"):
+                target.ask("floor")
+
+
+def test_several_ports_ask_for_one():
+    with (
+        service(SERVICE, "two") as (process, port),
+        pytest.raises(CannotRun, match=rf"listens on the ports .*{port}.*: give the one to load as http://127.0.0.1"),
+        open_target(f"pid:{process.pid}"),
+    ):
+        pass
+
+
+def test_what_an_application_starts_carries_its_mark(shop, monkeypatch):
+    monkeypatch.chdir(shop)
+    with open_target("daemons:app") as target:
+        token = psutil.Process(target.pid).environ()[MARK]
+        marked = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get(MARK) == token]
+        assert len(marked) == 3  # itself, and two daemons
+    assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in marked))
