@@ -296,6 +296,7 @@ def test_no_question_is_asked_while_one_is_open_which_ends_after_fifteen_seconds
     here.page.route("**/api/images/status/*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks its handlers
     begin(here, photos)
     here.expect_text("#count", "Question 1 of 40")
+    here.expect_held(held, 1)
     here.pass_time(14)
     here.page.wait_for_timeout(100)
     assert len(here.polls()) == len(held) == 1
@@ -304,7 +305,7 @@ def test_no_question_is_asked_while_one_is_open_which_ends_after_fifteen_seconds
     here.expect_next_question(2, 6)
     here.pass_time(6)
     here.expect_text("#count", "Question 2 of 40")
-    here.wait_until(lambda: len(held) == 2)
+    here.expect_held(held, 2)
     held[1].continue_()
     here.expect_next_question(3, 3)
 

@@ -78,6 +78,10 @@ class Visit:
     def expect_next_question(self, number, seconds):
         self.expect_text("#count", f"Question {number} of 40 in {seconds} s")
 
+    def expect_held(self, held, number):
+        """Wait until so many requests were held back: the page says that it asks before the request arrives here."""
+        self._await(lambda: (self.page.wait_for_timeout(1), len(held))[1], number)
+
     def expect_face(self):
         self.expect_shown("#face img", "#download")
         assert self.page.eval_on_selector("#face img", "image => image.naturalWidth") > 0
