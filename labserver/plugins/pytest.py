@@ -3,10 +3,12 @@
 pytest imports this at its start, whether or not a test uses it; so nothing else is imported before one does.
 """
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.unittest import TestCaseFunction
 
 if TYPE_CHECKING:
     from labserver.plugins.pytest_check import LeakCheck
@@ -52,5 +54,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from labserver.plugins.pytest_check import repeat_test  # noqa: PLC0415 - see the module's docstring
 
-    repeat_test(pyfuncitem, marker)
+    repeat_test(pyfuncitem, marker, pyfuncitem.obj)
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Repeat a marked method of a `unittest.TestCase`, which unittest calls; its `setUp` and `tearDown` run once."""
+    marker = item.get_closest_marker("leak_check")
+    if marker is None or not isinstance(item, TestCaseFunction):
+        return
+    from labserver.plugins.pytest_check import repeat_test  # noqa: PLC0415 - see the module's docstring
+
+    # pytest hands to unittest what stands here, until the test's own teardown; unittest reads the method's marks.
+    item.obj = functools.wraps(item.obj)(functools.partial(repeat_test, item, marker, item.obj))

@@ -106,18 +106,18 @@ class LeakCheck:
             _fail(f"The result cannot be written ({error.strerror}: {error.filename}).")
 
 
-def repeat_test(item: pytest.Function, marker: pytest.Mark) -> None:
+def repeat_test(item: pytest.Function, marker: pytest.Mark, body: Callable[..., object]) -> None:
     """Check a test's own body as the job; its fixtures are set up once and handed to every call."""
     __tracebackhide__ = True
-    if inspect.iscoroutinefunction(item.obj):
+    if inspect.iscoroutinefunction(body):
         _fail("The marker leak_check cannot repeat a coroutine: use the fixture, with a function that runs it.")
     check = LeakCheck(item)
     try:
-        inspect.signature(check).bind(item.obj, *marker.args, **marker.kwargs)
+        inspect.signature(check).bind(body, *marker.args, **marker.kwargs)
     except TypeError as error:
         _fail(f"The marker leak_check has a wrong argument: {error}.")
     fixtures = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}  # noqa: SLF001 - as pytest itself calls it
-    check(functools.partial(item.obj, **fixtures), **marker.kwargs)
+    check(functools.partial(body, **fixtures), **marker.kwargs)
 
 
 @contextmanager

@@ -110,6 +110,62 @@ def test_a_body_that_fails_fails_as_any_test_does(run):
     result.stdout.fnmatch_lines(["E*assert 3 == 4", "E*KeyError: 'missing'"])
 
 
+def test_a_marked_method_of_a_test_case_is_repeated_between_one_setup_and_one_teardown(run):
+    result = run(
+        """
+        import unittest
+
+        import pytest
+
+        CALLS = []
+
+        class Shop(unittest.TestCase):
+            def setUp(self):
+                self.kept = []
+                CALLS.append("setUp")
+
+            def tearDown(self):
+                CALLS.append("tearDown")
+
+            @pytest.mark.leak_check
+            def test_a_keeps(self):
+                self.kept.append(bytes(3000))
+
+            @pytest.mark.leak_check
+            def test_b_keeps_nothing(self):
+                self.assertEqual(len(bytes(3000)), 3000)
+
+            @pytest.mark.leak_check
+            def test_c_fails(self):
+                self.assertEqual(len(self.kept), 1)
+
+            @pytest.mark.leak_check
+            @unittest.skip("closed")
+            def test_d_skipped(self):
+                CALLS.append("body")
+
+            def test_e_unmarked(self):
+                self.assertEqual(CALLS, 3 * ["setUp", "tearDown"] + ["setUp"])
+
+        class Later(unittest.IsolatedAsyncioTestCase):
+            @pytest.mark.leak_check
+            async def test_coroutine(self):
+                pass
+        """,
+        failed=3,
+        passed=2,
+        skipped=1,
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "LEAK  test_a_keeps keeps *",
+            "*Shop*kept*",
+            "*AssertionError: 0 != 1",
+            "The marker leak_check cannot repeat a coroutine*",
+        ]
+    )
+
+
 def test_no_answer_is_no_pass(run):
     result = run(
         """
