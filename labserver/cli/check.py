@@ -117,7 +117,7 @@ def check(  # noqa: PLR0913 - one argument an option
 def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
-    from labserver.diagnosis.check import run_check
+    from labserver.diagnosis.check import Interrupted, run_check
 
     began = time.monotonic()
     with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
@@ -126,13 +126,15 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
         except CannotRun as error:
             seconds = time.monotonic() - began
             return _nothing(options, watcher, seconds, str(error)), CannotSay.exit_code, error
-        except KeyboardInterrupt:
-            known = f"Interrupted after {watcher.last.jobs if watcher.last else 0} jobs: what was known so far."
-            return _nothing(options, watcher, time.monotonic() - began, known), INTERRUPTED, None
+        except KeyboardInterrupt as error:
+            seconds = time.monotonic() - began
+            result = error.result if isinstance(error, Interrupted) else _nothing(options, watcher, seconds)
+            known = f"Interrupted after {result.jobs} jobs: what was known so far."
+            return replace(result, notes=(*result.notes, known)), INTERRUPTED, None
     return result, _EXIT_CODES[result.verdict], None
 
 
-def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, why: str) -> "CheckResult":
+def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes: str) -> "CheckResult":
     from labserver.diagnosis.check_result import CheckResult
     from labserver.diagnosis.decision import Verdict
 
@@ -146,7 +148,7 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, why: s
         jobs=last.jobs if last else 0,
         seconds=seconds,
         errors=0,
-        notes=(why,),
+        notes=notes,
     )
 
 

@@ -13,6 +13,7 @@ from labserver.diagnosis.naming import name_holders
 from labserver.diagnosis.native import meter_of, native_interval
 from labserver.diagnosis.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
 from labserver.diagnosis.series import Series, floor_name
+from labserver.diagnosis.verdict import Interval
 from labserver.errors import CannotRun
 from labserver.targets.child import START_S
 from labserver.targets.target import Instrumented, open_target
@@ -32,12 +33,21 @@ _LINGERING, _SHORT_PATIENCE_S = 2, 0.2
 _HIDES = 4.6  # ln 100
 
 
+class Interrupted(KeyboardInterrupt):
+    """A check was interrupted; its result, which is inconclusive, has the floors that were read until then."""
+
+    def __init__(self, result: CheckResult) -> None:
+        super().__init__()
+        self.result = result
+
+
 def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> CheckResult:
     """Check an application from start to verdict; afterwards nothing of it is left.
 
     Raises:
         UsageError: an option makes no sense.
         CannotRun: the application cannot be started, dies, or fails every job.
+        Interrupted: Ctrl-C, while the application ran; a plain KeyboardInterrupt before that.
     """
     validate(options)
     began = time.monotonic()
@@ -79,6 +89,12 @@ class _Check:
     def run(self) -> CheckResult:
         """Warm up, measure, and explain what has grown."""
         try:
+            return self._run()
+        except KeyboardInterrupt as error:
+            raise Interrupted(self._result(Verdict.INCONCLUSIVE, self._driver.interval)) from error
+
+    def _run(self) -> CheckResult:
+        try:
             decision = self._measure(self._warm_up())
         except TimeIsUp:
             decision = self._last_word()
@@ -86,18 +102,23 @@ class _Check:
         if jobs and errors == jobs:
             raise CannotRun(f"Every measured job failed: {self._driver.first_failure}.")
         self._note_circumstances(decision)
-        result = CheckResult(
+        return self._explained(self._result(decision.verdict, decision.interval))
+
+    def _result(self, verdict: Verdict, interval: Interval | None) -> CheckResult:
+        """What was measured, without an explanation."""
+        series, driver = self._series, self._driver
+        return CheckResult(
             target=self._options.target,
-            verdict=decision.verdict,
-            interval=decision.interval,
+            verdict=verdict,
+            interval=interval,
             tolerance=self._rules.tolerance,
-            meter=self._series.meter,
-            jobs=jobs,
-            seconds=self._driver.seconds(),
-            errors=errors,
-            floors=tuple(zip(self._series.jobs, self._series.floors, strict=True)),
+            meter=series.meter,
+            jobs=driver.jobs,
+            seconds=driver.seconds(),
+            errors=driver.errors,
+            floors=tuple(zip(series.jobs, series.floors, strict=False)),  # an interrupt may fall between the two
+            notes=tuple(self._notes),
         )
-        return self._explained(result)
 
     def _warm_up(self) -> Plan:
         """Run the jobs that make caches, pools and lazy imports what they stay; returns what can be measured then."""

@@ -46,8 +46,9 @@ class Load(ABC):
         return time.monotonic() - self._began
 
     def begin(self, phase: str) -> None:
-        """Name what is done now; the counts start anew."""
+        """Name what is done now; the counts and what is known start anew."""
         self.jobs = self.errors = 0
+        self.interval = None
         self.name(phase)
 
     def name(self, phase: str) -> None:

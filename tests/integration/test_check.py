@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -331,8 +332,12 @@ def test_the_application_ends_with_a_parent_that_is_killed(shop, nothing_left):
 
 
 def test_ctrl_c_ends_everything(shop):
+    file = shop / "result.json"
     parent = subprocess.Popen(
-        command("clean:app", "--request", "GET /work", "--max-jobs", "1000000", "--tolerance", "0.01"),
+        command(
+            *("clean:app", "--request", "GET /work", "--max-jobs", "1000000", "--tolerance", "0.01"),
+            *("--json", str(file)),
+        ),
         cwd=shop,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -340,10 +345,13 @@ def test_ctrl_c_ends_everything(shop):
         start_new_session=True,
     )
     with parent:
-        while "measuring" not in parent.stderr.readline():
+        while not re.search(r"measuring, [1-9]\d* jobs", parent.stderr.readline()):
             assert parent.poll() is None
         os.killpg(parent.pid, signal.SIGINT)
         assert parent.wait(10) == 130
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["verdict"] == "inconclusive"
+    assert result["floors"][0]["jobs"] == 0
 
 
 def test_git_bisect_finds_the_commit_that_brought_the_leak(tmp_path):

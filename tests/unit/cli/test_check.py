@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from labserver.cli import main
+from labserver.diagnosis.check import Interrupted
 from labserver.diagnosis.check_options import CheckProgress
 from labserver.diagnosis.check_result import CheckResult, NamedHolder
 from labserver.diagnosis.decision import Verdict
@@ -172,6 +174,17 @@ def test_an_interrupted_check_says_what_it_knew(answers, capsys, tmp_path):
     assert "Interrupted after 40 jobs" in out
     plain = json.loads((tmp_path / "a.json").read_text())
     assert (plain["verdict"], plain["jobs"], plain["bytes_per_job"]["estimate"]) == ("inconclusive", 40, 1000.0)
+
+
+def test_an_interrupted_check_shows_the_floors_it_has(answers, tmp_path):
+    floors = ((0, 0), (50, 10), (100, 5))
+    known = replace(LEAK, verdict=Verdict.INCONCLUSIVE, interval=None, floors=floors, holders=(), notes=("Slow.",))
+    answers(Interrupted(known))
+    assert check("--json", "a.json") == 130
+    plain = json.loads((tmp_path / "a.json").read_text())
+    assert plain["floors"] == [{"jobs": jobs, "bytes": size} for jobs, size in floors]
+    assert (plain["verdict"], plain["jobs"]) == ("inconclusive", 100)
+    assert plain["notes"] == ["Slow.", "Interrupted after 100 jobs: what was known so far."]
 
 
 def test_github_gets_a_summary_and_annotations(answers, capsys, monkeypatch, tmp_path):

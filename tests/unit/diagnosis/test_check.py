@@ -2,7 +2,7 @@
 
 import pytest
 
-from labserver.diagnosis.check import _Check
+from labserver.diagnosis.check import Interrupted, _Check
 from labserver.diagnosis.check_options import CheckOptions
 from labserver.diagnosis.decision import Verdict
 from labserver.diagnosis.driver import TimeIsUp
@@ -53,6 +53,7 @@ class StandIn:
         self.idle_s = self.rested_s = 0.0
         self.phases, self.asked = [], []
         self.items_before = self.jobs_before = 0
+        self.end = TimeIsUp
 
     def seconds(self):
         return self.all_jobs / 100 + self.rested_s
@@ -62,6 +63,7 @@ class StandIn:
 
     def begin(self, phase):
         self.jobs = self.errors = 0
+        self.interval = None
         self.name(phase)
 
     def say(self):
@@ -78,7 +80,7 @@ class StandIn:
         self.errors += failed
         self.idle_s = 0
         if self.all_jobs > self.ends_after:
-            raise TimeIsUp
+            raise self.end
         return jobs - failed
 
     def ask(self, command, **_):
@@ -301,6 +303,29 @@ def test_a_process_without_instruments_has_a_coarse_meter_and_no_holders():
     assert result.holders == ()
     assert set(application.asked) == {"floor"}
     assert run(StandIn(leak, meter="private_bytes"), max_jobs=400).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("ends_after", [30, WARM_UP_JOBS + 20, WARM_UP_JOBS + 520, WARM_UP_JOBS + 1020])
+def test_an_interrupted_check_has_the_floors_that_were_read(ends_after):
+    application = StandIn(lambda jobs: 256 * jobs + 40_000 * (jobs // 50 % 2), ends_after=ends_after)
+    application.end = KeyboardInterrupt
+    with pytest.raises(Interrupted) as caught:
+        run(application)
+    result = caught.value.result
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert [jobs for jobs, _ in result.floors] == list(range(0, ends_after - WARM_UP_JOBS, 50))
+    assert all(size == 2e7 + application.kept(WARM_UP_JOBS + jobs) for jobs, size in result.floors)
+    assert (result.interval is None) == (len(result.floors) < 3)
+    assert (result.holders, result.jobs) == ((), application.jobs)
+
+
+def test_an_interrupt_while_the_holders_are_looked_for_keeps_what_was_measured():
+    application = StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 401)
+    application.end = KeyboardInterrupt
+    with pytest.raises(Interrupted) as caught:
+        run(application)
+    assert caught.value.result.floors[-1][0] == 400
+    assert caught.value.result.interval.estimate == pytest.approx(1000)
 
 
 def test_what_could_still_hide_is_said():
