@@ -1,18 +1,21 @@
-"""A bound that the code keeps by hand: a function that compares `len(CACHE)` with a number and removes something."""
+"""A bound kept by hand: the code compares `len(CACHE)` with a number, and removes something or adds nothing."""
 
+import bisect
 import contextlib
 import dis
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from labserver.diagnosis.control_flow import reached_without
 from labserver.heap.is_a import is_a, is_any, namespace_of
 from labserver.heap.tracemalloc_tools import short_path
 
 _REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
+_ADDING = {"append", "appendleft", "add", "insert", "extend", "extendleft", "setdefault", "update"}
+_IN_PLACE = "="  # ends the name of `+=` and its like
 _NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
 _STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
-_KEY_STEPS = 12  # that a key takes at most, as in `del CACHE[next(iter(CACHE))]`
 _COMPARED = ("<", ">")
 
 
@@ -25,8 +28,27 @@ class _Value:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Of a container's length.
+
+    Attributes:
+        limit: with what.
+        line: where.
+        at: the same as a step.
+        room: what it is while there is room for more.
+    """
+
+    limit: int
+    line: int
+    at: int
+    room: bool
+
+
 def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, str] | None:
     """The smallest number of entries that the code around a holder compares its length with before it removes some.
+
+    Also the number up to which it adds some, where nothing is added anywhere without such a comparison.
 
     Args:
         owner: a module, a class, or an object with a class in Python, that refers to the holder.
@@ -45,10 +67,28 @@ def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, s
 def _found(owner: object, name: str | None, shown: str | None) -> Iterator[tuple[int, str]]:
     functions = list(_functions(owner))
     evicting = {function.__name__ for function, code in functions if _removes(code, name)}
+    guards = _guards(functions, name, owner)
     for function, code in functions:
         if _removes(code, name) or not evicting.isdisjoint(code.co_names):
-            for value, line in _compared(code, name, function, owner):
-                yield value, f"{short_path(code.co_filename)}:{line} compares len({shown}) with {value}"
+            guards += [(one, code) for one in _compared(code, name, function, owner)]
+    for one, code in guards:
+        yield one.limit, f"{short_path(code.co_filename)}:{one.line} compares len({shown}) with {one.limit}"
+
+
+def _guards(
+    functions: Sequence[tuple[types.FunctionType, types.CodeType]], name: str | None, owner: object
+) -> list[tuple[_Comparison, types.CodeType]]:
+    """The comparison with the largest number, if something is added only where a comparison says that there is room."""
+    guards: list[tuple[_Comparison, types.CodeType]] = []
+    for function, code in functions:
+        steps = _steps(code)
+        added = set() if code.co_name == "__init__" else _additions(code, name)
+        if added:
+            compared = list(_compared(code, name, function, owner))
+            if not added.isdisjoint(reached_without(steps, {one.at: one.room for one in compared})):
+                return []
+            guards += [(one, code) for one in compared]
+    return sorted(guards, key=lambda guard: guard[0].limit)[-1:]
 
 
 def _functions(owner: object) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
@@ -101,23 +141,78 @@ def _removes(code: types.CodeType, name: str | None) -> bool:
         code: where to look.
         name: the container's name; None for the object itself, `self`.
     """
-    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
-    for at, step in enumerate(steps):
-        if step.opname in {"LOAD_METHOD", "LOAD_ATTR"} and step.argval in _REMOVING:
-            if _is(_operand(steps, at - 1)[0], name):
-                return True
-        elif step.opname == "DELETE_SUBSCR":
-            if any(_is(_operand(steps, before)[0], name) for before in range(max(at - _KEY_STEPS, 0), at)):
-                return True
-        elif step.opname in _STORES and step.argval == name and code.co_name not in {"<module>", "__init__"}:
-            return True
-    return False
+    steps = _steps(code)
+    if _called(steps, name, _REMOVING) or _subscripted(code, name, "DELETE_SUBSCR"):
+        return True
+    replaced = _replaced(steps, name)
+    return bool(replaced - _extended(steps, replaced)) and code.co_name not in {"<module>", "__init__"}
+
+
+def _additions(code: types.CodeType, name: str | None) -> set[int]:
+    """The steps that add to a container."""
+    steps = _steps(code)
+    added = _called(steps, name, _ADDING) | _subscripted(code, name, "STORE_SUBSCR")
+    return added | _extended(steps, _replaced(steps, name))
+
+
+def _called(steps: Sequence[dis.Instruction], name: str | None, methods: set[str]) -> set[int]:
+    """The steps that get one of some methods of a container."""
+    return {
+        at
+        for at, step in enumerate(steps)
+        if step.opname in {"LOAD_METHOD", "LOAD_ATTR"}
+        and step.argval in methods
+        and _is(_operand(steps, at - 1)[0], name)
+    }
+
+
+def _subscripted(code: types.CodeType, name: str | None, opname: str) -> set[int]:
+    """The steps that do something to an item of a container."""
+    steps, everything = _steps(code), list(dis.get_instructions(code))
+    offsets = [step.offset for step in steps]
+    found = set()
+    for at, step in enumerate(everything):
+        if step.opname == opname:
+            begin = _begin_of_value(everything, at - 1)
+            before_key = bisect.bisect_left(offsets, everything[begin].offset) - 1
+            if _is(_operand(steps, before_key)[0], name):
+                found.add(offsets.index(step.offset))
+    return found
+
+
+def _begin_of_value(steps: Sequence[dis.Instruction], at: int) -> int:
+    """The first of the steps up to `at` that together put one value on the stack, as a key is computed."""
+    values = 0
+    while at >= 0:
+        values += dis.stack_effect(steps[at].opcode, steps[at].arg, jump=False)
+        if values == 1:
+            break
+        at -= 1
+    return max(at, 0)
+
+
+def _replaced(steps: Sequence[dis.Instruction], name: str | None) -> set[int]:
+    """The steps that give a container's name another value."""
+    return {at for at, step in enumerate(steps) if step.opname in _STORES and step.argval == name}
+
+
+def _extended(steps: Sequence[dis.Instruction], replaced: set[int]) -> set[int]:
+    """Those of such steps that only add, as `CACHE += [value]` does."""
+
+    def operation(at: int) -> dis.Instruction:
+        return steps[at - 2] if steps[at - 1].opname == "SWAP" else steps[at - 1]
+
+    return {at for at in replaced if operation(at).opname == "BINARY_OP" and operation(at).argrepr.endswith(_IN_PLACE)}
+
+
+def _steps(code: types.CodeType) -> list[dis.Instruction]:
+    return [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
 
 
 def _compared(
     code: types.CodeType, name: str | None, function: types.FunctionType, owner: object
-) -> Iterator[tuple[int, int]]:
-    """The numbers that a container's length is compared with, and the lines.
+) -> Iterator[_Comparison]:
+    """The comparisons of a container's length with a number.
 
     Args:
         code: where to look.
@@ -125,19 +220,20 @@ def _compared(
         function: whose code it is, for its globals.
         owner: whose attributes a number may be.
     """
-    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
+    steps = _steps(code)
     line = code.co_firstlineno
     for at, step in enumerate(steps):
         line = _line_of(step) or line
-        if step.opname != "COMPARE_OP" or not str(step.argval).removeprefix("bool(").startswith(_COMPARED):
+        operator = str(step.argval).removeprefix("bool(")[:1]
+        if step.opname != "COMPARE_OP" or operator not in _COMPARED:
             continue
         right, before = _operand(steps, at - 1)
         left, _ = _operand(steps, before)
-        for length, limit in ((left, right), (right, left)):
+        for length, limit, smaller in ((left, right, "<"), (right, left, ">")):
             if length.kind == "len" and isinstance(length.of, _Value) and _is(length.of, name):
                 value = _number(limit, function, owner)
                 if value is not None:
-                    yield value, line
+                    yield _Comparison(value, line, at, room=operator == smaller)
 
 
 def _is(value: _Value, name: str | None) -> bool:

@@ -1,5 +1,6 @@
 import functools
 import queue
+import re
 import sys
 import types
 from collections import OrderedDict, deque
@@ -125,6 +126,63 @@ def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, code):
 def test_other_code_keeps_no_bound(shop_cache, code):
     module = shop_cache(GLOBAL.replace("%s", code))
     assert bound_of([module, vars(module), module.CACHE]) is None
+
+
+ADDING = """
+import logging
+CACHE = []
+OTHER = {}
+MOST = 1000
+def put(key, value):
+    %s
+"""
+ADDS_UP_TO = {
+    "where there is room": "if len(CACHE) < 1000: CACHE.append(value)",
+    "the other way round": "if 1000 > len(CACHE): CACHE.insert(0, value)",
+    "an early return": "if len(CACHE) >= MOST: return\n    CACHE.append(value)",
+    "an early error": "if not len(CACHE) < MOST: raise OverflowError\n    CACHE.append(value)",
+    "one condition of two": "if key and len(CACHE) < MOST:\n        logging.info(key)\n        CACHE.append(value)",
+    "under a lock": "with LOCK:\n        if len(CACHE) < MOST: CACHE.append(value)",
+    "a loop": "while len(CACHE) < MOST: CACHE.append(value)",
+    "an expression": "len(CACHE) < MOST and CACHE.append(value)",
+    "the largest of two": "if len(CACHE) < 5: CACHE.append(key)\n    if len(CACHE) < 1000: CACHE.append(value)",
+    "in place": "global CACHE\n    if len(CACHE) < MOST: CACHE += [value]",
+}
+ADDS_FOR_EVER = {
+    "either of two": "if key or len(CACHE) < MOST: CACHE.append(value)",
+    "one place of two": "if len(CACHE) < 5: CACHE.append(key)\n    CACHE.append(value)",
+    "another function": "if len(CACHE) < 5: CACHE.append(key)\ndef more(value):\n    CACHE.extend(value)",
+    "the other branch": "if len(CACHE) < 5: logging.info(key)\n    else: CACHE.append(value)",
+    "where there is none": "if len(CACHE) > 5: CACHE.append(value)",
+    "a handler": "try:\n        if len(CACHE) < 5: CACHE.append(key)\n    except KeyError: CACHE.append(value)",
+    "something else": "if len(CACHE) < 5: OTHER[key] = value",
+    "in place": "global CACHE\n    CACHE += [value]\n    if len(CACHE) > 5: logging.info(key)",
+}
+
+
+@pytest.mark.parametrize("code", ADDS_UP_TO.values(), ids=ADDS_UP_TO)
+def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, code):
+    module = shop_cache(ADDING % code)
+    bound = bound_of([module, vars(module), module.CACHE])
+    assert bound.entries == 1000
+    assert re.fullmatch(r"shop/cache.py:\d compares len\(CACHE\) with 1000", bound.said_by)
+
+
+@pytest.mark.parametrize("code", ADDS_FOR_EVER.values(), ids=ADDS_FOR_EVER)
+def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, code):
+    module = shop_cache(ADDING % code)
+    assert bound_of([module, vars(module), module.CACHE]) is None
+
+
+def test_a_class_may_add_up_to_its_bound_too(shop_cache):
+    store = shop_cache(
+        "class Store:\n"
+        "    def __init__(self, first, room):\n        self._kept, self._room = [], room\n"
+        "        self._kept.append(first)\n"
+        "    def put(self, value):\n        if len(self._kept) < self._room: self._kept.append(value)\n"
+    ).Store(1, 40)
+    bound = bound_of([[store], store, store._kept])
+    assert (bound.entries, bound.said_by) == (40, "shop/cache.py:6 compares len(_kept) with 40")
 
 
 CLASS = """
