@@ -15,6 +15,7 @@ from labserver.diagnosis.paths import Paths
 from labserver.diagnosis.places import merge_alike
 from labserver.diagnosis.snapshot import Baseline, allocated_for, take_baseline
 from labserver.heap.chains import Chain
+from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
 
@@ -220,7 +221,7 @@ class _Finder:
         if not 0 < heavy.size <= _MOST_EDGES:
             return [group]
         edges = {int(top): self._paths.edge(group.node, int(top)) for top in tops[heavy].tolist()}
-        if len(set(edges.values())) == 1 and next(iter(edges.values()))[0] in "[{?":
+        if len(set(edges.values())) == 1 and _is_an_item(next(iter(edges.values()))):
             return [group]
         # What went is taken for the forerunner of what came with its type, the largest of the largest.
         names: dict[int, str] = {}
@@ -350,6 +351,11 @@ class _Finder:
         members = moved[(which == kind) & (found.count[moved] > 0)]
         largest = members[np.argmax(found.bytes[members])]
         return int(found.node[largest]), int(found.count[moved[which == kind]].sum())
+
+
+def _is_an_item(edge: str) -> bool:
+    """Whether an edge is one of many that look alike."""
+    return edge[0] in "[{" or edge in UNNAMED
 
 
 def _note(holder: Holder) -> str:

@@ -26,7 +26,8 @@ class Link:
 
     Attributes:
         edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image (render:41)`, `closure image`,
-            `(Node.next)×998` for a list that is linked that often, `?` where it cannot be named); None for the root.
+            `(Node.next)×998` for a list that is linked that often, `C field` for what an object made in C shows to
+            nobody but the collector, `?` where it cannot be named); None for the root.
         type: the object's type, by name.
         name: what a reader calls it: a module's, class's or function's name, else its type.
     """

@@ -44,6 +44,11 @@ _SUSPENDED = {
     types.CoroutineType: "cr_frame",
     types.AsyncGeneratorType: "ag_frame",
 }
+_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: made in C, not by a class statement
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque)  # all that they hold can be looked through
+UNKNOWN, C_FIELD = "?", "C field"
+UNNAMED = (UNKNOWN, C_FIELD)
+"""What edges are called that no code spells: where nothing is known, or a field of an object that is made in C."""
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 
@@ -65,7 +70,7 @@ def fold(owner: object, rest: Sequence[object]) -> Fold:
 
 def edge_name(owner: object, child: object) -> str:
     """How an owner refers to a child: an attribute, `['…']`, `[…]`, `{…}`, words, or `?` where nothing is known."""
-    return next(_names(owner, child), "?")
+    return next(_names(owner, child), UNKNOWN)
 
 
 def namespace(owner: object, child: object) -> dict[str, object] | None:
@@ -134,6 +139,10 @@ def _words(owner: object, child: object) -> Iterator[str]:
         yield "iterated items"
     elif callable(child):
         yield "registered callback"
+    elif not is_any(owner, _CONTAINERS) and any(
+        base.__flags__ & _IMMUTABLE for base in type.__getattribute__(type(owner), "__mro__")[:-1]
+    ):
+        yield C_FIELD
 
 
 _KNOWN = {

@@ -1,13 +1,14 @@
 import functools
 import gc
 import itertools
+import operator
 import sys
 import threading
 from collections import OrderedDict, deque, namedtuple
 
 import pytest
 
-from labserver.heap.chains import chain_to, objgraph_chain
+from labserver.heap.chains import chain_to, edge_name, objgraph_chain
 from labserver.heap.graph import heap_graph
 
 SIZE = 123_457
@@ -128,6 +129,12 @@ def in_bound_method(shop):
     return id(box.image)
 
 
+def in_c_field(shop):
+    image = buffer()
+    shop.picks = [operator.itemgetter(image)]
+    return id(image)
+
+
 HOLDERS = {
     in_module_list: "module shop → KEPT → […] → bytes",
     in_untracked_dict: "module shop → KEPT → ['…'] → bytes",
@@ -143,6 +150,7 @@ HOLDERS = {
     in_ordered_dict: "module shop → recent → ['…'] → bytes",
     in_namedtuple: "module shop → pairs → […] → Pair.image → bytes",
     in_bound_method: "module shop → hook → method-wrapper.__self__ → Box.image → bytes",
+    in_c_field: "module shop → picks → […] → C field → bytes",
 }
 
 
@@ -283,6 +291,11 @@ def test_types_with_a_broken_size_do_not_end_the_walk(shop):
 
     shop.KEPT = [Rude(), buffer()]
     assert path_of(id(shop.KEPT[1])) == "module shop → KEPT → […] → bytes"
+
+
+@pytest.mark.parametrize("owner", [Box(), {}, [], (), Slotted()], ids=lambda owner: type(owner).__name__)
+def test_what_can_be_looked_through_has_no_field_of_c(owner):
+    assert edge_name(owner, bytearray()) == "?"
 
 
 @pytest.mark.parametrize("hold", [in_module_list, in_slot, in_instance, in_deque], ids=lambda hold: hold.__name__)
