@@ -69,8 +69,9 @@ def _owners(path: Sequence[object]) -> Iterator[tuple[object, str | None, object
 def _declared(owner: object) -> Iterator[Bound]:
     kind = type(owner).__name__
     if is_a(owner, deque):
-        if owner.maxlen is not None:
-            yield Bound(owner.maxlen, f"{kind}.maxlen")
+        most = deque.maxlen.__get__(owner)
+        if most is not None:
+            yield Bound(most, f"{kind}.maxlen")
     elif kind == "_lru_cache_wrapper":
         size = owner.cache_parameters()["maxsize"]  # type: ignore[attr-defined] # the type has no public name
         if size is not None:

@@ -10,7 +10,7 @@ import objgraph
 from labserver.heap.analyst import analyst_objects
 from labserver.heap.edges import edge_name, fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
-from labserver.heap.is_a import is_a
+from labserver.heap.is_a import is_a, namespace_of
 
 __all__ = ["Chain", "Link", "chain_of", "chain_to", "edge_name", "objgraph_chain"]
 
@@ -140,7 +140,7 @@ def _step(owner: Link, link: Link) -> str:
 
 def _name(obj: object) -> str:
     if is_a(obj, types.ModuleType):
-        return str(obj.__dict__.get("__name__", "?"))
+        return str(namespace_of(obj).get("__name__", "?"))
     if is_a(obj, type):
         return str(type.__dict__["__qualname__"].__get__(obj))
     return obj.__qualname__ if is_a(obj, types.FunctionType) else type(obj).__name__

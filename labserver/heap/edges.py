@@ -45,7 +45,8 @@ _SUSPENDED = {
     types.AsyncGeneratorType: "ag_frame",
 }
 _IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: made in C, not by a class statement
-_CONTAINERS = (dict, list, tuple, set, frozenset, deque)  # all that they hold can be looked through
+_ITEMS: dict[type[Any], str] = {list: "[…]", tuple: "[…]", deque: "[…]", set: "{…}", frozenset: "{…}"}
+_CONTAINERS: tuple[type[Any], ...] = (dict, *_ITEMS)  # all that they hold can be looked through
 UNKNOWN, C_FIELD = "?", "C field"
 UNNAMED = (UNKNOWN, C_FIELD)
 """What edges are called that no code spells: where nothing is known, or a field of an object that is made in C."""
@@ -98,11 +99,12 @@ def _names(owner: object, child: object) -> Iterator[str]:
             yield "{key}"
     elif is_a(owner, tuple):
         names = getattr(type(owner), "_fields", ())
-        yield from (str(name) for name, value in zip(names, tuple.__iter__(owner), strict=False) if value is child)
-    if is_any(owner, (list, tuple, deque)) and any(item is child for item in list(owner)):
-        yield "[…]"
-    if is_any(owner, (set, frozenset)) and any(item is child for item in list(owner)):
-        yield "{…}"
+        if type(names) is tuple:
+            yield from (str(name) for name, value in zip(names, tuple.__iter__(owner), strict=False) if value is child)
+    for kind, edge in _ITEMS.items():
+        # The kind's own iterator: a lazy collection may load itself, or never end.
+        if is_a(owner, kind) and any(item is child for item in list(kind.__iter__(owner))):
+            yield edge
     yield from (name for name, value in _attributes(owner) if value is child)
     if child is type(owner):
         yield "__class__"
