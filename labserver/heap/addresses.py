@@ -16,6 +16,7 @@ Indices = npt.NDArray[np.integer]
 
 _WORD = 8
 _TYPE, _SIZE, _ITEMS = 1, 2, 3  # words of an object's header: its type, its length, a list's items
+_ADDRESS_BITS = 48  # of a process: 47 on x86-64, 48 on 64-bit ARM
 _CHUNK_BITS = 20
 _CELL_BITS = 4  # no two objects begin within the same 16 bytes
 _CELLS = 1 << (_CHUNK_BITS - _CELL_BITS)
@@ -29,7 +30,7 @@ class AddressMap:
     """
 
     def __init__(self) -> None:
-        self._directory = _blank(1 << (47 - _CHUNK_BITS), np.int64)
+        self._directory = _blank(1 << (_ADDRESS_BITS - _CHUNK_BITS), np.int64)
         self._cells = _blank(64 * _CELLS, np.int32)
         self._chunks = 1  # chunk 0 stays empty: what is in none of the others is there
 

@@ -126,7 +126,7 @@ class Walk:
         for row in mappings[lengths(batch, addresses, rows[mappings]) >= _MANY_KEYS].tolist():
             # CPython passes over keys when all are strings: these refer to nothing. Other keys it does show.
             keys = list(dict.keys(batch[rows[row]]))
-            if type(keys[0]) is str:
+            if keys and type(keys[0]) is str:  # another thread may have emptied it
                 yield row, keys
 
     def _unexpanded(self) -> Iterator[tuple[Indices, Indices, Indices, Indices]]:

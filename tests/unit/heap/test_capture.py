@@ -234,6 +234,20 @@ def test_addresses_far_apart_have_their_own_numbers():
     assert numbers.get(some).tolist() == [7, 8, 9, 10, 8]
 
 
+def test_the_highest_address_of_64_bit_arm_has_its_number():
+    numbers = addresses.AddressMap()
+    highest = np.array([2**48 - 16])
+    numbers.set(highest, np.array([7]))
+    assert numbers.get(highest).tolist() == [7]
+
+
+def test_a_dictionary_that_another_thread_empties_meanwhile_is_no_error(shop, monkeypatch):
+    shop.EMPTIED = {}
+    monkeypatch.setattr(walk, "lengths", lambda objects, _, at: np.array([max(len(objects[i]), 100) for i in at]))
+    with heap_graph() as graph:
+        assert graph.find(shop.EMPTIED) is not None
+
+
 def test_roots_that_were_gathered_before_are_used():
     kept = []
 
