@@ -23,6 +23,7 @@ from labserver.errors import CannotRun
 from labserver.heap.roots import Roots, gather_roots
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+_ENDING = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
 _HEADER_BYTES = 9  # how it went, and the length of what follows
 _CAN_FORK = sys.platform.startswith("linux")  # elsewhere system libraries do not survive a fork without exec
 
@@ -74,7 +75,15 @@ def _ask_child(work: Callable[[Roots], Any], roots: Roots, within_s: float, keep
 def _fork() -> int:
     # From CPython 3.12 on a fork beside threads warns. The child here needs no lock that another thread could hold.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)
-    return os.fork()
+    # Until they have their plain meaning in the child, the application's handlers must not run there.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
 
 
 def _run_child(work: Callable[[Roots], Any], roots: Roots, keep: Sequence[int], within_s: float) -> None:
@@ -98,8 +107,9 @@ def _leave_the_parent_alone(keep: Sequence[int], within_s: float) -> None:
     sys.setprofile(None)
     faulthandler.disable()
     # The kernel ends a child that hangs in C code even when its parent is gone.
-    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, within_s + 1)
     # A connection that the parent closes is closed for its peer only when no copy of it is left open.

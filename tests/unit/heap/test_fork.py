@@ -166,6 +166,19 @@ def test_the_child_holds_none_of_the_parents_connections():
     os.close(writing)
 
 
+def test_the_child_can_be_ended_whatever_its_parent_has_blocked():
+    ending = {signal.SIGALRM, signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending - {signal.SIGINT})
+    try:
+        blocked = in_fork(
+            lambda _: [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])], within_s=30
+        )
+        assert not ending & set(blocked)
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before | ending - {signal.SIGINT}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_where_forking_is_unsafe_the_work_is_done_in_place(monkeypatch):
     monkeypatch.setattr(fork, "_CAN_FORK", False)
     assert in_fork(lambda _: (os.getpid(),), within_s=30) == [os.getpid()]
