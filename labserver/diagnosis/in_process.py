@@ -85,8 +85,6 @@ class _ThisProcess:
     def __enter__(self) -> Self:
         self._traced_before = tracemalloc.is_tracing()
         self._commands = memory_commands(lambda: 0) | commands()
-        if self._traced_before:
-            self._commands["trace"] = lambda **_: True
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -89,10 +89,21 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
         connections: how many connections the clients have open.
     """
     process = psutil.Process()
-    if (
-        heap_bytes() is None and not tracemalloc.is_tracing()
-    ):  # no books to read: trace from the start, which costs more
-        _trace(frames=1)
+    ours = False
+
+    def trace(*, frames: int) -> bool:
+        """Trace allocations with that many frames, or not at all for 0; what the application traces goes on."""
+        nonlocal ours
+        if tracemalloc.is_tracing() and not ours:
+            return True
+        tracemalloc.stop()
+        if frames:
+            tracemalloc.start(frames)
+        ours = bool(frames)
+        return ours
+
+    if heap_bytes() is None:  # no books to read: trace from the start, which costs more
+        trace(frames=1)
 
     def floor(*, threads: int | None = None, settle_s: float = _DRAIN_S) -> dict[str, Any]:
         """The memory at rest: see `take_floor`."""
@@ -101,7 +112,7 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
             wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
         return take_floor(process, drain_s=max(settle_s, _DRAIN_S))
 
-    return {"floor": floor, "trace": _trace, "collect": _collect}
+    return {"floor": floor, "trace": trace, "collect": _collect}
 
 
 def light_commands() -> dict[str, Command]:
@@ -162,12 +173,3 @@ def _collect() -> dict[str, int | None]:
     objects = gc.collect()
     after = heap_bytes()
     return {"objects": objects, "bytes": None if before is None or after is None else before - after}
-
-
-def _trace(*, frames: int) -> bool:
-    """Trace allocations with that many frames, or not at all for 0."""
-    if tracemalloc.is_tracing():
-        tracemalloc.stop()
-    if frames:
-        tracemalloc.start(frames)
-    return tracemalloc.is_tracing()

@@ -49,6 +49,18 @@ def test_a_floor_is_read_and_tracing_switched(lines):
         assert ask(lines, command="trace", frames=0) == {"result": False}
 
 
+def test_what_the_application_traces_itself_goes_on_as_it_is(lines):
+    tracemalloc.start(3)
+    try:
+        kept = bytearray(100)
+        assert ask(lines, command="trace", frames=10) == {"result": True}
+        assert ask(lines, command="trace", frames=0) == {"result": True}
+        assert tracemalloc.get_traceback_limit() == 3
+        assert tracemalloc.get_object_traceback(kept) is not None
+    finally:
+        tracemalloc.stop()
+
+
 def readings(monkeypatch, sizes):
     left = list(sizes)
     monkeypatch.setattr(
@@ -65,7 +77,7 @@ def test_the_floor_is_the_least_of_three(monkeypatch):
 
 def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
     readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
-    assert take_floor(psutil.Process(), gap_s=0)["heap_bytes"] == 10_000
+    assert take_floor(psutil.Process(), gap_s=0, drain_s=60)["heap_bytes"] == 10_000
 
 
 def test_what_collects_nothing_is_not_collected_for(monkeypatch):
