@@ -48,7 +48,8 @@ class _Session:
     def request(
         self, method: str, path: str, data: bytes | None = None, headers: dict[str, str] | None = None
     ) -> TestResponse:
-        return self._client.open(path, method=method, data=data, headers=headers)
+        # As a server does: the whole answer is taken, and then closed.
+        return self._client.open(path, method=method, data=data, headers=headers, buffered=True)
 
 
 def _fields(answer: Any) -> dict[str, Any]:
