@@ -62,6 +62,8 @@ class LiveView:
         if self._handle is None:
             return
         interval = progress.interval
+        if self._count and progress.jobs < self._looks[self._count - 1, 0]:  # it is measured anew
+            self._count = 0
         if interval is not None and self._count < _LOOKS and progress.jobs > self._looks[self._count - 1, 0]:
             self._looks[self._count] = progress.jobs, interval.estimate, interval.low, interval.high
             self._count += 1

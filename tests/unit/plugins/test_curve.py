@@ -59,3 +59,12 @@ def test_a_live_view_remembers_no_more_than_its_array_holds(monkeypatch):
     assert handle.shown[-1]["text/plain"].startswith("2 s: measuring, 1950 jobs: 1,000 B/job")
     view.clear()
     assert handle.shown[-1] == {"text/html": "", "text/plain": ""}
+
+
+def test_a_curve_begins_anew_when_it_is_measured_anew():
+    handle = Handle()
+    view = LiveView(handle, tolerance=256)
+    for jobs in (50, 100, 150, 50, 100):
+        view.progress(CheckProgress("measuring", jobs, 2.0, Interval(1000, 900, 1100, 0.99)))
+    assert len(band_heights(handle.shown[2]["text/html"])) == 3
+    assert len(band_heights(handle.shown[-1]["text/html"])) == 2

@@ -2,9 +2,7 @@
 
 import re
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 SERVICE = """
 from flask import Flask
@@ -48,6 +46,10 @@ MISTAKES = {
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Every cell's outputs, by the cell's name."""
+    # Only here: what a test imports at its head is in the heap that other tests walk.
+    import nbformat
+    from nbclient import NotebookClient
+
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "quiet.py").write_text(SERVICE)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
