@@ -99,7 +99,7 @@ class _Check:
         except TimeIsUp:
             decision = self._last_word()
         jobs, errors = self._driver.jobs, self._driver.errors
-        if jobs and errors == jobs:
+        if jobs and errors >= jobs:  # one that was cut short fails uncounted
             raise CannotRun(f"Every measured job failed: {self._driver.first_failure}.")
         self._note_circumstances(decision)
         return self._explained(self._result(decision.verdict, decision.interval))
@@ -125,7 +125,8 @@ class _Check:
         self._driver.begin("warming up")
         self._probe()
         until = self._driver.seconds() + WARM_UP_SHARE * self._left()
-        began, before, wanted = time.monotonic(), self._driver.jobs, warm_up_jobs(self._options)
+        began, before = time.monotonic(), self._driver.jobs
+        wanted = max(warm_up_jobs(self._options), before + _WARM_UP_SLICE)  # many users' first jobs may be more
         while self._driver.jobs < wanted and self._driver.seconds() < until:
             self._driver.drive(min(_WARM_UP_SLICE, wanted - self._driver.jobs))
         rate = max(self._driver.jobs - before, 1) / (time.monotonic() - began)

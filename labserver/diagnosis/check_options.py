@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from labserver.diagnosis.verdict import Interval
 from labserver.errors import UsageError
 from labserver.load.templates import parse_requests
 from labserver.targets.target import parse_target
+
+_COUNTS = ("users", "max_jobs")
+_FIGURES = ("max_seconds", "tolerance", "confidence", "settle_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ def validate(options: CheckOptions) -> None:
         module, _, name = options.journey.partition(":")
         if not all(part.isidentifier() for part in [*module.split("."), name]):
             raise UsageError(f"{options.journey!r} is no journey: give it as module:callable.")
+    for name in (*_FIGURES, *_COUNTS):
+        value = getattr(options, name)
+        if not isinstance(value, Integral if name in _COUNTS else Real):
+            raise UsageError(f"{name} is {value!r}: it must be a {'whole ' * (name in _COUNTS)}number.")
     if not 0.5 <= options.confidence < 1:
         raise UsageError(f"confidence is {options.confidence}: it must be from 0.5 to below 1, such as 0.99.")
     for name in ("tolerance", "max_seconds", "max_jobs", "users"):

@@ -32,12 +32,13 @@ class Series:
         self._countable = countable
         self._filled = filled
         self.jobs: list[int] = []
-        self.floors: list[int] = []
         self.meter = "both"
         self.collecting = True
         self.growth: dict[str, Any] | None = None
         self.counted_at: list[int] = []
+        self._heap: list[int] = []
         self._mapped: list[int] = []
+        self._with_pages = False
         self._threads: list[int] = []
         self._at_first: dict[str, dict[str, Any]] = {}
         self._bytes_at_first: int | None = None
@@ -49,7 +50,7 @@ class Series:
         self.meter = "traced" if name == "traced_bytes" else "both"
         self.collecting = self.collecting and reading["collecting"]
         self.jobs.append(jobs)
-        self.floors.append(int(reading[name]))
+        self._heap.append(int(reading[name]))
         self._threads.append(reading["threads"])
         if name == "heap_bytes" and reading.get("mapped_bytes") is not None:
             self._mapped.append(int(reading["mapped_bytes"]))
@@ -85,6 +86,13 @@ class Series:
         return Kept(item["path"], tuple(self.counted_at), (*counts, gained), size / gained, bound)
 
     @property
+    def floors(self) -> list[int]:
+        """Bytes at each floor, with the memory that is mapped directly where that is what grows."""
+        if not self._with_pages:
+            return self._heap
+        return [heap + pages for heap, pages in zip(self._heap, self._mapped, strict=True)]
+
+    @property
     def objects_per_job(self) -> float | None:
         """Bytes of Python's objects that came with each job, from the last look at the heap; None without one."""
         gained = None if self.growth is None else self.growth.get("bytes")
@@ -111,7 +119,7 @@ class Series:
         """
         kept = tuple(self._kept.values()) + self._started_threads() if self._countable and counted else None
         counted_at = self.counted_at[-1] if self.counted_at else -1
-        decision = decide(Evidence(self.jobs, self.floors, kept, counted_at, final), self._rules)
+        decision = decide(Evidence(self.jobs, self._heap, kept, counted_at, final), self._rules)
         by_bytes = decision.interval is not None and decision.interval.low > self._rules.tolerance
         if decision.wants_counts or (decision.verdict is Verdict.LEAK and by_bytes):
             return decision
@@ -134,7 +142,7 @@ class Series:
         if mapped is None or mapped.interval is None or mapped.interval.low <= mapped_rules(self._rules).tolerance:
             return decision
         if Verdict.LEAK in (mapped.verdict, decision.verdict):
-            self.floors = [heap + pages for heap, pages in zip(self.floors, self._mapped, strict=True)]
+            self._with_pages = True
             note = "The growth is memory that is mapped directly, beside all allocators."
             return Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note))
         if decision.verdict is Verdict.NO_LEAK and not final:

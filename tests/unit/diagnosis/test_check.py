@@ -4,9 +4,10 @@ import pytest
 
 from labserver.diagnosis.check import Interrupted, _Check
 from labserver.diagnosis.check_options import CheckOptions
-from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.decision import Rules, Verdict
 from labserver.diagnosis.driver import TimeIsUp
 from labserver.diagnosis.schedule import WARM_UP_JOBS
+from labserver.diagnosis.series import Series
 from labserver.errors import CannotRun
 
 HOLDER = {
@@ -54,6 +55,7 @@ class StandIn:
         self.phases, self.asked = [], []
         self.items_before = self.jobs_before = 0
         self.end = TimeIsUp
+        self.cut_short = 0
 
     def seconds(self):
         return self.all_jobs / 100 + self.rested_s
@@ -77,7 +79,7 @@ class StandIn:
         failed = jobs if self.phases[-1] in self.fails else 0
         self.all_jobs += jobs
         self.jobs += jobs
-        self.errors += failed
+        self.errors += failed + self.cut_short * (self.all_jobs > self.ends_after)
         self.idle_s = 0
         if self.all_jobs > self.ends_after:
             raise self.end
@@ -155,6 +157,12 @@ def test_the_warm_up_is_left_out():
     assert result.floors[0][0] == 0
 
 
+def test_the_rate_is_that_of_the_warm_up_also_where_many_users_try_first():
+    application = StandIn(lambda _: 0)
+    assert run(application, users=200).verdict is Verdict.NO_LEAK
+    assert application.jobs_before == 2 * 200 + 25
+
+
 def test_growth_without_a_holder_is_a_finding_with_its_lines():
     result = run(StandIn(leak))
     assert result.verdict is Verdict.LEAK
@@ -219,6 +227,10 @@ def test_an_application_that_fails_all_jobs_is_no_clean_one(monkeypatch):
         run(StandIn(leak, fails=["warming up"]))
     with pytest.raises(CannotRun, match=r"Every measured job failed: GET /work answered 500\."):
         run(StandIn(leak, fails=["measuring"]))
+    cut_short = StandIn(leak, fails=["measuring"], ends_after=WARM_UP_JOBS + 120)
+    cut_short.cut_short = 3
+    with pytest.raises(CannotRun, match="Every measured job failed"):
+        run(cut_short)
 
 
 def test_without_books_the_traced_bytes_are_the_meter():
@@ -282,6 +294,17 @@ def test_memory_that_is_mapped_directly_is_a_leak_of_native_memory():
     result = run(StandIn(lambda _: 0, mapped=lambda jobs: 8192 * jobs))
     assert result.verdict is Verdict.LEAK
     assert result.interval.estimate == pytest.approx(8192)
+
+
+def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
+    rules = Rules()
+    series = Series(rules, countable=False)
+    reading = {"heap_bytes": 5_000_000, "threads": 1, "collecting": True}
+    for jobs in range(0, 1001, 50):
+        series.add(jobs, reading | {"mapped_bytes": 8192 * jobs})
+    intervals = [series.decide(final=True).interval for _ in range(3)]
+    assert [interval.estimate for interval in intervals] == pytest.approx([8192] * 3)
+    assert series.grown == 8192 * 1000
 
 
 @pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])

@@ -25,6 +25,8 @@ def test_the_defaults_are_allowed():
         ({"max_seconds": float("inf")}, "max_seconds is inf"),
         ({"max_jobs": 0}, "max_jobs is 0"),
         ({"users": -1}, "users is -1"),
+        ({"max_jobs": 2.5}, "max_jobs is 2.5: it must be a whole number"),
+        ({"tolerance": "1 kB"}, "tolerance is .1 kB.: it must be a number"),
         ({"settle_s": -1}, "settle is -1"),
         ({"settle_s": 300}, "settle is 300"),
     ],
