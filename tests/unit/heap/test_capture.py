@@ -23,7 +23,8 @@ class Slotted:
 
 
 def node_at(graph, address):
-    return next((node for node, found in enumerate(graph.addresses.tolist()) if found == address), None)
+    found = np.flatnonzero(graph.addresses == address)
+    return int(found[0]) if found.size else None
 
 
 @pytest.fixture(params=[True, False], ids=["headers", "no headers"])
