@@ -32,6 +32,7 @@ def test_exactly_one_item_of_each_job_is_a_leak_at_the_first_look():
     decision = answer(noisy(1024), (counts,))
     assert decision.verdict is Verdict.LEAK
     assert 1024 in decision.interval
+    assert decision.notes == ()
 
 
 def test_growth_asks_for_the_holders_before_it_is_called_a_leak():
@@ -143,6 +144,7 @@ def test_one_job_in_a_hundred_is_found_by_counting():
     decision = answer(rare_leak(13), kept(counts, size=15_000.0))
     assert decision.verdict is Verdict.LEAK
     assert "6 items in 600 jobs" in decision.notes[0]
+    assert any("would look the same" in note for note in decision.notes)
 
 
 def test_a_few_large_items_are_waited_for_and_then_only_noted():
