@@ -19,8 +19,9 @@ from urllib3.util import wait_for_read
 
 from labserver.errors import UsageError
 from labserver.service.face import BadPhoto, Closing, ComposeError, is_png
+from labserver.service.reach import reach
 
-# A neighbour answers a connection at once. It is also how long closing may have to wait for a call.
+# A neighbour answers a connection at once. It is also how long closing may have to wait for a TLS handshake.
 _CONNECT_S = 5.0
 # Not longer: servers close idle connections, some after two seconds, and a request must not meet that.
 _IDLE_S = 1.0
@@ -144,6 +145,7 @@ class FaceClient:
             connection.connect()
         except OSError as error:
             _logger.info("%s: %r", self._address.netloc, error)
+            self._refuse_if_closed()
             raise FaceApiError("The face-api cannot be reached.") from None
         self._refuse_if_closed()  # `close` may have come before there was a socket to shut down
 
@@ -165,7 +167,10 @@ class FaceClient:
 
     def _new(self) -> HTTPConnection:
         kind = HTTPSConnection if self._address.scheme == "https" else HTTPConnection
-        return kind(self._address.hostname or "", self._address.port)
+        connection = kind(self._address.hostname or "", self._address.port)
+        # What its `connect` calls; a connection has no public way to connect that `close` could end.
+        connection._create_connection = partial(reach, unwanted=lambda: self._closed)  # type: ignore[attr-defined]  # noqa: SLF001
+        return connection
 
     def _give_back(self, connection: HTTPConnection, *, usable: bool) -> None:
         with self._lock:
