@@ -40,7 +40,7 @@ class FaceApiTimeout(FaceApiError):  # noqa: N818 - reads as the answer it becom
 
 
 class FaceClient:
-    """Calls the AI service from any number of threads; a connection is open for each call and shortly after.
+    """Calls the AI service from any number of threads; a connection is open for each call, and until a later one.
 
     Args:
         url: Where it is, such as `http://127.0.0.1:8001`.
@@ -157,13 +157,12 @@ class FaceClient:
         return connection
 
     def _idle_one(self) -> HTTPConnection | None:
-        while self._idle:
-            since, connection = self._idle.pop()
-            # Readable without a question asked: the other side has closed it.
-            if time.monotonic() - since < _IDLE_S and not wait_for_read(connection.sock, timeout=0.0):
-                return connection
-            connection.close()
-        return None
+        usable = [entry for entry in self._idle if _is_usable(*entry)]
+        for entry in self._idle:
+            if entry not in usable:
+                entry[1].close()
+        self._idle = usable
+        return self._idle.pop()[1] if self._idle else None
 
     def _new(self) -> HTTPConnection:
         kind = HTTPSConnection if self._address.scheme == "https" else HTTPConnection
@@ -236,6 +235,11 @@ class _Until:
 
 def _answer(sock: socket.socket, *, deadline: float, **options: Any) -> HTTPResponse:
     return HTTPResponse(_Until(sock, deadline), **options)  # type: ignore[arg-type]
+
+
+def _is_usable(since: float, connection: HTTPConnection) -> bool:
+    """Whether a connection that is idle since then is still open: readable without a question asked, it is closed."""
+    return time.monotonic() - since < _IDLE_S and not wait_for_read(connection.sock, timeout=0.0)
 
 
 def _left(deadline: float) -> float:
