@@ -58,10 +58,10 @@ class FaceApiUnderFire:
                 time.sleep(0.05)
 
     def under_fire(self, stop, rng, most_s):
-        """Until told to stop, kill it within `most_s` seconds of its start, and revive it within half of them."""
+        """Until told to stop, kill it within `most_s` seconds of its start; start it again within a quarter."""
         while not stop.wait(rng.uniform(0, most_s)):
             self.kill()
-            stop.wait(rng.uniform(0, most_s / 2))
+            stop.wait(rng.uniform(0, most_s / 4))
             self.revive()
 
     def orphans(self):

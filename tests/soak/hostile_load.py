@@ -10,6 +10,7 @@ from hostile.load import hostile_load
 
 STORES = ("ttl", "byte-budget")
 KILL_WITHIN_S = 4.0
+WARM_VISITS = 20
 
 
 def main() -> int:
@@ -23,7 +24,12 @@ def main() -> int:
     for store in STORES:
         print(f"{store}: {options.users} users x {options.seconds:g} s, seed {options.seed}", flush=True)
         outcome = hostile_load(
-            store, users=options.users, seconds=options.seconds, kill_within_s=KILL_WITHIN_S, seed=options.seed
+            store,
+            users=options.users,
+            seconds=options.seconds,
+            kill_within_s=KILL_WITHIN_S,
+            warm_visits=WARM_VISITS,
+            seed=options.seed,
         )
         print("  " + ", ".join(f"{count:,} {what}" for what, count in outcome.figures._asdict().items()))
         for check in outcome.checks:
