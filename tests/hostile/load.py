@@ -26,7 +26,7 @@ from .wire import FORGED, uploads
 SETTINGS = {
     "result_px": 32,
     "max_upload_bytes": 100_000,
-    "budget_bytes": 2**18,  # some fifty results: there is back-pressure
+    "budget_bytes": 100_000,  # some forty results: there is back-pressure
     "queue_size": 16,
     "workers": 4,
     "ttl_s": 1.0,
@@ -46,6 +46,7 @@ class Figures(NamedTuple):
         done: Of them, those with a face.
         failed: Those without.
         gone: Answers that a job was no longer kept.
+        refused: Answers that there was no room.
         kept: Results that were counted in the end.
         kills: Of the face-api, during the load.
     """
@@ -54,15 +55,17 @@ class Figures(NamedTuple):
     done: int
     failed: int
     gone: int
+    refused: int
     kept: int
     kills: int
 
     @classmethod
     def of(cls, evidence, kills):
         states = Counter(end.state for end in evidence.server.ended)
-        accepted = evidence.server.statuses.count(202)
-        gone = evidence.server.statuses.count(410)
-        return cls(accepted, states["DONE"], states["FAILED"], gone, evidence.kept["DONE"], kills)
+        answers = Counter(evidence.server.statuses)
+        return cls(
+            answers[202], states["DONE"], states["FAILED"], answers[410], answers[503], evidence.kept["DONE"], kills
+        )
 
 
 class Outcome(NamedTuple):
@@ -212,6 +215,7 @@ class _Stage:
         self._clock.hold()
         for user in crowd:
             user.visit("fetch twice")
+            user.visit("never fetch")
         unrest = self._unrest()
         server = self._book.take()
         evidence = Evidence(log, server, frozenset({FORGED}), unrest)

@@ -26,8 +26,8 @@ from hostile.load import HeldClock, hostile_load
 from hostile.users import ACTS, Scene, User
 from hostile.wire import FORGED, uploads
 
-# Of the load's own twelve jobs and twelve first fetches: 4 jobs and 9 fetches come before it.
-NTH = 12
+# Of the load's own twelve jobs and twelve first fetches: 6 jobs and 11 fetches come before it.
+NTH = 14
 FACES = [b"face 0", b"face 1"]
 PROMISE = Promise(ttl_s=10.0, evicts_read=False, faces=FACES, reasons=frozenset({"No face."}))
 
