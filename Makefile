@@ -41,8 +41,9 @@ bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated server
 	$(BIN)/python tests/bench/verdict_simulate.py --runs 100000
 	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),9)
 
-soak: $(READY)  ## more than 10,000 hostile requests to each of two stores, and the verdict on what they leave
+soak: $(READY)  ## two stores: more than 10,000 hostile requests to each; then 50 users for a minute, and the face-api killed
 	$(BIN)/python tests/soak/hostile_requests.py
+	$(BIN)/python tests/soak/hostile_load.py
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check guppy3 pympler

@@ -19,8 +19,9 @@ from urllib3.util import wait_for_read
 
 from labserver.errors import UsageError
 from labserver.service.face import BadPhoto, Closing, ComposeError, is_png
+from labserver.service.reach import reach
 
-# A neighbour answers a connection at once. It is also how long closing may have to wait for a call.
+# A neighbour answers a connection at once. It is also how long closing may have to wait for a TLS handshake.
 _CONNECT_S = 5.0
 # Not longer: servers close idle connections, some after two seconds, and a request must not meet that.
 _IDLE_S = 1.0
@@ -39,7 +40,7 @@ class FaceApiTimeout(FaceApiError):  # noqa: N818 - reads as the answer it becom
 
 
 class FaceClient:
-    """Calls the AI service from any number of threads; a connection is open for each call and shortly after.
+    """Calls the AI service from any number of threads; a connection is open for each call, and until a later one.
 
     Args:
         url: Where it is, such as `http://127.0.0.1:8001`.
@@ -144,6 +145,7 @@ class FaceClient:
             connection.connect()
         except OSError as error:
             _logger.info("%s: %r", self._address.netloc, error)
+            self._refuse_if_closed()
             raise FaceApiError("The face-api cannot be reached.") from None
         self._refuse_if_closed()  # `close` may have come before there was a socket to shut down
 
@@ -155,17 +157,19 @@ class FaceClient:
         return connection
 
     def _idle_one(self) -> HTTPConnection | None:
-        while self._idle:
-            since, connection = self._idle.pop()
-            # Readable without a question asked: the other side has closed it.
-            if time.monotonic() - since < _IDLE_S and not wait_for_read(connection.sock, timeout=0.0):
-                return connection
-            connection.close()
-        return None
+        usable = [entry for entry in self._idle if _is_usable(*entry)]
+        for entry in self._idle:
+            if entry not in usable:
+                entry[1].close()
+        self._idle = usable
+        return self._idle.pop()[1] if self._idle else None
 
     def _new(self) -> HTTPConnection:
         kind = HTTPSConnection if self._address.scheme == "https" else HTTPConnection
-        return kind(self._address.hostname or "", self._address.port)
+        connection = kind(self._address.hostname or "", self._address.port)
+        # What its `connect` calls; a connection has no public way to connect that `close` could end.
+        connection._create_connection = partial(reach, unwanted=lambda: self._closed)  # type: ignore[attr-defined]  # noqa: SLF001
+        return connection
 
     def _give_back(self, connection: HTTPConnection, *, usable: bool) -> None:
         with self._lock:
@@ -231,6 +235,11 @@ class _Until:
 
 def _answer(sock: socket.socket, *, deadline: float, **options: Any) -> HTTPResponse:
     return HTTPResponse(_Until(sock, deadline), **options)  # type: ignore[arg-type]
+
+
+def _is_usable(since: float, connection: HTTPConnection) -> bool:
+    """Whether a connection that is idle since then is still open: readable without a question asked, it is closed."""
+    return time.monotonic() - since < _IDLE_S and not wait_for_read(connection.sock, timeout=0.0)
 
 
 def _left(deadline: float) -> float:

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
@@ -128,6 +129,24 @@ def test_a_connection_that_the_server_closed_is_not_used_again(call, png_of_size
         assert client.compose(b"a", b"b") == png
         time.sleep(0.05)
     assert server.accepted == 3
+
+
+def test_connections_that_have_been_idle_are_closed_though_another_is_used_again(call, png_of_size):
+    png, together, met = png_of_size(20, 30), threading.Barrier(3), threading.Event()
+
+    def behave(connection):
+        if not met.is_set():
+            together.wait(10)
+        whole(png)(connection)
+
+    client, server = call(behave)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: client.compose(b"a", b"b"), range(3)))
+    old, older = client._idle[:2] = [(since - 60, connection) for since, connection in client._idle[:2]]
+    met.set()
+    assert client.compose(b"a", b"b") == png
+    assert server.accepted == 3
+    assert [connection.sock for _, connection in (old, older)] == [None, None]
 
 
 def status(line, body=b"", headers=b""):
