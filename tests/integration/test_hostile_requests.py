@@ -84,7 +84,7 @@ ATTACKS = {
     "somebody else's address": head("GET http://elsewhere.example/health"),
     "half an address": head("GET http://[elsewhere/health"),
     "a tunnel": head("CONNECT elsewhere.example:443"),
-    "a host that is none": head("GET //api///health", host="\xff bad:99999999"),
+    "a host that is none": head("GET /api//images/status/x", host="\xff bad:99999999"),
     "pipelining": head(HEALTH, then="keep-alive") * 4 + head(HEALTH),
     "no HTTP": os.urandom(300) + b"\r\n\r\n",
     "a path out of here": head("GET /api/images/result/../../../../etc/passwd"),
@@ -216,7 +216,9 @@ def test_no_attack_is_an_error_of_the_servers(server):
     assert 202 in seen["a good upload"]
     assert set(seen[EXPIRED]) == {410}
     assert all(set(seen[name]) == {501} for name in NOT_IMPLEMENTED)
-    assert {status for found in seen.values() for status in found} >= {200, 202, 400, 404, 405, 410, 413, 416, 422}
+    answers = {status for found in seen.values() for status in found}
+    assert answers >= {200, 202, 400, 404, 405, 410, 413, 416, 422}
+    assert not [status for status in answers if 300 <= status < 400]  # to wherever the client's `Host` says
     assert (threading.active_count(), descriptors()) == before
     assert server.service.store.kept_bytes() == 0
 
