@@ -293,7 +293,9 @@ def test_a_client_that_reads_nothing_of_what_it_asks_for_keeps_no_thread():
         service.store.put(job_id, JobResult(JobState.DONE, bytes(1_000_000), None, service.clock()))
         greedy = head(f"GET /api/images/result/{job_id}", then="keep-alive") * 40
         for _ in range(2):
-            stack.enter_context(connect(server.port)).sendall(greedy)
+            client = stack.enter_context(connect(server.port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.sendall(greedy)
         wait_until(lambda: server.connections() == 0)
         assert ask(server.port, HEALTH) == 200
 
@@ -332,7 +334,7 @@ def judge(planted):
     refused = problems.answer_problem
 
     def refuse(error):
-        kept.append(bytes(1000))
+        kept.append(bytes(500))
         return refused(error)
 
     if planted:
