@@ -44,23 +44,24 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that no thread ever waits for."""
+    """A connection that no thread waits for, and that ends although its client reads nothing."""
 
     parser_class = _Parser
+
+    def writable(self) -> bool:
+        """Shut down what shall be closed: the loop closes what can be written to, which a full buffer cannot."""
+        if self.will_close:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+        return bool(super().writable())
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Hang up on a client that asks for more and more and reads nothing, where waitress waits until it reads."""
         if self._is_behind():
             self._flush_exception(self._flush_some_locked, do_close=False)
             if self._is_behind():
-                self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.will_close, self.connected = True, False
-        # The loop closes what can be written to, which its full buffer cannot, unless it is shut down.
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.server.pull_trigger()
+                self.will_close, self.connected = True, False
+                self.server.pull_trigger()
 
     def _flush_some_locked(self, **options: Any) -> bool:
         with self.outbuf_lock:

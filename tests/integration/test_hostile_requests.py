@@ -22,6 +22,7 @@ from labserver.diagnosis.naming import Named
 from labserver.service import problems
 from labserver.service.face import largest_png_bytes
 from labserver.service.jobs import JobResult, JobState
+from labserver.targets import embedded as embedding
 from labserver.targets.embedded import embedded
 
 PHOTO = (Path(labserver.__file__).parent / "load" / "photos" / "astronaut.jpg").read_bytes()
@@ -119,6 +120,8 @@ SMALL = {
     "queue_size": 2,
     "service_time_s": 0.005,
 }
+# The seconds after which waitress closes what is idle, and at which it looks.
+IMPATIENT = {"channel_timeout": 1, "cleanup_interval": 1}
 
 
 def connect(port):
@@ -286,26 +289,38 @@ def test_slow_clients_in_any_number_keep_nobody_waiting_and_are_served_in_the_en
         rest(server)
 
 
+def keep(service, size):
+    """Keep a job with an image of so many bytes, and return the request for it."""
+    job_id = service.ids.issue()
+    service.store.put(job_id, JobResult(JobState.DONE, bytes(size), None, service.clock()))
+    return f"GET /api/images/result/{job_id}"
+
+
+def small_buffer(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    return connection
+
+
 def test_a_client_that_reads_nothing_of_what_it_asks_for_keeps_no_thread():
     with embedded(store="ttl", http_threads=1) as server, contextlib.ExitStack() as stack:
-        service = server.service
-        job_id = service.ids.issue()
-        service.store.put(job_id, JobResult(JobState.DONE, bytes(1_000_000), None, service.clock()))
-        greedy = head(f"GET /api/images/result/{job_id}", then="keep-alive") * 40
+        greedy = head(keep(server.service, 1_000_000), then="keep-alive") * 40
         for _ in range(2):
-            client = stack.enter_context(connect(server.port))
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.sendall(greedy)
+            small_buffer(stack.enter_context(connect(server.port))).sendall(greedy)
         wait_until(lambda: server.connections() == 0)
         assert ask(server.port, HEALTH) == 200
 
 
+def test_a_client_that_reads_nothing_is_hung_up_on_when_it_has_been_idle(monkeypatch):
+    usual = embedding._limits
+    monkeypatch.setattr(embedding, "_limits", lambda settings: usual(settings) | IMPATIENT)
+    with embedded(store="ttl") as server, connect(server.port) as client:
+        small_buffer(client).sendall(head(keep(server.service, 30_000_000), then="keep-alive"))
+        wait_until(lambda: server.connections() == 0)
+
+
 def test_a_client_that_reads_gets_all_that_it_asks_for():
     with embedded(store="ttl", http_threads=1) as server:
-        service = server.service
-        job_id = service.ids.issue()
-        service.store.put(job_id, JobResult(JobState.DONE, bytes(300_000), None, service.clock()))
-        line = f"GET /api/images/result/{job_id}"
+        line = keep(server.service, 300_000)
         answer = send(server.port, head(line, then="keep-alive") * 39 + head(line))
         assert statuses(answer) == [200] * 40
         assert len(answer) > 40 * 300_000
