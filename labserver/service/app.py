@@ -33,6 +33,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None, 
     app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
+    # Otherwise `//` in a path is redirected to whatever host the client names.
+    app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Service(settings, clock or AdjustableClock(), memory)
     app.register_blueprint(routes)
     app.register_blueprint(diagnostics)

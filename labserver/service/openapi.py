@@ -133,6 +133,10 @@ _JOB_ID_PARAMETER = {
     "schema": {"type": "string", "minLength": 1},
     "example": _JOB_ID,
 }
+# What can be asked next about the job that an answer is about.
+_JOB_LINKS = {
+    name: {"operationId": name, "parameters": {"jobId": "$response.body#/jobId"}} for name in ("status", "result")
+}
 _METRIC_PARAMETERS: list[dict[str, Any]] = [
     {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
     {
@@ -165,9 +169,7 @@ def _jobs() -> dict[str, Any]:
         "Location": {"required": True, "description": "Where its status is.", "schema": _STRING},
         "Retry-After": _RETRY_AFTER | {"required": True},
     }
-    accepted["links"] = {
-        name: {"operationId": name, "parameters": {"jobId": "$response.body#/jobId"}} for name in ("status", "result")
-    }
+    accepted["links"] = _JOB_LINKS
     submit = {
         "202": accepted,
         **_BAD_PHOTOGRAPHS,
@@ -176,7 +178,7 @@ def _jobs() -> dict[str, Any]:
     job = {"jobId": _JOB_ID, "status": "RUNNING", "createdAt": "2025-11-25T09:30:00.000+00:00"}
     status = {
         "200": _answer("Where the job stands", "application/json", _ref("schemas", "Job"), job)
-        | {"headers": {"Retry-After": _RETRY_AFTER}},
+        | {"headers": {"Retry-After": _RETRY_AFTER}, "links": _JOB_LINKS},
         "404": _NO_JOB,
         "410": _GONE,
         "503": _STORE_AWAY,
@@ -221,11 +223,16 @@ def _synchronous() -> dict[str, Any]:
 
 
 def _page() -> dict[str, Any]:
-    page = {"200": {"description": "The page", "content": {"text/html": {"schema": _STRING}}}}
+    known = {"304": {"description": "It is as the client knows it"}}
+    page = {"200": {"description": "The page", "content": {"text/html": {"schema": _STRING}}}, **known}
     types = ("text/javascript", "text/css", "image/svg+xml")
+    content = {name: {"schema": _STRING} for name in types}
     files = {
-        "200": {"description": "One of the page's files", "content": {name: {"schema": _STRING} for name in types}},
+        "200": {"description": "One of the page's files", "content": content},
+        "206": {"description": "The range of it that was asked for", "content": content},
+        **known,
         "404": _problem("There is no such file", 404, "about:blank"),
+        "416": _problem("The file has no such range", 416, "about:blank"),
     }
     name = {"name": "filename", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     return {

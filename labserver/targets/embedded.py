@@ -28,17 +28,18 @@ from labserver.service.faceapi import FaceSettings
 from labserver.service.memory import MemoryPool
 from labserver.service.runtime import Service, service_of
 from labserver.service.settings import Settings
+from labserver.targets.connections import Channel, most_connections
 
 _HOST = "127.0.0.1"
 _READY_WITHIN_S = 10.0
 # Only the fallback for a wake-up that an interrupt swallowed.
 _LOOP_TIMEOUT_S = 1.0
-_CONNECTIONS = 10_000
 
 SettingsT = TypeVar("SettingsT", Settings, FaceSettings)
 
 _logger = logging.getLogger(__name__)
-# A load test keeps more requests waiting than there are threads, and breaks some off: a warning for each is noise.
+# A load test keeps more requests waiting than there are threads or connections, and breaks some off: a warning for each
+# is noise.
 _quiet_logger = logging.getLogger(f"{__name__}.requests")
 _quiet_logger.setLevel(logging.ERROR)
 
@@ -255,6 +256,7 @@ class _Host:
             sockets=[listener],
             **_limits(self._parts.settings),
         )
+        server.channel_class, server.logger = Channel, _quiet_logger
         stack.callback(_close_channels, server)
         self.connections = lambda: len(server.active_channels)
         stack.callback(self._set_wake, None)
@@ -305,7 +307,7 @@ def _limits(settings: Limits) -> dict[str, Any]:
         # Up to this size the service itself answers, in its own error format; beyond, waitress hangs up early.
         "max_request_body_size": in_memory,
         # Clients beyond the threads wait with their requests sent, as behind any server's listen queue.
-        "connection_limit": _CONNECTIONS,
+        "connection_limit": most_connections(),
         # Never to temporary files, which a connection that breaks off would leave open.
         "inbuf_overflow": in_memory + 1,
         "outbuf_overflow": 2**30,

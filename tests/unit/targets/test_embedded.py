@@ -78,7 +78,7 @@ def test_stopping_is_prompt_though_a_client_does_not_read_its_answers():
             service.store.put(job_id, JobResult(JobState.DONE, bytes(4_000_000), None, 0.0))
             client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             client.sendall(f"GET /api/images/result/{job_id} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 30)
-            time.sleep(1)  # now the one request thread waits for room in the connection's buffer
+            time.sleep(1)  # now there is no more room in the connection's buffer
             began = time.monotonic()
         assert time.monotonic() - began < 30
 
