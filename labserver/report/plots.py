@@ -21,7 +21,7 @@ from labserver.report import series
 COLOURS = {"leaky": "#D55E00", "ttl": "#0072B2"}
 _SPARE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MIB = 2**20
-_STYLE: Any = {
+STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -44,7 +44,7 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
         title: says what the figure shows.
         ttl_s: where given, marks the instant at which the last results are this old.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, curve) in enumerate(curves.items()):
@@ -76,7 +76,7 @@ def heap_over_jobs(
     floors: Mapping[str, Sequence[Reading]], slopes: Mapping[str, Interval], *, title: str, curve: Curve | None = None
 ) -> Figure:
     """Floors against finished jobs with the fitted line and its interval; a live curve behind it where given."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         if curve is not None:
@@ -102,7 +102,7 @@ def heap_over_jobs(
 
 def growth_by_site(sites: Sequence[AllocationSite], labels: Sequence[str], *, title: str) -> Figure:
     """Growth per allocation site as bars, the largest at the top."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 0.9 + 0.36 * len(sites)), layout="constrained")
         axes = figure.add_subplot()
         growth = [site.growth_bytes / _MIB for site in sites]
@@ -118,7 +118,7 @@ def growth_by_site(sites: Sequence[AllocationSite], labels: Sequence[str], *, ti
 def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
     """A chain from the root at the top to the buffer at the bottom; edges are named as the code names them."""
     links = chain.links
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 0.75 * len(links) + 0.5), layout="constrained")
         axes = figure.add_subplot()
         axes.set_axis_off()
@@ -145,7 +145,7 @@ def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
     """
     path = run_dir / "figures" / f"{name}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(path, metadata={"Date": None, "Creator": None})
     return path.relative_to(run_dir).as_posix()
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from labserver.report.plots import _STYLE, COLOURS
+from labserver.report.plots import COLOURS, STYLE
 from labserver.suite.capacity import refused_at
 from labserver.suite.exhaustion import Trial
 from labserver.suite.forecast import Forecast
@@ -35,7 +35,7 @@ def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold:
         foretold: of the first.
     """
     room = next(iter(trials.values())).room / _MIB
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
         for name, trial in trials.items():
@@ -57,7 +57,7 @@ def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold:
 def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
     """Quantiles of the kept bytes against the rate, and what byte-budget needs instead; both axes logarithmic."""
     rates = [scale.rate_per_s for scale in scales]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
         highest = [scale.demand.day_max / _GIB for scale in scales]
@@ -81,7 +81,7 @@ def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
 
 def small_cases(cases: Sequence[SmallCase]) -> Figure:
     """How often so many results were kept, as bars, and how often the formula says, as a line; a panel a case."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 1.4 + 1.9 * ((len(cases) + 1) // 2)), layout="constrained")
         panels = figure.subplots((len(cases) + 1) // 2, 2, squeeze=False).flat
         for axes, case in zip(panels, cases, strict=False):
@@ -107,7 +107,7 @@ def refusals(rates: Sequence[float], assumed: Assumptions, checked: Sequence[tup
         checked: budgets in bytes and the shares that the real store refused there, at the first rate.
     """
     kept = assumed.kept
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
         for colour, rate in zip(_RATES, rates, strict=False):

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.diagnosis.verdict import Interval
-from labserver.report.plots import _STYLE, COLOURS
+from labserver.report.plots import COLOURS, STYLE
 from labserver.suite.arrivals import Array
 from labserver.suite.challenge import Noise, Run, differences
 from labserver.suite.plateau import Cell, Grid, steady_means
@@ -34,7 +34,7 @@ def run_curves(leaky: Sequence[Run], fixed: Sequence[Run], noise: Noise, apart: 
         noise: the test's limit.
         apart: the instant at which the test told each of them apart, or None.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 5.6), layout="constrained")
         heaps, above = figure.subplots(2, sharex=True)
         for number, run in enumerate(leaky):
@@ -93,7 +93,7 @@ def run_length(
         incident_ttl_s: the incident's time to live.
         incident_run_s: how long the incident's load test ran.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
         ttls = sorted(predicted)
@@ -136,7 +136,7 @@ def run_length(
 
 def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figure:
     """The traced heap against finished jobs while the load goes on; the fixed store's also as sweep periods' means."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for name, run, colour in (("leaky", leaky, _LEAKY), ("ttl", fixed, _TTL)):
@@ -175,7 +175,7 @@ def _means(run: Run) -> tuple[Array, Array]:
 def sawtooth(cell: Cell) -> Figure:
     """One service's kept bytes against time, with the predicted plateau and peak."""
     settings, series = cell.settings, cell.series
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         axes = figure.add_subplot()
         axes.plot(series.t_s, series.kept[:, 0] / _MIB, color=_TTL, linewidth=1.4, label="kept by the store")
@@ -199,7 +199,7 @@ def sawtooth(cell: Cell) -> Figure:
 
 def measured_against_predicted(grid: Grid) -> Figure:
     """Plateaus and peaks of all cells against the formulas, in the band of ±10 %."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.6), layout="constrained")
         axes = figure.add_subplot()
         every = [cell.predicted_peak_bytes / _MIB for cell in grid.cells]
@@ -253,7 +253,7 @@ def rate_and_heap(
         sweep_s: seconds between two sweeps.
         rate_per_s: the incident's own rate.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.9), layout="constrained")
         axes = figure.add_subplot()
         span = np.array([heaps[0] / 4, heaps[-1] * 2])
@@ -281,7 +281,7 @@ def rate_and_heap(
 
 def slow_job(found: Sequence[Fate], *, ttl_s: float) -> Figure:
     """What became of one slow job under each stamp: how long it ran, and how long its result could be had."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 2.4), layout="constrained")
         axes = figure.add_subplot()
         for row, fate in enumerate(found):

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from labserver.report.plots import _STYLE as STYLE
+from labserver.report.plots import STYLE
 from labserver.suite.polling import Endless, Herd
 
 # Okabe & Ito's palette, as in the other figures.

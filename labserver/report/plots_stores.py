@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.report.plots import _STYLE as STYLE
+from labserver.report.plots import STYLE
 from labserver.suite.comparison_drain import RealDrain
 from labserver.suite.comparison_expected import BOUNDED_IN_BYTES
 from labserver.suite.comparison_run import StoreRun

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.report.plots import _STYLE as STYLE
+from labserver.report.plots import STYLE
 from labserver.suite.synchronous import Growth, Impatience, Level, Overload, Scene
 
 # Okabe & Ito's palette, as in the other figures.

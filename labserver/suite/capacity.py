@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.errors import UsageError
+from labserver.suite.steady_state import plateau_bytes
 
 Array = npt.NDArray[np.float64]
 
@@ -44,8 +45,8 @@ class Retention:
         return float(np.mean(self.sizes))
 
     def mean_demand(self, rate_per_s: float) -> float:
-        """The mean of the kept bytes, λ · (TTL + sweep / 2) · bytes."""
-        return rate_per_s * (self.ttl_s + self.sweep_s / 2) * self.mean_bytes
+        """The mean of the kept bytes, over time."""
+        return plateau_bytes(rate_per_s, self.ttl_s, self.sweep_s, self.mean_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from labserver.suite.capacity import (
     simulated_demand,
 )
 from labserver.suite.sizing import Assumptions, plan, simulation_error
-from labserver.suite.small_cases import checked_refusals, dispersion, run_small_cases
+from labserver.suite.small_cases import SmallCase, checked_refusals, dispersion, run_small_cases
 
 KEPT = Retention(600.0, 60.0, (100.0, 300.0))
 
@@ -78,17 +78,30 @@ def test_the_real_store_refuses_what_the_formula_says():
         assert measured == pytest.approx(foretold, abs=0.025)
 
 
-def test_real_services_keep_the_mean_and_only_poisson_arrivals_spread():
-    cells = [(40.0, 0.2), (80.0, 0.2)]
-    poisson = run_small_cases(cells, duration_s=2.0)
-    even = run_small_cases(cells, duration_s=2.0, even=True)
-    assert all(abs(case.error) < 0.25 for case in poisson)
-    assert dispersion(even).estimate < 0.5 * dispersion(poisson).estimate
+def kept_by_the_rule(arrivals, ttl_s=0.4, sweep_s=0.04):
+    """What a store with a TTL keeps of jobs that come at these instants, looked at every 5 ms."""
+    looks = np.arange(1.0, arrivals[-1], 0.005)
+    swept_at = looks // sweep_s * sweep_s
+    kept = np.searchsorted(arrivals, looks) - np.searchsorted(arrivals, swept_at - ttl_s)
+    rate = len(arrivals) / arrivals[-1]
+    return SmallCase(rate, ttl_s, sweep_s, kept.astype(float), float(looks[-1] - looks[0]))
 
 
-def test_a_store_that_keeps_everything_is_no_small_case():
-    (case,) = run_small_cases([(60.0, 0.1)], duration_s=1.0, store="leaky")
-    assert case.error > 0.5
+def test_only_poisson_arrivals_spread():
+    rng = np.random.default_rng(3)
+    poisson = [kept_by_the_rule(np.sort(rng.uniform(0, 20, 20 * rate))) for rate in (30, 60)]
+    even = [kept_by_the_rule(np.arange(20 * rate) / rate) for rate in (30, 60)]
+    assert all(abs(case.error) < 0.05 for case in [*poisson, *even])
+    assert 1 in dispersion(poisson)
+    assert dispersion(even).high < 0.5
+
+
+def test_real_services_keep_the_mean_and_one_that_keeps_everything_does_not():
+    fixed, leaky = (
+        run_small_cases([(40.0, 0.4)], duration_s=2.0, store=store, even=True)[0] for store in ("ttl", "leaky")
+    )
+    assert abs(fixed.error) < 0.5
+    assert leaky.error > 1
 
 
 def test_the_plan_names_a_store_for_each_scale():

@@ -3,20 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from labserver.suite.findings import Findings
-from labserver.suite.polling import Herd, Polls, _per_poll, read_polls
-from labserver.suite.polling_claims import record_herds
-
-CLIENTS = 40
+from labserver.suite.polling import Polls, _per_poll, read_polls
 
 
 def polls(starts):
     starts = np.sort(np.asarray(starts, dtype=float))
     return Polls(starts, starts + 0.01, tuple(map(str, range(len(starts)))))
-
-
-def herd(policy, starts):
-    return Herd(policy, polls(starts), 0.0, np.linspace(0.0, 0.4, CLIENTS))
 
 
 @pytest.mark.parametrize(
@@ -61,39 +53,3 @@ def test_polls_are_read_from_a_loads_own_file_and_nothing_else_is(tmp_path):
     assert found.end_s - found.start_s == pytest.approx([0.1, 0.5])
     path.write_text("")
     assert len(read_polls(path)) == 0
-
-
-@pytest.fixture
-def claims(tmp_path):
-    """Which claims of a comparison do not hold."""
-    together = np.repeat(np.arange(1.0, 5.0), CLIENTS)
-    spread = np.linspace(0, 4, 3 * CLIENTS)
-    good = {
-        "fixed": together,
-        "exponential": together[: 2 * CLIENTS],
-        "full_jitter": spread,
-        "retry_after": np.linspace(2, 2.5, CLIENTS),
-    }
-
-    def broken(**other):
-        findings = Findings(tmp_path, "05_bound_the_polling")
-        herds = {name: herd(name, starts) for name, starts in (good | other).items()}
-        record_herds(findings, herds, 0.1, [])
-        return {name for name, finding in findings._mine.items() if not finding.holds}
-
-    broken.together = together
-    broken.spread = spread
-    return broken
-
-
-def test_what_is_claimed_of_the_policies_holds_for_such_herds(claims):
-    assert claims() == set()
-
-
-def test_jitter_that_is_none_and_advice_that_is_not_heeded_break_their_claims(claims):
-    assert claims(full_jitter=claims.together) == {"full_jitter_peak"}
-    assert claims(retry_after=claims.together) == {"retry_after_peak", "retry_after_requests"}
-
-
-def test_a_herd_that_is_none_breaks_the_claims_that_it_is_one(claims):
-    assert {"fixed_peak", "exponential_peak"} <= claims(fixed=claims.spread, exponential=claims.spread)
