@@ -36,6 +36,7 @@ def k6_summary(summary: Summary) -> dict[str, Any]:
             "value": summary.check_rate,
         },
         "vus": {"value": summary.vus, "min": summary.vus, "max": summary.vus},
+        "vus_max": {"value": summary.vus, "min": summary.vus, "max": summary.vus},
     }
     for judged in summary.thresholds:
         metric = metrics.setdefault(judged.metric, {})

@@ -167,7 +167,7 @@ def open_outputs(texts: Sequence[str], thresholds: Sequence[tuple[str, str]] = (
 
     Args:
         texts: `json=FILE` or `csv=FILE`.
-        thresholds: metric and expression of each, which the JSON file declares.
+        thresholds: metric and expression of each; the JSON file declares those of whole metrics.
 
     Raises:
         UsageError: see `parse_output`, or a file is named twice.

@@ -18,7 +18,8 @@ REFUSED = RequestRecord("submit", 0, 0, 0, 0, 0, math.inf, None, "refused", 0, 0
 def both(tmp_path):
     """The same samples in both formats."""
     outputs = open_outputs(
-        [f"json={tmp_path / 'out.json'}", f"csv={tmp_path / 'out.csv'}"], [("http_req_duration", "p(95)<500")]
+        [f"json={tmp_path / 'out.json'}", f"csv={tmp_path / 'out.csv'}"],
+        [("http_req_duration", "p(95)<500"), ("http_req_duration{name:status}", "p(95)<50")],
     )
     samples = Samples(outputs)
     samples.request(GOOD)
