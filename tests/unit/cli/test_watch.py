@@ -94,3 +94,25 @@ def test_on_a_terminal_the_table_has_a_sparkline(monkeypatch):
     assert "▁█·" in text
     assert "gap: answered 500" in text
     assert "2.00 MB" in text
+
+
+def test_a_reader_that_leaves_ends_the_watch_without_a_traceback(server):
+    command = [*COMMAND, server.url, "--interval", "0.05", "--duration", "600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout.readline().startswith("watching ")
+        watching.stdout.close()
+        assert watching.wait(30) == 141
+        assert watching.stderr.read() == ""
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_one_sentence(server, tmp_path, capsys):
+    assert main(["watch", server.url, "--csv", str(tmp_path / "none" / "watch.csv")]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be written (No such file or directory)" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--interval", "nan"], ["--interval", "inf"], ["--duration", "nan"]])
+def test_what_is_no_number_of_seconds_is_refused(options, capsys):
+    assert main(["watch", "1", *options]) == 2
+    assert "numbers of seconds" in capsys.readouterr().err
