@@ -86,6 +86,15 @@ def test_what_is_no_output_is_refused(text):
         parse_output(text)
 
 
+def test_looking_whether_a_file_can_be_written_neither_makes_nor_changes_one(tmp_path):
+    there, new = tmp_path / "there", tmp_path / "new"
+    there.write_text("mine")
+    assert parse_output(f"csv={there}") == ("csv", there)
+    assert parse_output(f"json={new}") == ("json", new)
+    assert there.read_text() == "mine"
+    assert not new.exists()
+
+
 def test_a_file_that_cannot_be_written_or_is_named_twice_is_refused(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         parse_output(f"json={tmp_path / 'none' / 'x'}")
