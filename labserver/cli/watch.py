@@ -68,6 +68,6 @@ def watch(  # noqa: PLR0913 - one argument an option
     if interrupted:
         sys.exit(_INTERRUPTED)
     if ended:
-        raise CannotRun(f"{source.what.partition(',')[0].capitalize()} has ended.")
+        raise CannotRun(f"What was watched has ended: {source.what.partition(',')[0]}.")
     if not account.count:
         raise CannotRun(f"{source.what} gave no figure in {duration:g} s.")

@@ -2,6 +2,8 @@ import io
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from rich.console import Console
@@ -67,10 +69,21 @@ def test_ctrl_c_ends_in_good_order_with_the_lines_so_far(server, tmp_path):
 
 def test_the_end_of_the_process_is_told(tmp_path, capsys):
     path = tmp_path / "watch.csv"
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.6)"]) as process:
-        assert main(["watch", str(process.pid), "--interval", "0.05", "--duration", "30", "--csv", str(path)]) == 3
+    program = tmp_path / "Watched"  # whose name is told as it is written
+    program.symlink_to(sys.executable)
+    with subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def end():
+            while not path.exists() or len(path.read_text().splitlines()) < 3:
+                time.sleep(0.01)
+            process.kill()
+
+        ending = threading.Thread(target=end, daemon=True)
+        ending.start()
+        assert main(["watch", str(process.pid), "--interval", "0.05", "--duration", "60", "--csv", str(path)]) == 3
+        ending.join()
     captured = capsys.readouterr()
-    assert captured.err == f"labserver: Process {process.pid} (python3.11) has ended.\n" or "has ended" in captured.err
+    assert captured.err == f"labserver: What was watched has ended: process {process.pid} (Watched).\n"
     assert path.read_text().splitlines()[-1].endswith(",ended")
     assert Curve.from_csv(path).marks[-1][0] == "ended"
 
