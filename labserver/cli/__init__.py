@@ -1,6 +1,8 @@
 """The command line. A command is a module of its name and is imported when it is used: ``--help`` stays quick."""
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import IO, Any
@@ -8,7 +10,7 @@ from typing import IO, Any
 import click
 
 from labserver import __version__
-from labserver.errors import LabserverError
+from labserver.errors import CannotRun, LabserverError
 
 COMMANDS = {
     "check": "Find out whether an application leaks, and who holds the bytes.",
@@ -22,7 +24,9 @@ COMMANDS = {
 }
 """Each command and its line in the help. The module ``labserver.cli.NAME`` holds it as the attribute ``NAME``."""
 
+_OF_NOTEBOOKS = ("run", "report")
 _INTERRUPTED = 130
+_UNHEARD = 141  # what a shell says of a command whose reader has left
 
 
 class UserError(click.ClickException):
@@ -63,6 +67,14 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except LabserverError as error:
             raise UserError(error) from None
+        except ModuleNotFoundError as error:
+            if ctx.invoked_subcommand not in _OF_NOTEBOOKS:
+                raise
+            lack = f"labserver {ctx.invoked_subcommand} needs the package {error.name}"
+            raise UserError(CannotRun(f"{lack}: pip install 'labserver[notebooks]'.")) from None
+        except BrokenPipeError:
+            forget_stdout()
+            ctx.exit(_UNHEARD)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,8 +83,23 @@ def cli() -> None:
     """Does my service leak memory, who holds the bytes, and is the fix really a fix?"""
 
 
+def say(text: str) -> None:
+    """Print an answer whose exit code counts, whether or not somebody still reads."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        forget_stdout()
+
+
+def forget_stdout() -> None:
+    """Let it lead nowhere: its reader has left, such as `head`, and the interpreter writes what is left at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a table with a sign that a terminal lacks is still a table
     try:
         code = cli.main(args=arguments, prog_name="labserver", standalone_mode=False, obj=arguments)
     except click.ClickException as error:

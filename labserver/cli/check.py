@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labserver.cli import say
 from labserver.errors import CannotRun, CannotSay
 
 if TYPE_CHECKING:
@@ -79,11 +80,12 @@ def check(  # noqa: PLR0913 - one argument an option
     Exit: 0 no leak (or an accepted one), 1 leak, 125 cannot say (inconclusive, the application cannot be started, every
     job fails), 2 usage, 130 interrupted.
     """
-    from labserver.cli import _check_files as check_files
+    from labserver.cli._check_files import provenance
+    from labserver.cli._files import STDOUT, require_writable, write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
     from labserver.diagnosis.check_options import CheckOptions
 
-    check_files.require_writable(json_file, junit_file, html_file, new_baseline)
+    require_writable(json_file, junit_file, html_file, new_baseline)
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
     options = CheckOptions(
         target=target,
@@ -99,14 +101,14 @@ def check(  # noqa: PLR0913 - one argument an option
     )
     started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
     result, exit_code, error = _run(options, quiet=quiet)
-    result = replace(result, provenance=check_files.provenance(options, _arguments(), started))
+    result = replace(result, provenance=provenance(options, _arguments(), started))
     if baseline_file is not None:
         result = judge(result, known, today)
         exit_code = 0 if result.accepted else exit_code
-    _show(result, page=error is None, to_stderr=json_file == check_files.STDOUT)
+    _show(result, page=error is None, to_stderr=json_file == STDOUT)
     _leave(result, json_file, junit_file, html_file)
     if new_baseline is not None and result.verdict == "leak":
-        check_files.write(new_baseline, lambda: text_of(accept_all(result, known, today)))
+        write(new_baseline, lambda: text_of(accept_all(result, known, today)))
     elif new_baseline is not None:
         click.echo(f"labserver: {new_baseline} was not written: there is no leak to accept.", err=True)
     if error is not None:
@@ -154,16 +156,17 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes
 
 def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> None:
     """Write the files that were asked for, and what a CI system shows."""
-    from labserver.cli import _check_files as check_files
+    from labserver.cli._check_files import add_to_github, json_of
+    from labserver.cli._files import STDOUT, write
     from labserver.report.check_html import html_of
     from labserver.report.check_junit import junit_of
 
-    if json_file == check_files.STDOUT:
-        click.echo(check_files.json_of(result), nl=False)
-    check_files.add_to_github(result)
-    check_files.write(json_file, lambda: check_files.json_of(result))
-    check_files.write(junit_file, lambda: junit_of(result))
-    check_files.write(html_file, lambda: html_of(result))
+    add_to_github(result)
+    write(json_file, lambda: json_of(result))
+    write(junit_file, lambda: junit_of(result))
+    write(html_file, lambda: html_of(result))
+    if json_file == STDOUT:
+        say(json_of(result).rstrip("\n"))
 
 
 def _show(result: "CheckResult", *, page: bool, to_stderr: bool) -> None:

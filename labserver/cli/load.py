@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labserver.cli import say
 from labserver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def load(  # noqa: PLR0913 - one argument an option
     Exit: 0 all checks passed, 1 a check failed (unless a threshold on checks decides), 2 usage, 3 could not run, 99 a
     threshold was crossed, 130 interrupted.
     """
+    from labserver.cli._files import require_writable, write
     from labserver.cli._load_thresholds import Thresholds
     from labserver.load import virtual_users
     from labserver.load.export import k6_summary
@@ -77,6 +79,7 @@ def load(  # noqa: PLR0913 - one argument an option
         raise UsageError("Give --duration or --iterations, not both.")
     if iterations is None and duration is None:
         duration = 30.0
+    require_writable(json_file, summary_export)
     limits = Thresholds(thresholds)
     with (
         _exit_on_interrupt(),
@@ -99,9 +102,9 @@ def load(  # noqa: PLR0913 - one argument an option
         summary, interrupted = _run(crowd, duration, iterations)
     if summary is not None:
         summary = limits.judge(summary)
-        print(summary.table())
-        _write(summary.to_dict(), json_file)
-        _write(k6_summary(summary), summary_export)
+        say(summary.table())
+        write(json_file, lambda: _text(summary.to_dict()))
+        write(summary_export, lambda: _text(k6_summary(summary)))
     if interrupted:
         sys.exit(INTERRUPTED)
     sys.exit(limits.exit_code(summary))
@@ -154,10 +157,5 @@ def _sentence(progress: "Progress") -> str:
     )
 
 
-def _write(summary: dict[str, Any], path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"The summary cannot be written to {path} ({error.strerror}).") from error
+def _text(summary: dict[str, Any]) -> str:
+    return json.dumps(summary, indent=2, allow_nan=False) + "\n"

@@ -1,12 +1,13 @@
 """``labserver watch``: a service's memory in time, from outside."""
 
+import math
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
 
-from labserver.errors import CannotRun
+from labserver.errors import CannotRun, UsageError
 
 _INTERRUPTED = 130
 
@@ -46,6 +47,8 @@ def watch(  # noqa: PLR0913 - one argument an option
     from labserver.watch.open import open_source
     from labserver.watch.series import Account, CsvFile, samples
 
+    if not math.isfinite(interval) or math.isnan(duration):
+        raise UsageError("--interval and --duration are numbers of seconds.")
     account, ended, interrupted = Account(), False, False
     with ExitStack() as stack:
         # Opened before the file is made: what cannot be watched must leave no file behind.
@@ -65,6 +68,6 @@ def watch(  # noqa: PLR0913 - one argument an option
     if interrupted:
         sys.exit(_INTERRUPTED)
     if ended:
-        raise CannotRun(f"{source.what.partition(',')[0].capitalize()} has ended.")
+        raise CannotRun(f"What was watched has ended: {source.what.partition(',')[0]}.")
     if not account.count:
         raise CannotRun(f"{source.what} gave no figure in {duration:g} s.")

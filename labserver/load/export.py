@@ -4,6 +4,7 @@ Source: https://grafana.com/docs/k6/latest/results-output/end-of-test/. Times ar
 is null. As there, a threshold's value says whether it was crossed.
 """
 
+import hashlib
 from typing import Any
 
 from labserver.load.summary import Summary, Trend
@@ -36,6 +37,7 @@ def k6_summary(summary: Summary) -> dict[str, Any]:
             "value": summary.check_rate,
         },
         "vus": {"value": summary.vus, "min": summary.vus, "max": summary.vus},
+        "vus_max": {"value": summary.vus, "min": summary.vus, "max": summary.vus},
     }
     for judged in summary.thresholds:
         metric = metrics.setdefault(judged.metric, {})
@@ -63,7 +65,9 @@ def _trend(trend: Trend) -> dict[str, Any]:
 
 
 def _group(made: list[tuple[str, int, int]]) -> dict[str, Any]:
-    checks = {
-        name: {"name": name, "path": f"::{name}", "passes": passes, "fails": fails} for name, passes, fails in made
-    }
-    return {"name": "", "path": "", "groups": {}, "checks": checks}
+    checks = {name: {**_named(name, f"::{name}"), "passes": passes, "fails": fails} for name, passes, fails in made}
+    return {**_named("", ""), "groups": {}, "checks": checks}
+
+
+def _named(name: str, path: str) -> dict[str, str]:
+    return {"name": name, "path": path, "id": hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()}

@@ -188,7 +188,10 @@ class TimedAdapter(HTTPAdapter):
             _ = response.content
             _require_whole(response, stamps)
         except Exception as error:
-            self._hand_over(request, stamps, response, stamps.cut or error_kind(error))
+            kind = stamps.cut or error_kind(error)
+            self._hand_over(request, stamps, response, kind)
+            if kind == TIMED_OUT and not isinstance(error, requests.Timeout):  # it was cut off for that
+                raise requests.ReadTimeout("no whole answer within the timeout", request=request) from error
             raise
         else:
             self._hand_over(request, stamps, response, None)

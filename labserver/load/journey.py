@@ -14,6 +14,7 @@ import requests
 from PIL import Image
 from urllib3 import encode_multipart_formdata
 
+from labserver.load.http import error_kind
 from labserver.load.photos import Pair
 from labserver.load.polling import Polling, retry_after_s
 from labserver.load.samples import Samples
@@ -155,7 +156,7 @@ class ImageJourney:
         except requests.RequestException as error:
             if self._cut.is_set():
                 raise CutShortError from error
-            return None, f"no answer ({error})"
+            return None, f"no answer ({error_kind(error)})"
         return answer, f"the server answered {answer.status_code}"
 
     def _pause_after(self, answer: requests.Response | None) -> float:

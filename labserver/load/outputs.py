@@ -154,11 +154,14 @@ def parse_output(text: str) -> tuple[str, Path]:
     if kind not in _FORMATS or not equals or not name:
         raise UsageError(f"{text!r} is no output: give it as json=FILE or csv=FILE.")
     path = Path(name).absolute()
+    was_there = path.exists()
     try:
         with path.open("a", encoding="utf-8"):
             pass
     except OSError as error:
         raise UsageError(f"The output {path} cannot be written ({error.strerror}).") from error
+    if not was_there:  # whatever else is wrong leaves no file behind
+        path.unlink()
     return kind, path
 
 
@@ -167,7 +170,7 @@ def open_outputs(texts: Sequence[str], thresholds: Sequence[tuple[str, str]] = (
 
     Args:
         texts: `json=FILE` or `csv=FILE`.
-        thresholds: metric and expression of each, which the JSON file declares.
+        thresholds: metric and expression of each; the JSON file declares those of whole metrics.
 
     Raises:
         UsageError: see `parse_output`, or a file is named twice.

@@ -7,6 +7,7 @@ RFC 9110, 10.2.3, for Retry-After.
 import difflib
 import math
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -74,8 +75,10 @@ class Pace:
         """
         if self._polling.policy == _LISTENING and advice_s is not None:
             # All clients of one moment are told the same: without a random part they would come back together.
-            return advice_s + self._rng.uniform(0, self._polling.interval_s)
-        return next(self._spacing)
+            wait_s = advice_s + self._rng.uniform(0, self._polling.interval_s)
+        else:
+            wait_s = next(self._spacing)
+        return min(wait_s, threading.TIMEOUT_MAX)  # a server may say any number; longer than that nobody can wait
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import requests
 
+from labserver.load.http import error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome, Upload, is_png
 from labserver.load.samples import Samples
 
@@ -45,7 +46,7 @@ class ComposeJourney:
         try:
             answer = session.post(f"{base_url}/api/images/compose", data=upload.body, headers=headers)
         except requests.RequestException as error:
-            why, pause_s = f"no answer ({error})", 0.0 if isinstance(error, requests.Timeout) else pause_s
+            why, pause_s = f"no answer ({error_kind(error)})", 0.0 if isinstance(error, requests.Timeout) else pause_s
         else:
             ok = answer.ok and is_png(answer.content)
             why = why if answer.ok else f"the server answered {answer.status_code}"

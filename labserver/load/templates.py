@@ -28,6 +28,7 @@ import requests
 
 from labserver.errors import UsageError
 from labserver.load.filling import FRESH, NAME, Known, field, in_json, plain
+from labserver.load.http import error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
 from labserver.load.samples import Samples
 
@@ -283,7 +284,7 @@ class RequestsJourney:
         except requests.RequestException as error:
             if self._cut.is_set():
                 raise CutShortError from error
-            raise _Failed(f"{template} got no answer ({type(error).__name__})", FAILURE_PAUSE_S) from error
+            raise _Failed(f"{template} got no answer ({error_kind(error)})", FAILURE_PAUSE_S) from error
         if answer.status_code >= requests.codes.bad_request:
             raise _Failed(f"{template} answered {answer.status_code}", _REFUSED_PAUSE_S)
         return answer

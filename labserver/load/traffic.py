@@ -4,27 +4,18 @@ A closed loop of users slows down with the server that it loads; open arrivals d
 Source: Schroeder, Wierman, Harchol-Balter: Open Versus Closed: A Cautionary Tale, NSDI 2006.
 """
 
-import json
-import os
-import select
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
-from labserver.errors import CannotRun, UsageError
+from labserver.errors import UsageError
 from labserver.load.course import Course
+from labserver.processes import Helper
 
 JOURNEYS = ("compose", "analyze")
 _MOST_ARRIVALS = 5000  # each has a thread of its own while it waits
 _GRACE_S = 60.0
 _QUIT_S = 2.0
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.load.traffic_worker import main; main()"
-_PACKAGES = Path(__file__).parents[2]
 
 
 class Traffic:
@@ -36,16 +27,8 @@ class Traffic:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-            # Not `-m`: modules of the working directory must not stand in for those that the worker needs.
-            [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
-        )
-        self.pid = self._process.pid
+        self._worker = Helper("labserver.load.traffic_worker", what="The process that makes the traffic")
+        self.pid = self._worker.pid
 
     def closed(self, base_url: str, *, users: int, duration_s: float, ramp_s: float = 0.0, **options: Any) -> Course:
         """Let so many users work one job after the other.
@@ -89,18 +72,7 @@ class Traffic:
 
     def close(self) -> None:
         """End the process, whatever it is doing; may be called again."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()  # which ends the process at once
-        try:
-            self._process.wait(_QUIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        finally:
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._errors.close()
+        self._worker.close(_QUIT_S)
 
     def _run(  # noqa: PLR0913 - keyword-only, each a figure of the load
         self,
@@ -136,31 +108,9 @@ class Traffic:
             "probe_timeout_s": probe_timeout_s,
             "finish_s": finish_s,
         }
-        return Course.from_dict(self._ask(plan, duration_s + finish_s + timeout_s + probe_timeout_s + _GRACE_S))
-
-    def _ask(self, plan: dict[str, Any], within_s: float) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None  # noqa: S101 - both are pipes
-        assert stdout is not None  # noqa: S101
-        with suppress(OSError):  # a dead process gives no line, below
-            stdin.write(json.dumps(plan).encode() + b"\n")
-            stdin.flush()
-        deadline = time.monotonic() + within_s
-        line = b""
-        while not line.endswith(b"\n"):
-            if not select.select([stdout], [], [], max(deadline - time.monotonic(), 0.0))[0]:
-                raise CannotRun(f"The process that makes the traffic has been silent for {within_s:.0f} s.")
-            block = os.read(stdout.fileno(), 2**20)
-            if not block:
-                raise CannotRun(f"The process that makes the traffic died{self._last_words()}.")
-            line += block
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f"; its last output: {said[-1]}" if said else ""
+        self._worker.send(plan)
+        within_s = duration_s + finish_s + timeout_s + probe_timeout_s + _GRACE_S
+        return Course.from_dict(self._worker.receive(within_s))
 
 
 @contextmanager
@@ -173,10 +123,7 @@ def traffic(seed: int = 0) -> Iterator[Traffic]:
     Raises:
         CannotRun: the process could not be started.
     """
-    try:
-        process = Traffic(seed)
-    except OSError as error:
-        raise CannotRun(f"The process that makes the traffic could not be started ({error}).") from error
+    process = Traffic(seed)
     try:
         yield process
     finally:

@@ -1,13 +1,6 @@
 """Virtual users in a process of their own: what they keep must not show up in the heap they help to measure."""
 
-import json
 import math
-import os
-import select
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,13 +13,11 @@ from labserver.load.polling import Polling
 from labserver.load.progress import Progress
 from labserver.load.summary import Summary
 from labserver.load.thresholds import parse_threshold
+from labserver.processes import Helper
 
 START_S = 60.0
 SILENCE_S = 60.0  # the worker reports twice a second; only a stopped machine or process is silent for so long
 QUIT_S = 2.0
-TAIL_BYTES = 2000
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.load.worker import main; main()"
-_PACKAGES = Path(__file__).parents[2]
 
 
 class VirtualUsers:
@@ -39,12 +30,10 @@ class VirtualUsers:
     def __init__(self, config: dict[str, Any], on_progress: Callable[[Progress], None] | None) -> None:
         self._on_progress = on_progress
         self._running = False
-        self._pending = b""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
-        self._process = self._start()
-        self.pid = self._process.pid
+        self._worker = Helper("labserver.load.worker", what="The load generator")
+        self.pid = self._worker.pid
         try:
-            self._send(config)
+            self._worker.send(config)
             self._event(START_S)
         except BaseException:
             self.close()
@@ -69,7 +58,7 @@ class VirtualUsers:
             self.interrupt()
         command = {"iterations": iterations, "duration_s": duration_s, "graceful_stop_s": graceful_stop_s}
         self._running = True
-        self._send({"command": "run", **command})
+        self._worker.send({"command": "run", **command})
         return self._summary(self._on_progress)
 
     def interrupt(self) -> Summary | None:
@@ -80,7 +69,7 @@ class VirtualUsers:
         """
         if not self._running:
             return None
-        self._send({"command": "stop"})
+        self._worker.send({"command": "stop"})
         return self._summary(None)
 
     def stop(self) -> None:
@@ -89,57 +78,15 @@ class VirtualUsers:
         Raises:
             CannotRun: the worker process died.
         """
-        self._send({"command": "stop"})
+        self._worker.send({"command": "stop"})
 
     def close(self) -> None:
         """Stop the process, reap it and close its pipes; may be called again."""
         # Without a quit, the end of its input ends the worker at once, whatever its users are doing.
         if not self._running:
-            with suppress(OSError, CannotRun):
-                self._send({"command": "quit"})
-        with suppress(OSError):
-            self._stdin.close()
-        try:
-            self._process.wait(QUIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        finally:
-            self._stdout.close()
-            self._errors.close()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        # A traced parent must not slow its load generator down.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
-        try:
-            process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-                # Not `-m`: modules of the working directory must not stand in for those that the worker needs.
-                [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment,
-                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
-            )
-        except OSError as error:
-            self._errors.close()
-            raise CannotRun(f"The load generator could not be started ({error}).") from error
-        return process
-
-    @property
-    def _stdin(self) -> Any:
-        return self._process.stdin
-
-    @property
-    def _stdout(self) -> Any:
-        return self._process.stdout
-
-    def _send(self, message: dict[str, Any]) -> None:
-        try:
-            self._stdin.write(json.dumps(message).encode() + b"\n")
-            self._stdin.flush()
-        except OSError as error:
-            raise self._death() from error
+            with suppress(CannotRun, ValueError):  # it has died, or was closed before
+                self._worker.send({"command": "quit"})
+        self._worker.close(QUIT_S)
 
     def _summary(self, on_progress: Callable[[Progress], None] | None) -> Summary:
         while True:
@@ -157,42 +104,11 @@ class VirtualUsers:
             UsageError: the event says that an argument is wrong.
             CannotRun: there is none, or it says that the work cannot be done.
         """
-        event: dict[str, Any] = json.loads(self._line(timeout_s))
+        event: dict[str, Any] = self._worker.receive(timeout_s)
         if event["event"] == "error":
             self._running = False
             raise (UsageError if event["usage"] else CannotRun)(event["message"])
         return event
-
-    def _line(self, timeout_s: float) -> bytes:
-        """The next whole line; what a KeyboardInterrupt leaves half read stays in `_pending`."""
-        deadline = time.monotonic() + timeout_s
-        while b"\n" not in self._pending:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
-                raise CannotRun(f"The load generator has been silent for {timeout_s:.0f} s{self._tail()}.")
-            block = os.read(self._stdout.fileno(), 65536)
-            if not block:
-                raise self._death()
-            self._pending += block
-        line, self._pending = self._pending.split(b"\n", 1)
-        return line
-
-    def _death(self) -> CannotRun:
-        self._running = False
-        try:
-            code: object = self._process.wait(QUIT_S)
-        except subprocess.TimeoutExpired:
-            code = "unknown"
-        return CannotRun(f"The load generator died (exit status {code}){self._tail()}.")
-
-    def _tail(self) -> str:
-        """The last line the worker wrote to its errors, ready to be appended to a sentence."""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - TAIL_BYTES))
-        lines = self._errors.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        self._errors.seek(0, os.SEEK_END)
-        return f"; its last output: {last}" if last else ""
 
 
 @contextmanager

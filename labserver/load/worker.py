@@ -124,7 +124,7 @@ class Worker:
 def _crowd(config: dict[str, Any]) -> Crowd:
     make_journey, name_request = _journey(config)
     thresholds = [parse_threshold(text) for text in config["thresholds"]]
-    outputs = open_outputs(config["outputs"], [(item.metric, item.expression) for item in thresholds])
+    outputs = open_outputs(config["outputs"], [(item.label, item.expression) for item in thresholds])
     return Crowd(
         config["base_url"], config["users"], config["timeout_s"], make_journey, name_request, outputs, thresholds
     )

@@ -16,6 +16,7 @@ from labserver.diagnosis.check_result import CheckResult
 from labserver.diagnosis.in_process import leak_check
 from labserver.errors import LabserverError
 from labserver.plugins.notebook_view import live_view
+from labserver.targets.application import in_one_line
 
 
 def register(shell: Any) -> None:
@@ -98,7 +99,7 @@ class LeakMagics:
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == cell_file]
             if not lines:  # not the cell's mistake
                 raise
-            raise OneSentence(f"The cell fails: {_in_one_line(error)} (line {lines[-1]}).") from None
+            raise OneSentence(f"The cell fails: {in_one_line(error)} (line {lines[-1]}).") from None
         if arguments.into is not None:
             self.shell.user_ns[arguments.into] = result
 
@@ -153,8 +154,3 @@ def _compiled(shell: Any, cell: str) -> CodeType:
     except SyntaxError as error:  # `return`, `await` and the like, outside a function
         raise OneSentence(f"The cell cannot be repeated: {error.msg} (line {error.lineno}).") from None
     return code
-
-
-def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

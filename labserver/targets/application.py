@@ -79,6 +79,12 @@ def place_of(frame: FrameType | None, here: Path) -> str:
     return "" if line is None else f"{_file(line, here)} in {line.name}"
 
 
+def in_one_line(error: BaseException) -> str:
+    """A foreign error as part of a sentence: its type and what it says, without line breaks and full stop."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def _require_threads(spec: str) -> None:
     """Refuse an application whose threads are no threads any more: the server's would wait for one another for ever."""
     for name in _PATCHERS:
@@ -136,12 +142,7 @@ def _guarded(what: str, call: Callable[[], Any], here: Path) -> Any:
     except SystemExit as error:
         raise CannotRun(f"{what}: it calls sys.exit({error.code!r}){_where(error, here)}.") from None
     except BaseException as error:  # noqa: BLE001 - foreign code may fail in any way
-        raise CannotRun(f"{what}: {_in_one_line(error)}{_where(error, here)}.") from None
-
-
-def _in_one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise CannotRun(f"{what}: {in_one_line(error)}{_where(error, here)}.") from None
 
 
 def _where(error: BaseException, here: Path) -> str:

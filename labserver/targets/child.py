@@ -7,8 +7,6 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,8 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from labserver.errors import CannotRun
 from labserver.heap.protocol import SOCKET, Lines
+from labserver.processes import Output, runs, spawn
 from labserver.targets.conversation import ANSWER_S, Conversation
 from labserver.targets.leftovers import MARK, end_marked
 from labserver.targets.rendezvous import LONGEST_PATH
@@ -25,11 +26,12 @@ from labserver.targets.rendezvous import LONGEST_PATH
 START_S = 60.0
 _CONNECT_S = 20.0
 _QUIT_S = 4.0
+_ENVIRONMENT = {
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # freed blocks that threads keep for themselves count as in use
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",  # two revisions within a second and of one size would share the first one's
+}
 _GRACE_S = 3.0  # for an answer about a deadline that was met by nobody
-_TAIL_BYTES = 4000
-_KEPT_OUTPUT_BYTES = 2**22
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.targets.host import main; main()"
-_PACKAGES = Path(__file__).parents[2]
 
 
 class Child:
@@ -50,12 +52,25 @@ class Child:
         self.threads = 0
         self.notes: list[str] = []
         self._conversation: Conversation | None = None
-        self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - lives as long as the process that writes to it
+        self._output = Output()
         self._directory = _private_directory()
         self._token = secrets.token_hex(8)
         config = {"target": target, "http_threads": http_threads, "instruments": instruments, "token": self._token}
-        self._process = self._spawn({**config, "directory": str(self._directory)})
+        try:
+            self._process = spawn(
+                "labserver.targets.host",
+                json.dumps({**config, "directory": str(self._directory)}),
+                what="The application's process",
+                stdout=self._output.file,
+                stderr=self._output.file,
+                environment={**_ENVIRONMENT, MARK: self._token},
+            )
+        except BaseException:
+            self._output.close()
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
         self.pid = self._process.pid
+        self._seen = psutil.Process(self.pid)
 
     def start(self, within_s: float) -> None:
         """Return when the application is served.
@@ -85,14 +100,13 @@ class Child:
             CannotRun: the process has died or does not answer, or the instrument failed.
         """
         assert self._conversation is not None  # noqa: S101 - a mistake of a developer: it has not been started
-        self._bound_output()
+        self._output.bound()
         return self._conversation.ask(command, arguments, within_s)
 
     def alive(self) -> bool:
-        """Whether the process still runs; afterwards too it is there to be asked for its end."""
-        flags = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        """Whether the process still runs."""
         # Not `Popen.poll`, which reaps: as long as the process is not reaped, no other takes its group's number.
-        return self._process.returncode is None and os.waitid(os.P_PID, self.pid, flags) is None
+        return self._process.returncode is None and runs(self._seen)
 
     def death(self) -> CannotRun:
         """Why the process is gone, with its own last words."""
@@ -100,15 +114,12 @@ class Child:
             if not self.alive():
                 break
             time.sleep(0.02)
-        return CannotRun(f"The application's process {_how(self._exit_status())}{self.last_output()}.")
+        status = None if self.alive() else self._end()
+        return CannotRun(f"The application's process {_how(status)}{self.last_output()}.")
 
     def last_output(self) -> str:
         """What the application printed last, ready to be appended to a sentence."""
-        size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - _TAIL_BYTES))
-        lines = [line.strip() for line in self._output.read().decode(errors="replace").splitlines()]
-        said = [line for line in lines if line]
-        return f"; its last output: {' | '.join(said[-2:])[-300:].rstrip('.')}" if said else ""
+        return self._output.last(lines=2)
 
     def close(self) -> None:
         """End the process and whatever it started, and remove its socket and directory; may be called again."""
@@ -117,37 +128,13 @@ class Child:
                 if self.url:
                     self.ask("quit", within_s=1.0)
                     self._await_end()
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
-            end_marked(self._token)
+            self._end()
         if self._conversation is not None:
             self._conversation.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._output.close()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _spawn(self, config: dict[str, Any]) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
-        # Freed blocks that threads keep for themselves would count as in use.
-        environment |= {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "PYTHONUNBUFFERED": "1"}
-        # Two revisions within a second and of one size would share the first one's bytecode.
-        environment |= {"PYTHONDONTWRITEBYTECODE": "1", MARK: self._token}
-        try:
-            return subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-                # Not `-m`: modules of the working directory must not stand in for those that the host needs.
-                [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES), json.dumps(config)],
-                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
-                stdout=self._output,
-                stderr=self._output,
-                env=environment,
-                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
-            )
-        except OSError as error:
-            self._output.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
-            raise CannotRun(f"The application's process could not be started ({error}).") from error
 
     def _connect(self, deadline: float) -> Lines:
         connection = socket.socket(socket.AF_UNIX)
@@ -170,20 +157,14 @@ class Child:
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _exit_status(self) -> int | None:
-        result = (
-            None
-            if self._process.returncode is not None
-            else os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        )
-        if result is None:
-            return self._process.returncode
-        return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
-
-    def _bound_output(self) -> None:
-        """Drop what a talkative application has written so far when it is too much."""
-        if os.fstat(self._output.fileno()).st_size > _KEPT_OUTPUT_BYTES:
-            self._output.truncate(0)
+    def _end(self) -> int:
+        """Kill the process and whatever it started, and return its exit status: negative for a signal."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+            end_marked(self._token)
+        return int(self._process.returncode)
 
 
 @contextmanager

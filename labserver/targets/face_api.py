@@ -1,19 +1,16 @@
 """The AI service beside the gateway: in threads of this process, or in a process of its own that can be killed."""
 
-import contextlib
 import json
 import os
 import select
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from labserver.errors import CannotRun, UsageError
+from labserver.processes import Helper
 from labserver.service.faceapi import FaceService, FaceSettings, create_face_api, face_service_of
 from labserver.targets.embedded import hosted, overridden
 
@@ -22,9 +19,6 @@ HTTP_THREADS = 64
 _START_S = 30.0
 _QUIT_S = 5.0
 _WATCH_S = 0.5
-_TAIL_BYTES = 2000
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.targets.face_api import main; main()"
-_PACKAGES = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +69,8 @@ class FaceApiProcess:
 
     def __init__(self, settings: FaceSettings, port: int, http_threads: int) -> None:
         config = {"settings": asdict(settings), "port": port, "http_threads": http_threads}
-        self._errors = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - lives as long as the process that writes to it
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-            # Not `-m`: modules of the working directory must not stand in for those that it needs.
-            [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES), json.dumps(config)],
-            stdin=subprocess.PIPE,  # its end tells the process that this one is gone
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C on the terminal is this process' to handle
-        )
-        self.pid = self._process.pid
+        self._helper = Helper("labserver.targets.face_api", json.dumps(config), what="The face-api's process")
+        self.pid = self._helper.pid
         self.port = 0
         self.url = ""
 
@@ -94,7 +80,7 @@ class FaceApiProcess:
         Raises:
             CannotRun: It does not.
         """
-        answer = self._first_line()
+        answer = self._helper.receive(_START_S)
         if "error" in answer:
             raise UsageError(answer["error"]) if answer["usage"] else CannotRun(answer["error"])
         self.port = answer["port"]
@@ -102,39 +88,15 @@ class FaceApiProcess:
 
     def alive(self) -> bool:
         """Return whether the process still runs."""
-        return self._process.poll() is None
+        return self._helper.alive()
 
     def kill(self) -> None:
         """Kill it, as a crash would, and return when it is gone."""
-        self._process.kill()
-        self._process.wait()
+        self._helper.kill()
 
     def close(self) -> None:
         """End it in good order, or else without; may be called again."""
-        pipes: list[IO[bytes] | None] = [self._process.stdin, self._process.stdout]
-        for pipe in pipes:
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(_QUIT_S)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            self._process.wait()
-            self._errors.close()
-
-    def _first_line(self) -> dict[str, Any]:
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        readable, _, _ = select.select([self._process.stdout], [], [], _START_S)
-        line = self._process.stdout.readline() if readable else b""
-        if line:
-            answer: dict[str, Any] = json.loads(line)
-            return answer
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - _TAIL_BYTES))
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
-        last = f"; its last output: {said[-1]}" if said else ""
-        raise CannotRun(f"The face-api's process did not start within {_START_S:g} s{last}.")
+        self._helper.close(_QUIT_S)
 
 
 @contextmanager

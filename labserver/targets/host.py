@@ -26,7 +26,7 @@ from waitress.task import ThreadedTaskDispatcher
 from labserver.errors import CannotRun
 from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.protocol import SOCKET
-from labserver.targets.application import Wsgi, load_application, place_of
+from labserver.targets.application import Wsgi, in_one_line, load_application, place_of
 from labserver.targets.commands import instruments_of
 from labserver.targets.leftovers import end_marked
 
@@ -165,7 +165,7 @@ def _start(part: Any, stack: ExitStack) -> None:
     try:
         part.start()
     except Exception as error:  # foreign code may fail in any way
-        raise CannotRun(f"{name}.start() fails: {type(error).__name__}: {error}.") from error
+        raise CannotRun(f"{name}.start() fails: {in_one_line(error)}.") from error
     stack.callback(_close, part)
 
 

@@ -6,15 +6,9 @@ reserves 64 MiB for each thread's own arena, used or not, and a store that fills
 therefore runs with one arena for all threads (MALLOC_ARENA_MAX, see mallopt(3)).
 """
 
-import contextlib
 import dataclasses
 import json
-import os
-import select
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +17,13 @@ from typing import NamedTuple
 import psutil
 
 from labserver.errors import CannotRun
+from labserver.processes import Helper
 from labserver.service.settings import Settings
 
 if sys.platform == "linux":
     import resource
 
 _START_S = 60.0
-_TAIL_BYTES = 2000
-_BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from labserver.targets.limited_host import main; main()"
-_PACKAGES = Path(__file__).parents[2]
 _MALLOC = {"MALLOC_ARENA_MAX": "1"}
 
 
@@ -52,23 +44,11 @@ class LimitedServer:
     """
 
     def __init__(self, settings: Settings, http_threads: int) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
         config = {"settings": dataclasses.asdict(settings), "http_threads": http_threads}
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-                # Not `-m`: modules of the working directory must not stand in for those that the host needs.
-                [sys.executable, "-P", "-c", _BOOT, str(_PACKAGES), json.dumps(config)],
-                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment | _MALLOC,
-                start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
-            )
-        except OSError as error:
-            self._errors.close()
-            raise CannotRun(f"The limited service could not be started ({error}).") from error
-        self.pid = self._process.pid
+        self._helper = Helper(
+            "labserver.targets.limited_host", json.dumps(config), what="The limited service", environment=_MALLOC
+        )
+        self.pid = self._helper.pid
         self.port = 0
         self.url = ""
 
@@ -78,16 +58,7 @@ class LimitedServer:
         Raises:
             CannotRun: it does not get that far.
         """
-        deadline, line = time.monotonic() + _START_S, b""
-        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
-        while not line.endswith(b"\n"):
-            left = max(deadline - time.monotonic(), 0.0)
-            ready = select.select([self._process.stdout], [], [], left)[0]
-            block = os.read(self._process.stdout.fileno(), 64) if ready else b""
-            if not block:
-                raise CannotRun(f"The limited service did not start{self.last_output()}.")
-            line += block
-        self.port = int(line)
+        self.port = self._helper.receive(_START_S)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def limit(self, room_bytes: int) -> int:
@@ -117,7 +88,7 @@ class LimitedServer:
             size, peak = (int(fields[name].split()[0]) * 1024 for name in ("VmSize", "VmPeak"))
             return AddressSpace(size, peak)
         except (OSError, KeyError):
-            raise CannotRun(f"The limited service has ended{self.last_output()}.") from None
+            raise CannotRun(f"The limited service has ended{self._helper.last_output()}.") from None
 
     def cpu_s(self) -> float:
         """CPU seconds that it has used so far."""
@@ -126,27 +97,11 @@ class LimitedServer:
 
     def alive(self) -> bool:
         """Whether the process still runs."""
-        return self._process.poll() is None
-
-    def last_output(self) -> str:
-        """What it wrote last to its errors, ready to be appended to a sentence."""
-        if self._errors.closed:
-            return ""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - _TAIL_BYTES))
-        lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines()]
-        said = [line for line in lines if line]
-        return f"; its last output: {said[-1][-300:].rstrip('.')}" if said else ""
+        return self._helper.alive()
 
     def close(self) -> None:
         """End it; nothing that it keeps is worth a long farewell. May be called again."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._process.kill()
-        self._process.wait()
-        self._errors.close()
+        self._helper.close(0.0)
 
 
 def limits_address_space() -> bool:

@@ -41,12 +41,15 @@ def listen(instruments: str) -> None:
         instruments: `module:callable` that gives the further commands, imported at the first question.
 
     Raises:
-        CannotRun: there is no private place for the socket.
+        CannotRun: there is no private place for the socket, or it cannot be made.
     """
     global _listener  # noqa: PLW0603 - there is one for each process
     with _lock:
         if _listener is None:
-            _listener = _Listener(instruments)
+            try:
+                _listener = _Listener(instruments)
+            except OSError as error:
+                raise CannotRun(f"labserver.listen() cannot make its socket ({error}).") from error
 
 
 class _Listener:

@@ -12,6 +12,7 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
 from labserver.heap.protocol import Lines
+from labserver.processes import runs
 from labserver.targets.conversation import ANSWER_S, Conversation
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
 from labserver.targets.process_meter import rest
@@ -84,11 +85,11 @@ class Running:
 
     def alive(self) -> bool:
         """Whether every process that served at the beginning still does."""
-        return all(_runs(process) for process in self._watched)
+        return all(runs(process) for process in self._watched)
 
     def death(self) -> CannotRun:
         """Which process is gone."""
-        gone = [process.pid for process in self._watched if not _runs(process)]
+        gone = [process.pid for process in self._watched if not runs(process)]
         if not gone:
             return CannotRun(f"The service at {self.url} broke off the conversation.")
         if len(gone) < len(self._watched) or listeners(self._port):
@@ -220,13 +221,6 @@ def _peer(connection: socket.socket) -> int | None:
         return None
     pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return int(pid)
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def _parent(process: psutil.Process) -> int:

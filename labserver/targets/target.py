@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -81,8 +82,9 @@ def parse_target(text: str) -> Spec:
         if not number.isdecimal() or not int(number):
             raise UsageError(f"{text!r} is no process: give it as pid:NUMBER, such as pid:4711.")
         return Spec(pid=int(number))
-    if not is_application(text):
-        file, _, attribute = text.partition(":")
+    file, _, attribute = text.partition(":")
+    is_file = file.endswith(".py") and Path(file).is_file()
+    if is_file or not is_application(text):
         meant = f"{file.removesuffix('.py').strip('./').replace('/', '.')}:{attribute or 'app'}"
         if file.endswith(".py") and is_application(meant):
             raise UsageError(f"{text!r} is a file: did you mean {meant}, from the working directory?")

@@ -29,7 +29,7 @@ class Watching:
         self._heap, self._finished = array("d"), array("d")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labserver-watch", daemon=True)
-        self.restarted = False
+        self._several = False  # processes have answered
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -53,7 +53,7 @@ class Watching:
         verdict.
         """
         jobs, heap = np.array(self._finished), np.array(self._heap)
-        if self.restarted or len(np.unique(jobs)) < _FEWEST:
+        if self._several or len(np.unique(jobs)) < _FEWEST:
             return None
         return float(np.polyfit(jobs - jobs[0], heap - heap[0], 1)[0])
 
@@ -66,7 +66,7 @@ class Watching:
 
     def _take(self) -> None:
         sample = self._source.read()
-        self.restarted = self.restarted or sample.event.startswith("restart")
+        self._several = self._several or sample.is_of_another
         if sample.heap_bytes is None:
             return
         self._heap.append(sample.heap_bytes)

@@ -7,9 +7,9 @@ without that package, and one bad line must not cost the whole page. The tests h
 import re
 from typing import NamedTuple
 
-_LABEL = r'\s*[a-zA-Z_]\w*\s*=\s*"(?:[^"\\]|\\.)*"\s*'
+_LABEL = r'[a-zA-Z_]\w*\s*=\s*"(?:[^"\\]|\\.)*"\s*'
 _SAMPLE = re.compile(
-    rf"(?P<name>[a-zA-Z_:][\w:]*)\s*(?:\{{(?P<labels>(?:{_LABEL},?)*)\s*\}})?\s*(?P<value>\S+)(?:\s.*)?"
+    rf"(?P<name>[a-zA-Z_:][\w:]*)(?:\s*\{{\s*(?P<labels>(?:{_LABEL}(?:,\s*)?)*)\}}\s*|\s+)(?P<value>\S+)(?:\s.*)?"
 )
 _PAIR = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")

@@ -1,4 +1,4 @@
-"""GET with a deadline for the whole answer: a service under pressure dribbles, and a monitor must not wait for it."""
+"""GET with a deadline for the whole body: a service under pressure dribbles, and a monitor must not wait for it."""
 
 import json
 import math
@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
+import urllib3
 
 TIMEOUT_S = 5.0
 _MOST_BYTES = 16 * 2**20
@@ -48,11 +49,11 @@ class Fetcher:
                 if response.status_code != requests.codes.ok:
                     raise NoAnswer(f"answered {response.status_code}")
                 return _body(response, deadline)
-        except requests.Timeout:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise NoAnswer(f"no answer within {TIMEOUT_S:g} s") from None
         except requests.ConnectionError as error:
             raise NoAnswer("connection refused" if "refused" in str(error).lower() else "connection failed") from None
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise NoAnswer(f"broken answer ({type(error).__name__})") from None
 
     def metric(self, url: str) -> float:
@@ -84,7 +85,9 @@ def metric_value(text: str) -> float:
 
 def _body(response: requests.Response, deadline: float) -> str:
     body = bytearray()
-    for block in response.iter_content(_BLOCK):
+    # Whatever has come, where urllib3 can say so (from 2.1 on); otherwise it waits for the whole block.
+    read = getattr(response.raw, "read1", response.raw.read)
+    while block := read(_BLOCK, decode_content=True):
         body += block
         if time.monotonic() > deadline:
             raise NoAnswer(f"no whole answer within {TIMEOUT_S:g} s")

@@ -6,6 +6,7 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotRun
+from labserver.processes import runs
 from labserver.targets.conversation import Conversation
 from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample
@@ -36,7 +37,7 @@ class Process:
     def read(self) -> Sample:
         """Read the process's memory; `ended` when it is no more."""
         try:
-            if not self._runs():
+            if not runs(self._process):
                 return Sample(event="ended")
             private = None
             with contextlib.suppress(psutil.AccessDenied):
@@ -72,18 +73,13 @@ class Process:
         lines = agent_of(self._process)
         if lines is None:
             return None
-        conversation = Conversation(lines, self._runs, self._death, lambda: "")
+        conversation = Conversation(lines, lambda: runs(self._process), self._death, lambda: "")
         try:
             conversation.ask("reading", {}, _ANSWER_S)
         except CannotRun:  # another one talks to it, or it is of another version
             conversation.close()
             return None
         return conversation
-
-    def _runs(self) -> bool:
-        with contextlib.suppress(psutil.Error):
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        return False
 
     def _death(self) -> CannotRun:
         return CannotRun(f"Process {self._process.pid} has ended.")

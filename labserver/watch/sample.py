@@ -34,6 +34,11 @@ class Sample:
         """Whether no memory was read."""
         return self.heap_bytes is None and self.resident_bytes is None
 
+    @property
+    def is_of_another(self) -> bool:
+        """Whether another process answered than before, which continues nothing."""
+        return self.event.startswith(("restart", "another process"))
+
     def memory(self, *, heap: bool) -> float | None:
         """The heap, or resident memory: one of them is followed through a series, and never both."""
         return self.heap_bytes if heap else self.resident_bytes

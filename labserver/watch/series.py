@@ -69,6 +69,7 @@ class Account:
     count: int = 0
     gaps: int = 0
     restarts: int = 0
+    several: bool = False
     first: float = math.nan
     last: float = math.nan
     least: float = math.inf
@@ -80,6 +81,7 @@ class Account:
     def add(self, sample: Sample) -> None:
         """Take a sample in."""
         self.restarts += sample.event.startswith("restart")
+        self.several = self.several or sample.is_of_another
         if not self.count:
             self.heap = sample.heap_bytes is not None
         memory = sample.memory(heap=self.heap)
@@ -101,10 +103,10 @@ class Account:
 
     @property
     def slope_per_minute(self) -> float | None:
-        """Bytes a minute, by least squares; None across a restart, and where two readings are not enough."""
+        """Bytes a minute, by least squares; None where several processes have answered, or two readings at most."""
         t, y, tt, ty = self._sums
         spread = tt - t * t / self.count if self.count > 2 else 0.0
-        return None if self.restarts or spread <= 0 else float(60 * (ty - t * y / self.count) / spread)
+        return None if self.several or spread <= 0 else float(60 * (ty - t * y / self.count) / spread)
 
 
 class CsvFile:

@@ -229,9 +229,22 @@ def test_a_full_disk_costs_the_file_and_not_the_answer(answers, capsys, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("labserver.cli._check_files.write_text", full)
+    monkeypatch.setattr("labserver.cli._files.write_text", full)
     answers(LEAK)
     assert check("--json", "a.json", "--quiet") == 2
     out, err = capsys.readouterr()
     assert out.startswith("LEAK  shop:app")
     assert err == "labserver: a.json cannot be written (No space left on device).\n"
+
+
+def test_a_reader_that_leaves_costs_neither_the_files_nor_the_exit_code(answers, monkeypatch, tmp_path):
+    import os
+    import sys
+
+    read, write = os.pipe()
+    os.close(read)
+    answers(CheckResult("shop:app", Verdict.NO_LEAK, INTERVAL, 2560, "both", 100, 1.0, 0))
+    with os.fdopen(write, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        assert check("--json", "-", "--junit", "a.xml", "--quiet") == 0
+    assert (tmp_path / "a.xml").exists()

@@ -129,3 +129,49 @@ def test_serve_says_in_one_sentence_what_is_wrong(capsys):
     assert main(["serve", "--store", "leeky"]) == 2
     assert "leaky" in capsys.readouterr().err
     assert main(["serve", "--host", "0.0.0.0"]) == 2
+
+
+@pytest.mark.parametrize("name", ["run", "report"])
+def test_without_the_notebooks_packages_one_sentence_says_what_to_install(name, failing, capsys):
+    failing(ModuleNotFoundError("No module named 'nbformat'", name="nbformat"))
+    assert main([name]) == 3
+    assert capsys.readouterr().err == (
+        f"labserver: labserver {name} needs the package nbformat: pip install 'labserver[notebooks]'.\n"
+    )
+
+
+def test_a_package_that_the_core_lacks_keeps_its_traceback(failing):
+    failing(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["serve"])
+
+
+UNHEARD = """
+import os, sys
+from labserver.cli import cli, main, say
+import click
+
+@cli.command()
+def answer():
+    {how}("✓" * 100_000)
+    sys.exit(7)
+
+cli.get_command = lambda *_: answer
+sys.exit(main(["answer"]))
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("say", 7), ("print", 141)])
+def test_a_reader_that_leaves_costs_neither_a_traceback_nor_the_answers_exit_code(how, code):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", UNHEARD.format(how=how)], stdout=write, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_sign_that_the_terminal_lacks_is_replaced():
+    done = python(UNHEARD.format(how="say"), env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout, done.stderr) == (7, "?" * 100_000 + "\n", "")

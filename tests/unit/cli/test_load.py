@@ -41,6 +41,8 @@ def test_thresholds_that_hold_are_exit_code_0_with_both_outputs(server, tmp_path
     table = capsys.readouterr().out
     assert table.count("✓ '") == 4
     points = [json.loads(line) for line in out.read_text().splitlines()]
+    (duration,) = [p["data"] for p in points if p["type"] == "Metric" and p["metric"] == "http_req_duration"]
+    assert duration["thresholds"] == []  # the one given is about a part of it
     reqs = sum(p["type"] == "Point" and p["metric"] == "http_reqs" for p in points)
     assert reqs == json.loads(exported.read_text())["metrics"]["http_reqs"]["count"]
     assert sum(line.startswith("http_reqs,") for line in (tmp_path / "out.csv").read_text().splitlines()) == reqs
@@ -59,6 +61,11 @@ def test_one_that_does_not_hold_is_exit_code_99(server, capsys):
         (["--threshold", "heap_bytes:max<5", "--memory-from", "999999999"], "heap_bytes"),
         (["--threshold", "bytes_per_job<5", "--memory-from", "http://127.0.0.1:1"], "refused"),
         (["--out", "xml=file"], "json=FILE"),
+        (["--out", "csv=no/such/file"], "cannot be written"),
+        (["--summary-export", "no/such/file"], "no directory no/such"),
+        (["--json", "no/such/file"], "no directory no/such"),
+        (["--json", "same", "--summary-export", "same"], "the same file"),
+        (["--duration", "5", "--iterations", "5"], "not both"),
         (["--poll-policy", "jitter"], "full-jitter"),
         (["--max-poll-interval", "0.1"], "max_poll_interval_s"),
     ],
@@ -98,21 +105,24 @@ def test_ctrl_c_leaves_whole_files_and_judges(server, tmp_path):
 class Leaking:
     what = "a leak of 100 bytes a job"
 
-    def __init__(self, restart_at=None):
-        self.jobs, self.restart_at = 0, restart_at
+    def __init__(self, event_at=None, event=""):
+        self.jobs, self.event_at, self.event = 0, event_at, event
 
     def read(self):
         self.jobs += 1
-        event = "restart: x" if self.jobs == self.restart_at else ""
+        event = self.event if self.jobs == self.event_at else ""
         return Sample(heap_bytes=1e6 + 100 * self.jobs, finished_jobs=self.jobs, event=event)
 
     def close(self):
         pass
 
 
-def test_bytes_per_job_is_the_slope_and_nothing_across_a_restart():
-    for restart_at, expected in ((None, pytest.approx(100)), (2, None)):
-        with Watching(Leaking(restart_at), lambda: 0, interval_s=0.005) as watching:
-            while len(watching.heap_bytes) < 5:
-                pass
-        assert watching.bytes_per_job == expected
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [("", pytest.approx(100)), ("gap: x", pytest.approx(100)), ("restart: x", None), ("another process answers", None)],
+)
+def test_bytes_per_job_is_the_slope_and_nothing_across_processes(event, expected):
+    with Watching(Leaking(2, event), lambda: 0, interval_s=0.005) as watching:
+        while len(watching.heap_bytes) < 5:
+            pass
+    assert watching.bytes_per_job == expected

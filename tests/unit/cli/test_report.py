@@ -34,3 +34,17 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(runs, monkeypatch, capsys, ar
     error = capsys.readouterr().err
     assert error.startswith("labserver: ")
     assert error.count("\n") == 1
+
+
+def test_a_report_to_the_run_itself_is_one_to_no_other_place(runs, capsys):
+    run = max(runs.iterdir())
+    assert main(["report", str(run), "--format", "md", "--to", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run / 'postmortem.md'}\n"
+
+
+def test_a_place_that_cannot_be_written_to_is_one_sentence(runs, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["report", "--output", str(runs), "--to", str(tmp_path / "file" / "folder")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("labserver: The report cannot be written (Not a directory: ")
+    assert error.count("\n") == 1

@@ -2,6 +2,8 @@ import io
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from rich.console import Console
@@ -67,10 +69,21 @@ def test_ctrl_c_ends_in_good_order_with_the_lines_so_far(server, tmp_path):
 
 def test_the_end_of_the_process_is_told(tmp_path, capsys):
     path = tmp_path / "watch.csv"
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.6)"]) as process:
-        assert main(["watch", str(process.pid), "--interval", "0.05", "--duration", "30", "--csv", str(path)]) == 3
+    program = tmp_path / "Watched"  # whose name is told as it is written
+    program.symlink_to(sys.executable)
+    with subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def end():
+            while not path.exists() or len(path.read_text().splitlines()) < 3:
+                time.sleep(0.01)
+            process.kill()
+
+        ending = threading.Thread(target=end, daemon=True)
+        ending.start()
+        assert main(["watch", str(process.pid), "--interval", "0.05", "--duration", "60", "--csv", str(path)]) == 3
+        ending.join()
     captured = capsys.readouterr()
-    assert captured.err == f"labserver: Process {process.pid} (python3.11) has ended.\n" or "has ended" in captured.err
+    assert captured.err == f"labserver: What was watched has ended: process {process.pid} (Watched).\n"
     assert path.read_text().splitlines()[-1].endswith(",ended")
     assert Curve.from_csv(path).marks[-1][0] == "ended"
 
@@ -94,3 +107,25 @@ def test_on_a_terminal_the_table_has_a_sparkline(monkeypatch):
     assert "▁█·" in text
     assert "gap: answered 500" in text
     assert "2.00 MB" in text
+
+
+def test_a_reader_that_leaves_ends_the_watch_without_a_traceback(server):
+    command = [*COMMAND, server.url, "--interval", "0.05", "--duration", "600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout.readline().startswith("watching ")
+        watching.stdout.close()
+        assert watching.wait(30) == 141
+        assert watching.stderr.read() == ""
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_one_sentence(server, tmp_path, capsys):
+    assert main(["watch", server.url, "--csv", str(tmp_path / "none" / "watch.csv")]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be written (No such file or directory)" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--interval", "nan"], ["--interval", "inf"], ["--duration", "nan"]])
+def test_what_is_no_number_of_seconds_is_refused(options, capsys):
+    assert main(["watch", "1", *options]) == 2
+    assert "numbers of seconds" in capsys.readouterr().err

@@ -152,6 +152,15 @@ def test_abort_ends_an_exchange_from_another_thread(timed, records, stand_in):
     assert records[0].error == INTERRUPTED
 
 
+def test_an_exchange_that_is_cut_off_as_overdue_is_a_timeout_to_its_user_too(timed, records, stand_in):
+    session, adapter = timed
+    stand_in.latency_s = 10
+    threading.Timer(0.1, adapter.abort, (TIMED_OUT,)).start()
+    with pytest.raises(requests.Timeout):
+        session.post(f"{stand_in.url}/analyze", data=b"x")
+    assert records[0].error == TIMED_OUT
+
+
 def test_abort_leaves_a_young_exchange_alone(timed, records, stand_in):
     session, adapter = timed
     stand_in.latency_s = 0.2

@@ -131,3 +131,8 @@ def test_a_damaged_checksum_is_no_png(png):
     whole = png()
     assert is_png(whole)
     assert not is_png(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+
+
+def test_why_there_was_no_answer_is_said_in_a_word(drive, samples, refused_url):
+    assert not drive(refused_url).ok
+    assert samples.first_failure == "job accepted: no answer (refused)"

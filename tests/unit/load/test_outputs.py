@@ -18,7 +18,8 @@ REFUSED = RequestRecord("submit", 0, 0, 0, 0, 0, math.inf, None, "refused", 0, 0
 def both(tmp_path):
     """The same samples in both formats."""
     outputs = open_outputs(
-        [f"json={tmp_path / 'out.json'}", f"csv={tmp_path / 'out.csv'}"], [("http_req_duration", "p(95)<500")]
+        [f"json={tmp_path / 'out.json'}", f"csv={tmp_path / 'out.csv'}"],
+        [("http_req_duration", "p(95)<500"), ("http_req_duration{name:status}", "p(95)<50")],
     )
     samples = Samples(outputs)
     samples.request(GOOD)
@@ -83,6 +84,15 @@ def test_csv_has_k6s_columns(both):
 def test_what_is_no_output_is_refused(text):
     with pytest.raises(UsageError, match="json=FILE or csv=FILE"):
         parse_output(text)
+
+
+def test_looking_whether_a_file_can_be_written_neither_makes_nor_changes_one(tmp_path):
+    there, new = tmp_path / "there", tmp_path / "new"
+    there.write_text("mine")
+    assert parse_output(f"csv={there}") == ("csv", there)
+    assert parse_output(f"json={new}") == ("json", new)
+    assert there.read_text() == "mine"
+    assert not new.exists()
 
 
 def test_a_file_that_cannot_be_written_or_is_named_twice_is_refused(tmp_path):

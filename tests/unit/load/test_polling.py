@@ -1,4 +1,5 @@
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import islice
@@ -46,6 +47,11 @@ def test_retry_after_obeys_the_server_and_spreads_the_obedient():
     assert 7 <= min(drawn) < 7.2
     assert 7.8 < max(drawn) <= 8
     assert waits("retry-after", 3) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("advice", [1e11, float("inf")])
+def test_no_advice_is_longer_than_anybody_can_wait(advice):
+    assert waits("retry-after", 1, advice=advice) == [threading.TIMEOUT_MAX]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -149,7 +149,10 @@ def test_the_table_shows_each_beside_its_metric(samples):
 def test_the_export_has_k6s_shape(samples):
     summary = summarise(samples, vus=1, elapsed_s=10.0, cpu_s=0.1, peak_rss=1)
     summary.thresholds.append(Judged("http_req_duration", "p(99)<5", "p(99)", 100.0, ok=False))
-    exported = k6_summary(summary)["metrics"]
+    exported, group = k6_summary(summary)["metrics"], k6_summary(summary)["root_group"]
+    assert group["id"] == "d41d8cd98f00b204e9800998ecf8427e"  # MD5 of its empty path
+    assert all(check["path"] == f"::{name}" and len(check["id"]) == 32 for name, check in group["checks"].items())
+    assert exported["vus_max"] == exported["vus"]
     assert exported["http_req_duration"]["max"] == 900
     assert exported["http_req_duration"]["p(99)"] == 100
     assert exported["http_req_duration"]["thresholds"] == {"p(99)<5": True}

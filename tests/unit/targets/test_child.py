@@ -8,6 +8,7 @@ import psutil
 import pytest
 import requests
 
+from labserver import processes
 from labserver.errors import CannotRun
 from labserver.targets import child as module
 from labserver.targets.child import child
@@ -121,9 +122,9 @@ def test_a_long_temporary_path_still_has_a_socket(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("shop")
 def test_output_without_end_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "_KEPT_OUTPUT_BYTES", 10)
+    monkeypatch.setattr(processes, "MOST_OUTPUT_BYTES", 10)
     with child("shop:app") as process:
-        os.write(process._output.fileno(), b"a line of many\n" * 10)
+        os.write(process._output.file.fileno(), b"a line of many\n" * 10)
         process.ask("floor")
         assert process.last_output() == ""
 

@@ -157,3 +157,11 @@ def test_a_service_listens_once_costs_nothing_and_its_workers_listen_for_themsel
 
 def test_the_instruments_that_it_names_are_those_of_a_check():
     assert COMMANDS in Path(labserver.__file__).read_text(encoding="utf-8")
+
+
+def test_where_no_socket_can_be_made_one_sentence_says_so(folder, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "none"))
+    monkeypatch.setattr(listening, "_listener", None)
+    with pytest.raises(CannotRun, match=r"cannot make its socket \(.*No such file or directory"):
+        listening.listen(COMMANDS)
+    assert listening._listener is None

@@ -54,6 +54,14 @@ def test_a_target_that_is_spelt_otherwise_is_refused(text, sentence):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_in_the_working_directory_is_not_taken_for_a_module_named_py(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse_target("shop.py:app") == Spec(application="shop.py:app")
+    (tmp_path / "shop.py").touch()
+    with pytest.raises(UsageError, match="did you mean shop:app"):
+        parse_target("shop.py:app")
+
+
 @pytest.fixture
 def listening():
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -30,6 +30,8 @@ class Scripted:
 
     def __init__(self):
         self.answers, self.asked, self.url = {}, [], ""
+        self.dribble_s = 0.0  # after each byte of a body
+        self.connections = 0
 
     def actuator(self, root="/actuator"):
         self.answers[f"{root}/metrics/jvm.memory.used?tag=area:heap"] = HEAP
@@ -52,13 +54,19 @@ def scripted():
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self):
+            super().setup()
+            service.connections += 1
+
         def do_GET(self):
             status, body = service.answer(self.path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with contextlib.suppress(OSError):
-                self.wfile.write(body)
+                for piece in [body] if not service.dribble_s else [body[n : n + 1] for n in range(len(body))]:
+                    self.wfile.write(piece)
+                    time.sleep(service.dribble_s)
 
         def log_message(self, *_):
             pass

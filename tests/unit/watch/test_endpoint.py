@@ -1,4 +1,5 @@
 import socket
+import time
 
 import pytest
 
@@ -85,6 +86,24 @@ def test_no_answer_in_time_is_a_gap(scripted, slow, monkeypatch):
     (path,) = (path for path in scripted.answers if "jvm" in path)
     scripted.answers[path] = slow(scripted.HEAP, 0.4)
     assert source.read().event == "gap: no answer within 0.1 s"
+
+
+def test_an_answer_that_dribbles_is_a_gap_within_its_time(scripted, monkeypatch):
+    source = open_source(scripted.actuator().url)
+    monkeypatch.setattr(fetch, "TIMEOUT_S", 0.2)
+    scripted.dribble_s = 0.05  # for more than 10 s in all, and never silent for as long as a socket's timeout
+    began = time.monotonic()
+    assert source.read().event == "gap: no whole answer within 0.2 s"
+    assert time.monotonic() - began < 8
+
+
+def test_all_samples_are_asked_for_over_one_connection(scripted):
+    source = open_source(scripted.actuator().url)
+    assert source.read().event == ""
+    before = scripted.connections
+    for _ in range(3):
+        assert source.read().event == ""
+    assert scripted.connections == before
 
 
 def test_a_later_start_is_a_restart_and_an_earlier_one_another_worker(scripted):

@@ -37,7 +37,7 @@ def test_escapes_are_undone():
 
 
 def test_a_bad_line_does_not_cost_the_page():
-    page = '# HELP a b\na 1\nb{ 2\n<html>\nc{x="1"} much\nd 4\n'
+    page = '# HELP a b\na 1\nb{ 2\n<html>\nc{x="1"} much\ne5\nd 4\n'
     assert [(value.name, value.value) for value in parse(page)] == [("a", 1), ("d", 4)]
 
 
@@ -45,3 +45,8 @@ def test_values_are_summed_by_label_and_what_is_missing_is_none():
     values = parse('m{area="heap",id="a"} 1\nm{area="heap",id="b"} 2\nm{area="nonheap",id="c"} 4\n')
     assert total(values, "m", area="heap") == 3
     assert total(values, "m", area="other") is None
+
+
+def test_a_broken_line_of_many_labels_costs_no_time():
+    labels = "  ".join(f'label{number}="x"' for number in range(60))
+    assert parse(f"m{{{labels} 1\nd 4") == parse("d 4")

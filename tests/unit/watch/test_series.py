@@ -72,6 +72,13 @@ def test_there_is_no_slope_across_a_restart_or_of_two_readings():
     assert account.slope_per_minute is None
 
 
+def test_there_is_no_slope_across_several_processes_behind_one_address():
+    account = Account()
+    for t in range(9):
+        account.add(Sample(t_s=t, heap_bytes=t, event="another process answers: x" if t == 5 else ""))
+    assert (account.restarts, account.slope_per_minute) == (0, None)
+
+
 @pytest.fixture
 def watched(tmp_path):
     """A file of a leaking service that was away for three beats and came back as another process."""
