@@ -23,6 +23,7 @@ _SWITCHED_OFF = {
     "dev": "the project's own tests",
 }
 _NO_BOOKS = "figures without tracing: they need CPython, glibc and psutil 7.2; a check traces instead, which costs time"
+_NO_KOREAN = "the post-mortem as PDF in Korean, and the words in its figures: pip install 'labserver[pdf]'"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -43,7 +44,7 @@ def rows() -> Iterator[Row]:
     import psutil
 
     from labserver.heap.footprint import heap_bytes
-    from labserver.report import pdf
+    from labserver.report import fonts, pdf
 
     yield _python()
     yield "memory", f"{psutil.virtual_memory().total / 2**30:.1f} GiB", ""
@@ -59,7 +60,7 @@ def rows() -> Iterator[Row]:
     yield _tool("Chromium", _BROWSERS, "the browser tests")
     yield _tool("redis-server", ("redis-server",), "the store redis")
     yield _present("PDF", not pdf.why_not(), f"the post-mortem as PDF. {pdf.why_not()}")
-    yield _present("Korean fonts", pdf.korean_fonts(), "the post-mortem as PDF in Korean: pip install 'labserver[pdf]'")
+    yield _present("Korean fonts", fonts.korean() is not None, _NO_KOREAN)
     yield from _extras()
 
 

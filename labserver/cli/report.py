@@ -18,18 +18,16 @@ import click
 )
 def report(run: Path | None, *, formats: tuple[str, ...], language: str, to: Path | None, output: Path) -> None:
     """Write the post-mortem of RUN, a run directory; the newest one without RUN."""
-    from labserver.errors import UsageError
     from labserver.report.postmortem import DEFAULT_FORMATS, write_postmortem
-    from labserver.suite.findings import FILE_NAME
+    from labserver.suite import findings, provenance
 
     run_dir = _find(run, output)
-    try:
-        written = write_postmortem(run_dir, formats or DEFAULT_FORMATS, to=to, language=language)
-        if to is not None and to.resolve() != run_dir.resolve():
-            shutil.copyfile(run_dir / FILE_NAME, to / FILE_NAME)
-            written.append(to / FILE_NAME)
-    except OSError as error:
-        raise UsageError(f"The report cannot be written ({error.strerror}: {error.filename}).") from None
+    written = write_postmortem(run_dir, formats or DEFAULT_FORMATS, to=to, language=language)
+    if to is not None and to.resolve() != run_dir.resolve():
+        for name in (findings.FILE_NAME, provenance.FILE_NAME):
+            if (run_dir / name).is_file():
+                written.append(to / name)
+                shutil.copyfile(run_dir / name, to / name)
     for path in written:
         click.echo(path)
 

@@ -1,6 +1,7 @@
 """The write-up as one HTML page that fetches nothing; the PDF is printed from the same page."""
 
 import base64
+import html
 import re
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import nbformat
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from labserver.report import figure_words
 from labserver.report.writeup import Writeup
 
 _TEMPLATES = Path(__file__).parent / "templates" / "writeup"
 _FIGURE = re.compile(r'<p><img src="(figures/[\w.-]+)" alt="([^"]*)" /></p>')
 _HIDDEN = {"parameters", "injected-parameters"}
+# A number and its unit stay on one line.
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|MiB|GiB|ms|s|min|B/job)(?![\w%/]))")
 
 
 def page_of(writeup: Writeup, run_dir: Path) -> str:
@@ -22,13 +26,13 @@ def page_of(writeup: Writeup, run_dir: Path) -> str:
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     sections = [
-        {"name": section.name, "heading": section.heading, "body": _html(section.body, run_dir)}
+        {"name": section.name, "heading": section.heading, "body": _html(writeup, section.body, run_dir, section.name)}
         for section in writeup.sections()
     ]
     return environment.get_template("page.html.j2").render(
         language=writeup.words.language,
         say=writeup.say,
-        origin=_html(writeup.origin(), run_dir),
+        origin=_html(writeup, writeup.origin(), run_dir),
         started=writeup.provenance.get("started", ""),
         sections=sections,
         code=code_of(run_dir),
@@ -49,13 +53,21 @@ def _code(path: Path) -> str:
     return "\n\n".join(shown)
 
 
-def _html(text: str, run_dir: Path) -> Markup:
+def _html(writeup: Writeup, text: str, run_dir: Path, section: str = "") -> Markup:
     """Markdown as HTML, where what comes from findings is escaped, and figures are part of the page."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return Markup(_FIGURE.sub(lambda match: _figure(run_dir / match[1], match[2]), markdown.render(text)))  # noqa: S704 - rendered without raw HTML
+    page = _UNIT.sub("\N{NO-BREAK SPACE}", markdown.render(text))
+    # A table may be wider than a small screen: it scrolls by itself, by the keyboard, too.
+    page = page.replace("<th>", '<th scope="col">')
+    page = page.replace("<table>", f'<div class="table" role="region" tabindex="0" aria-labelledby="{section}"><table>')
+    page = page.replace("</table>", "</table></div>")
+    return Markup(_FIGURE.sub(lambda match: _figure(writeup, run_dir / match[1], match[2]), page))  # noqa: S704 - rendered without raw HTML
 
 
-def _figure(path: Path, caption: str) -> str:
-    picture = base64.b64encode(path.read_bytes()).decode()
-    source = f"data:image/svg+xml;base64,{picture}"
-    return f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+def _figure(writeup: Writeup, path: Path, caption: str) -> str:
+    """A figure as part of the page; who cannot see it is told the words in it."""
+    drawing = figure_words.drawing(path, writeup.words)
+    picture = base64.b64encode(drawing.encode()).decode()
+    told = writeup.say("figure_words", words="; ".join(figure_words.words_of(drawing)))
+    image = f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(told)}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labserver.errors import CannotRun
+from labserver.report import fonts
 from labserver.suite.files import write_bytes
 
 _NO_PACKAGE = "A PDF needs WeasyPrint: pip install 'labserver[pdf]'."
@@ -15,16 +16,6 @@ _NO_LIBRARY = (
     "A PDF needs the system library Pango: on Debian 'apt install libpangoft2-1.0-0', on macOS 'brew install pango'."
 )
 _NO_KOREAN = "A PDF in Korean needs Korean fonts, which koreanize-matplotlib carries: pip install 'labserver[pdf]'."
-# Family, weight, package, file: those that matplotlib brings draw the figures, too.
-_LATIN = (
-    ("Page", "normal", "matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
-    ("Page", "bold", "matplotlib", "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf"),
-    ("Code", "normal", "matplotlib", "mpl-data/fonts/ttf/DejaVuSansMono.ttf"),
-)
-_KOREAN = (
-    ("Hangul", "normal", "koreanize_matplotlib", "fonts/NanumGothic.ttf"),
-    ("Hangul", "bold", "koreanize_matplotlib", "fonts/NanumGothicBold.ttf"),
-)
 
 
 def why_not(language: str = "en") -> str:
@@ -35,12 +26,7 @@ def why_not(language: str = "en") -> str:
         _weasyprint()
     except OSError:
         return _NO_LIBRARY
-    return _NO_KOREAN if language == "ko" and not korean_fonts() else ""
-
-
-def korean_fonts() -> bool:
-    """Whether the fonts for Korean are here."""
-    return all(_path(package, file) for _, _, package, file in _KOREAN)
+    return _NO_KOREAN if language == "ko" and fonts.korean() is None else ""
 
 
 def write_pdf(page: str, path: Path, language: str = "en") -> None:
@@ -60,11 +46,11 @@ def write_pdf(page: str, path: Path, language: str = "en") -> None:
     weasyprint = _weasyprint()
     # It warns of CSS for screens, which a printer may ignore.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    fonts = weasyprint.text.fonts.FontConfiguration()
-    style = weasyprint.CSS(string=_font_faces(language), font_config=fonts)
+    known = weasyprint.text.fonts.FontConfiguration()
+    style = weasyprint.CSS(string=fonts.css(language), font_config=known)
     # Dates are those of the run, which the page states; an identifier of its own would differ from print to print.
-    document = weasyprint.HTML(string=page).render(stylesheets=[style], font_config=fonts)
-    write_bytes(path, document.write_pdf(pdf_identifier=b"labserver"))
+    document = weasyprint.HTML(string=page).render(stylesheets=[style], font_config=known)
+    write_bytes(path, document.write_pdf(pdf_identifier=b"labserver", pdf_tags=True))
 
 
 def _weasyprint() -> Any:
@@ -73,22 +59,3 @@ def _weasyprint() -> Any:
         import weasyprint  # noqa: PLC0415 - slow, and not everywhere
         import weasyprint.text.fonts  # noqa: PLC0415
     return weasyprint
-
-
-def _font_faces(language: str) -> str:
-    faces = []
-    for family, weight, package, file in (*_LATIN, *(_KOREAN if language == "ko" else ())):
-        path = _path(package, file)
-        if path:
-            faces.append(
-                f'@font-face {{ font-family: "{family}"; font-weight: {weight}; src: url("{path.as_uri()}"); }}'
-            )
-    return "\n".join(faces)
-
-
-def _path(package: str, file: str) -> Path | None:
-    """A file of a package that is not imported: importing koreanize-matplotlib changes matplotlib's settings."""
-    spec = importlib.util.find_spec(package)
-    folders = spec.submodule_search_locations if spec else None
-    found = [Path(folder) / file for folder in folders or () if (Path(folder) / file).is_file()]
-    return found[0] if found else None

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Text
 
 from labserver.diagnosis.verdict import Interval
 from labserver.heap.chains import Chain
@@ -138,13 +139,16 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
 
 
 def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Write a figure as SVG below the run directory.
+    """Write a figure as SVG below the run directory; the id of each text says how it is aligned.
 
     Returns:
         Its path relative to the run directory: the evidence that a finding names.
     """
     path = run_dir / "figures" / f"{name}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(figure.findobj(Text)):
+        # With it the words can be put into another language later: see `figure_words`.
+        text.set_gid(f"{text.get_horizontalalignment()}_{number}")
     with mpl.rc_context(STYLE):
         figure.savefig(path, metadata={"Date": None, "Creator": None})
     return path.relative_to(run_dir).as_posix()

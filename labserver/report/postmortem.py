@@ -1,11 +1,11 @@
 """The write-up's export: one HTML page, Markdown with its pictures, or a PDF, in the catalogue's languages."""
 
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from labserver.errors import UsageError
+from labserver.report import figure_words
 from labserver.report.page import page_of
 from labserver.report.pdf import write_pdf
 from labserver.report.writeup import Writeup
@@ -13,6 +13,7 @@ from labserver.suite.files import write_text
 
 FORMATS = ("html", "md", "pdf")
 DEFAULT_FORMATS = ("html", "md")
+_PICTURE = re.compile(r"\]\((figures/[\w-]+)\.svg\)")
 
 
 def write_postmortem(
@@ -30,7 +31,7 @@ def write_postmortem(
         The files written.
 
     Raises:
-        UsageError: there is no such format or language.
+        UsageError: there is no such format or language, or the folder cannot be written to.
         CannotRun: a PDF needs something that this machine lacks; the other formats are written before.
     """
     unknown = [name for name in formats if name not in FORMATS]
@@ -38,11 +39,14 @@ def write_postmortem(
         raise UsageError(f"There is no format '{unknown[0]}': choose from {', '.join(FORMATS)}.")
     writeup = Writeup(run_dir, language)
     folder = to or run_dir
-    folder.mkdir(parents=True, exist_ok=True)
     stem = "postmortem" if language == "en" else f"postmortem.{language}"
     # The PDF last: it is the one that can be missing something.
     asked = [name for name in FORMATS if name in formats]
-    return [path for name in asked for path in _WRITERS[name](writeup, run_dir, folder / f"{stem}.{name}")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [path for name in asked for path in _WRITERS[name](writeup, run_dir, folder / f"{stem}.{name}")]
+    except OSError as error:
+        raise UsageError(f"Cannot write to {folder}: {error.strerror or error}.") from None
 
 
 def _write_html(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
@@ -59,14 +63,16 @@ def _write_markdown(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
     parts = [f"# {writeup.say('title')}\n", writeup.origin()]
     parts += [f"## {section.heading}\n\n{section.body}" for section in writeup.sections()]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
-    write_text(path, text)
+    suffix = "" if writeup.words.language == "en" else f".{writeup.words.language}"
     pictures = []
-    for name in dict.fromkeys(re.findall(r"\]\((figures/[\w.-]+)\)", text)):
-        target = path.parent / name
-        if path.parent != run_dir:
+    for name in dict.fromkeys(_PICTURE.findall(text)):
+        target = path.parent / f"{name}{suffix}.svg"
+        source = run_dir / f"{name}.svg"
+        if target != source:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run_dir / name, target)
+            write_text(target, figure_words.drawing(source, writeup.words))
         pictures.append(target)
+    write_text(path, _PICTURE.sub(rf"](\g<1>{suffix}.svg)", text))
     return [path, *pictures]
 
 

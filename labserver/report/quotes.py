@@ -8,6 +8,7 @@ from pathlib import Path
 from labserver.suite.findings import Finding, load_findings
 
 FAILED_MARK = "✗"
+_NOT_MEASURED = "not measured"  # a store's finding where this machine lacks what the store needs
 
 
 class Standing(StrEnum):
@@ -76,7 +77,7 @@ class Quotes:
             return Standing.MISSING
         if not finding.holds:
             return Standing.FAILED
-        return Standing.UNAVAILABLE if finding.value is None else Standing.HOLDS
+        return Standing.UNAVAILABLE if finding.value in (None, _NOT_MEASURED) else Standing.HOLDS
 
 
 def formatted(finding: Finding, spec: str, scale: float) -> str:

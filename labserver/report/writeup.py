@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from labserver.report import fonts
 from labserver.report.i18n import Catalogue
 from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted
 from labserver.suite import provenance
@@ -26,6 +28,7 @@ SECTIONS = (
     "findings",
 )
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
+_NAMED = 3  # of what a sentence misses; the appendix lists all
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Writeup:
             t=self.say,
             f=self._value,
             interval=self._interval,
+            cell=self._cell,
             figure=self._figure,
             standing=self._standing,
             answer=self._answer,
@@ -79,8 +83,7 @@ class Writeup:
             has=self._has,
             verdict=self._verdict,
             findings=self._quotes.all,
-            profile=self.provenance.get("profile"),
-            seed=self.provenance.get("profile") == "seed",
+            profile=self.provenance.get("profile") if self.provenance else "unknown",
         )
 
     def missing(self) -> list[str]:
@@ -102,20 +105,23 @@ class Writeup:
     def origin(self) -> str:
         """Where the figures come from: the run's profile, time, version and machine, as a sentence of Markdown."""
         run = self.provenance
-        if not run:
-            return ""
-        return (
-            self.say(
-                "origin",
-                profile=run["profile"] or "-",
-                started=run["started"][:16].replace("T", " "),
-                version=run["versions"]["labserver"],
-                python=run["versions"]["python"],
-                cpus=run["machine"]["cpu_count"],
-                memory=f"{run['machine']['memory_bytes'] / 2**30:.0f}",
+        said = []
+        if run:
+            started = datetime.fromisoformat(run["started"]).astimezone(UTC)
+            said.append(
+                self.say(
+                    "origin",
+                    profile=run["profile"],
+                    started=f"{started:%Y-%m-%d %H:%M}",
+                    version=run["versions"]["labserver"],
+                    python=run["versions"]["python"],
+                    cpus=run["machine"]["cpu_count"],
+                    memory=f"{run['machine']['memory_bytes'] / 2**30:.0f}",
+                )
             )
-            + "\n"
-        )
+        if self.words.language == "ko" and fonts.korean() is None:
+            said.append(self.say("figures_as_drawn"))
+        return " ".join(said) + "\n"
 
     def show(self, name: str) -> None:
         """Show a section in the notebook."""
@@ -125,21 +131,30 @@ class Writeup:
 
     def say(self, key: str, **values: Any) -> str:
         """A message of the catalogue, or what keeps it from being said."""
+        return self._guarded(*self._said(key, **values))
+
+    def _cell(self, key: str) -> str:
+        """A message as a table's cell: its figures are marked where their claims fail, in place of a long sentence."""
+        text, references = self._said(key)
+        return self._plain("state.not_measured") if self._quotes.absent(references) else text
+
+    def _said(self, key: str, **values: Any) -> tuple[str, list[str]]:
+        """A message as it reads where all holds, and the findings that it quotes or rests on."""
         message = self.words.message(key)
         quoted = self._quotes.watch()
         text = self._templates.from_string(message.text).render(**values).strip()
-        return self._guarded(text, [*quoted, *self._quotes.expand(message.rests_on)])
+        return text, list(dict.fromkeys([*quoted, *self._quotes.expand(message.rests_on)]))
 
     def _guarded(self, text: str, references: list[str]) -> str:
         standing = self._quotes.standing(references)
         if standing is Standing.FAILED:
             return self._plain("state.failed", claims="; ".join(map(self._sentence, self._quotes.failed(references))))
         if standing is Standing.MISSING:
-            names = ", ".join(f"`{reference}`" for reference in self._quotes.absent(references))
-            return self._plain("state.missing", names=names)
+            absent = self._quotes.absent(references)
+            return self._plain("state.missing", names=_code(absent[:_NAMED]), more=len(absent[_NAMED:]))
         return text
 
-    def _plain(self, key: str, **values: str) -> str:
+    def _plain(self, key: str, **values: Any) -> str:
         return self._templates.from_string(self.words.message(key).text).render(**values).strip()
 
     def _value(self, reference: str, spec: str = "", scale: float = 1.0) -> str:
@@ -149,7 +164,7 @@ class Writeup:
             return self._plain("state.not_measured")
         if finding.value is None:
             return self._plain("state.unavailable")
-        text = formatted(finding, spec, scale)
+        text = self._written(finding, formatted(finding, spec, scale))
         return text if finding.holds else f"{text} {FAILED_MARK}"
 
     def _interval(self, reference: str, spec: str = ",.1f", scale: float = 1.0) -> str:
@@ -157,7 +172,7 @@ class Writeup:
         finding = self._quotes.get(reference)
         if finding is None or finding.low is None or finding.high is None:
             return self._plain("state.not_measured")
-        low, high = format(finding.low / scale, spec), format(finding.high / scale, spec)
+        low, high = (self.words.number(format(end / scale, spec)) for end in (finding.low, finding.high))
         return self._plain("state.interval", low=low, high=high)
 
     def _figure(self, name: str) -> str:
@@ -174,16 +189,11 @@ class Writeup:
 
     def _answer(self, key: str) -> str:
         """A row of the answers that changed: said then, measured, findings, whether it holds."""
-        references = self._references(f"{key}.measured")
-        said, measured = self.say(f"{key}.original"), self.say(f"{key}.measured")
-        return _row([said, measured, _code(references), self._standing(*references)])
-
-    def _references(self, key: str) -> list[str]:
-        """The findings that a message quotes or rests on."""
-        message = self.words.message(key)
-        quoted = self._quotes.watch()
-        self._templates.from_string(message.text).render()
-        return [*quoted, *(name for name in self._quotes.expand(message.rests_on) if name not in quoted)]
+        _, references = self._said(f"{key}.measured")
+        # The findings have a column of their own: what is missing need not be listed twice.
+        missing = self._quotes.absent(references)
+        measured = self._plain("state.not_measured") if missing else self.say(f"{key}.measured")
+        return _row([self.say(f"{key}.original"), measured, _code(references), self._standing(*references)])
 
     def _claim(self, key: str, *references: str) -> str:
         """A claim of the incident with every finding that answers it: one row each, the claim in the first."""
@@ -209,11 +219,20 @@ class Writeup:
         """The value with its unit; chains, lines and answers as code."""
         if finding.value is None:
             return self._plain("state.unavailable")
-        text = finding.number().replace("|", "\\|")
-        return f"`{text}`" if isinstance(finding.value, str) else f"{text} {finding.unit}".strip()
+        text = self._written(finding, finding.number()).replace("|", "\\|")
+        if isinstance(finding.value, str):
+            return text if self.words.value(finding.value) else f"`{text}`"
+        unit = self.words.unit(finding.unit)
+        return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}".strip()
+
+    def _written(self, finding: Finding, text: str) -> str:
+        """A formatted value as this language writes it."""
+        if isinstance(finding.value, str | bool):
+            return self.words.value(text) or text
+        return self.words.number(text)
 
     def _span(self, finding: Finding) -> str:
-        low, found, high = finding.interval().partition(" to ")
+        low, found, high = self.words.number(finding.interval()).partition(" to ")
         return self._plain("state.interval", low=low, high=high) if found else ""
 
     def _has(self, reference: str) -> bool:

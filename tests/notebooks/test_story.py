@@ -7,6 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from labserver.heap.monitor import Curve
+from labserver.report import fonts
+from labserver.report.figure_words import drawing, words_of
 from labserver.report.postmortem import write_postmortem
 from labserver.report.writeup import Writeup
 from labserver.suite.result import Status
@@ -102,6 +104,16 @@ def test_the_korean_page_has_no_english_left_but_names(story):
     claims = [f for item in story.notebooks for f in item.findings if f.bound]
     assert [f.name for f in claims if writeup.words.finding(f.notebook[:2], f.name) is None] == []
     assert [f.bound for f in claims if " " in f.bound and writeup.words.bound(f.bound) is None] == []
+
+
+def test_the_figures_of_the_korean_page_have_no_english_left_but_names(story):
+    if fonts.korean() is None:
+        pytest.skip("Korean fonts are missing")
+    writeup = Writeup(story.run_dir, "ko")
+    shown = re.findall(r"\((figures/[\w-]+\.svg)\)", "\n".join(section.body for section in writeup.sections()))
+    words = [line for name in shown for line in words_of(drawing(story.run_dir / name, writeup.words))]
+    assert len(shown) >= 15
+    assert [line for line in words if re.search(r"\b[a-z]+,? [a-z]+\b", line) and " in " not in line] == []
 
 
 def test_exporting_twice_gives_the_same_bytes(story, tmp_path):

@@ -13,6 +13,7 @@ from labserver.errors import UsageError
 LANGUAGES = ("en", "ko")
 _FOLDER = Path(__file__).parent
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_MINUS = re.compile(r"(?<![\w)])-(?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Catalogue:
             raise UsageError(f"There is no language '{language}': choose from {', '.join(LANGUAGES)}.")
         self.language = language
         self._messages = messages()
-        self._bounds = tuple(Pattern(entry["en"], entry[language]) for entry in bounds())
+        self._bounds = self._patterns("bound")
+        self._values = self._patterns("value")
+        self._units = self._patterns("unit")
+        self._labels = self._patterns("label")
         self._names = {
             notebook: tuple(Pattern(name, entry[language]) for name, entry in names.items())
             for notebook, names in finding_names().items()
@@ -49,6 +53,23 @@ class Catalogue:
         entry = self._messages[key]
         return Message(entry[self.language], tuple(entry.get("rests_on", ())))
 
+    def number(self, text: str) -> str:
+        """A formatted number as the language writes it."""
+        text = _MINUS.sub("\N{MINUS SIGN}", text)
+        return text if self.language == "ko" else text.replace("%", " %")
+
+    def value(self, text: str) -> str | None:
+        """A finding that is a word or a truth value, in this language; None where it is something else."""
+        return _first(self._values, text)
+
+    def unit(self, text: str) -> str:
+        """A unit that has a word in it, in this language; the others are the same in all."""
+        return _first(self._units, text) or text
+
+    def label(self, text: str) -> str | None:
+        """A line of text in a figure, in this language; None where the catalogue does not know it."""
+        return _first(self._labels, text)
+
     def bound(self, text: str) -> str | None:
         """What a finding was held against, in this language; None where the catalogue does not know it."""
         return _first(self._bounds, text) if text else ""
@@ -56,6 +77,9 @@ class Catalogue:
     def finding(self, notebook: str, name: str) -> str | None:
         """What a finding is, in words, by the notebook's number; None where the catalogue does not know it."""
         return _first(self._names.get(notebook, ()), name)
+
+    def _patterns(self, kind: str) -> tuple["Pattern", ...]:
+        return tuple(Pattern(entry.get("is", entry["en"]), entry[self.language]) for entry in phrases(kind))
 
 
 class Pattern:
@@ -84,9 +108,13 @@ def messages() -> dict[str, dict[str, Any]]:
     return dict(_flat("", _load("writeup")))
 
 
-def bounds() -> list[dict[str, str]]:
-    """What the notebooks hold their findings against: the English pattern and its translation."""
-    found: list[dict[str, str]] = _load("findings")["bound"]
+def phrases(kind: str) -> list[dict[str, str]]:
+    """What the notebooks say of their findings: the pattern of what `is` recorded, and its text for each language.
+
+    Args:
+        kind: `bound` (what a finding was held against), `value` or `unit`; `label` is a line of text in a figure.
+    """
+    found: list[dict[str, str]] = _load("figures" if kind == "label" else "findings")[kind]
     return found
 
 

@@ -3,8 +3,9 @@ import platform
 
 import pytest
 
-from labserver.cli import doctor
+from labserver.cli import doctor, main
 from labserver.heap import footprint
+from labserver.report import fonts, pdf
 
 
 def rows():
@@ -25,6 +26,10 @@ def test_what_is_here_switches_nothing_off():
         ("fork", lambda patch: patch.delattr(os, "fork"), "heap graphs without a stall"),
         ("redis-server", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "the store redis"),
         ("Graphviz dot", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "pictures"),
+        ("Chromium", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "browser tests"),
+        ("/proc", lambda patch: patch.setattr(doctor.Path, "exists", lambda _: False), "mapped directly"),
+        ("PDF", lambda patch: patch.setattr(pdf, "why_not", lambda: "No Pango."), "the post-mortem as PDF. No Pango."),
+        ("Korean fonts", lambda patch: patch.setattr(fonts, "korean", lambda: None), "pip install 'labserver[pdf]'"),
         ("a2wsgi", lambda patch: patch.setattr(doctor, "_installed", lambda _: False), "ASGI"),
     ],
 )
@@ -38,3 +43,16 @@ def test_what_is_missing_says_what_it_switches_off(monkeypatch, title, hide, swi
 def test_another_python_loses_what_only_cpython_tells(monkeypatch):
     monkeypatch.setattr(platform, "python_implementation", lambda: "PyPy")
     assert "heap graphs" in rows()["Python"][1]
+
+
+def test_an_extra_names_what_is_missing_and_what_that_switches_off(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["flask>=3", "redis>=5.2; extra == 'redis'"])
+    monkeypatch.setattr(doctor, "_installed", lambda name: name != "redis")
+    assert rows()["extra redis"] == ("missing: redis", "the store redis")
+    monkeypatch.setattr(doctor, "_installed", lambda _: True)
+    assert rows()["extra redis"] == ("present", "")
+
+
+def test_the_table_is_printed(capsys):
+    assert main(["doctor"]) == 0
+    assert "Korean fonts" in capsys.readouterr().out

@@ -1,6 +1,10 @@
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 from labserver.cli import main
+from labserver.report import fonts, pdf
 from labserver.suite.findings import Findings
 
 
@@ -38,13 +42,74 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(runs, monkeypatch, capsys, ar
 
 def test_a_report_to_the_run_itself_is_one_to_no_other_place(runs, capsys):
     run = max(runs.iterdir())
-    assert main(["report", str(run), "--format", "md", "--to", str(run)]) == 0
-    assert capsys.readouterr().out == f"{run / 'postmortem.md'}\n"
+    assert main(["report", str(run), "--format", "md", "--to", f"{run}/../{run.name}"]) == 0
+    assert capsys.readouterr().err == ""
 
 
-def test_a_place_that_cannot_be_written_to_is_one_sentence(runs, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main(["report", "--output", str(runs), "--to", str(tmp_path / "file" / "folder")]) == 2
+def test_findings_and_where_they_come_from_go_along(runs, tmp_path):
+    run = next(runs.iterdir())
+    (run / "provenance.json").write_text("{}")
+    assert main(["report", str(run), "--format", "md", "--to", str(tmp_path / "there")]) == 0
+    assert (tmp_path / "there" / "provenance.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("to", ["file", "file/there"])
+def test_a_folder_that_cannot_be_written_to_is_one_sentence(runs, tmp_path, capsys, to):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["report", "--output", str(runs), "--to", str(tmp_path / to)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("labserver: The report cannot be written (Not a directory: ")
+    assert error.startswith(f"labserver: Cannot write to {tmp_path / to}: ")
     assert error.count("\n") == 1
+
+
+def test_findings_that_cannot_be_read_are_one_sentence(runs, capsys):
+    (next(runs.iterdir()) / "findings.json").write_text("{")
+    assert main(["report", str(next(runs.iterdir()))]) == 2
+    assert capsys.readouterr().err == "labserver: findings.json is not a file of findings.\n"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_pdf_is_printed(runs, capsys, language):
+    if pdf.why_not(language):
+        pytest.skip(pdf.why_not(language))
+    assert main(["report", "--output", str(runs), "--format", "pdf", "--lang", language]) == 0
+    (path,) = capsys.readouterr().out.split()
+    assert path.endswith("postmortem.pdf" if language == "en" else "postmortem.ko.pdf")
+    assert Path(path).read_bytes().startswith(b"%PDF-")
+
+
+def without_weasyprint(patch):
+    find_spec = importlib.util.find_spec
+    patch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "weasyprint" else find_spec(name, *rest)
+    )
+
+
+def without_pango(patch):
+    def load():
+        raise OSError("cannot load library 'libpango-1.0-0'")
+
+    patch.setattr(pdf, "_weasyprint", load)
+
+
+def without_fonts(patch):
+    patch.setattr(pdf, "_weasyprint", lambda: None)
+    patch.setattr(fonts, "korean", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "install"),
+    [
+        (without_weasyprint, "pip install 'labserver[pdf]'"),
+        (without_pango, "apt install libpangoft2-1.0-0"),
+        (without_fonts, "koreanize-matplotlib"),
+    ],
+)
+def test_what_a_pdf_lacks_is_one_sentence_that_names_the_package(runs, monkeypatch, capsys, lacking, install):
+    lacking(monkeypatch)
+    assert main(["report", "--output", str(runs), "--format", "pdf", "--lang", "ko"]) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("labserver: A PDF ")
+    assert install in error
+    assert error.count("\n") == 1
+    assert not list(runs.rglob("*.pdf"))

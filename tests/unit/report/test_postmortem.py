@@ -4,7 +4,7 @@ import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.report import pdf
-from labserver.report.i18n import Catalogue, Pattern, bounds, finding_names, messages
+from labserver.report.i18n import Catalogue, Pattern, finding_names, messages, phrases
 from labserver.report.postmortem import write_postmortem
 from labserver.report.writeup import SECTIONS, Writeup
 from labserver.suite.findings import Findings
@@ -45,7 +45,7 @@ def test_what_was_not_measured_is_said_and_remembered(run_dir):
 def test_a_claim_that_failed_stands_at_the_top_and_is_not_made(tmp_path):
     record(Findings(tmp_path, "02_reproduce_the_leak"), holds=False)
     text = Writeup(tmp_path).section("summary")
-    assert text.startswith("> **1 of the claims of this run do not hold")
+    assert text.startswith("> **1 of this run's claims does not hold")
     assert "**Does not hold in this run**: `02.leak_bytes_per_job` = 200,123 B/job" in text
     assert "per finished job**" not in text
 
@@ -96,13 +96,16 @@ def test_every_message_has_its_translation_with_the_same_figures():
     expressions = re.compile(r"\{\{.*?\}\}")
     for key, entry in messages().items():
         assert sorted(expressions.findall(entry["en"])) == sorted(expressions.findall(entry["ko"])), key
-        assert HANGUL.search(entry["ko"]) or entry["ko"] == "{{ low }} ~ {{ high }}", key
+        wordless = not re.search(r"[a-z]{3}", expressions.sub("", entry["en"]))
+        assert HANGUL.search(entry["ko"]) or wordless or key == "state.interval", key
 
 
-def test_every_bound_and_name_has_its_translation_with_the_same_placeholders():
+def test_every_phrase_and_name_has_its_translation_with_the_same_placeholders():
     placeholders = re.compile(r"\{\w+\}")
-    for entry in bounds():
-        assert sorted(placeholders.findall(entry["en"])) == sorted(placeholders.findall(entry["ko"]))
+    for kind in ("bound", "value", "unit", "label"):
+        for entry in phrases(kind):
+            recorded = sorted(placeholders.findall(entry.get("is", entry["en"])))
+            assert recorded == sorted(placeholders.findall(entry["en"])) == sorted(placeholders.findall(entry["ko"]))
     for names in finding_names().values():
         for entry in names.values():
             assert HANGUL.search(entry["ko"])
