@@ -193,7 +193,7 @@ def fail(_):
 )
 def test_a_services_fault_has_one_name(monkeypatch, plant, named):
     plant(monkeypatch.setattr)
-    assert loaded(patience_s=2.0, **({"rest_s": 0.2} if plant is never_rests else {})) == {named}
+    assert loaded(patience_s=2.0, **({"rest_s": 1.5} if plant is never_rests else {})) == {named}
 
 
 def test_what_the_process_keeps_has_one_name(monkeypatch):
