@@ -186,7 +186,7 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
         {"failed": references()},
         {"without": references()},
         {"without": [name for name in references() if "redis" in name and "measured" not in name],
-         "extra": [finding("06.redis_measured", 2.0) | {"value": None}]},
+         "extra": [finding("06.redis_measured", 2.0) | {"value": "not measured"}]},
         {"without": ["08.leaky_jobs_to_death"]},
         {"extra": [finding("09.none", 2.0) | {"value": None}]},
     ]  # fmt: skip
@@ -205,21 +205,22 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
 def test_values_and_units_are_words_of_the_language(make_run):
     extra = [
         finding("09.first", 3.0) | {"value": True, "low": None},
-        finding("09.second", 3.0) | {"value": "leak", "bound": "leak"},
+        finding("09.second", 3.0) | {"value": "leak", "bound": "leak", "low": None},
         finding("09.third", 3.0) | {"value": -2.5, "unit": "1/s", "low": -3.0, "high": -2.0},
         finding("09.fourth", 3.0) | {"value": "jobs → ['a-1']", "low": None},
+        finding("09.fifth", 3.0) | {"value": 0.1, "bound": "at most 10 %, in each case", "low": None},
+        finding("09.sixth", 3.0) | {"value": None, "bound": "never: nothing comes to remove it", "low": None},
     ]
     run = make_run(extra=extra)
     rows = {
-        language: [line for line in Writeup(run, language).section("findings").splitlines() if "| 09 |" in line]
+        language: [line for line in Writeup(run, language).section("findings").splitlines() if "| `09." in line]
         for language in LANGUAGES
     }
-    cells = {language: [row.split("|")[4].strip() for row in found] for language, found in rows.items()}
+    cells = {language: [row.split("|")[3].strip() for row in found] for language, found in rows.items()}
     assert cells == {
-        "en": ["yes", "leak", "−2.5/s", "`jobs → ['a-1']`"],
-        "ko": ["예", "누수", "−2.5/s", "`jobs → ['a-1']`"],
+        "en": ["yes", "leak", "−2.5/s (−3 to −2)", "`jobs → ['a-1']`", "10.00 %", "none"],
+        "ko": ["예", "누수", "−2.5/s (−3 ~ −2)", "`jobs → ['a-1']`", "10.00%", "없음"],
     }
-    assert [row.split("|")[5].strip() for row in (rows["en"][2], rows["ko"][2])] == ["−3 to −2", "−3 ~ −2"]
 
 
 def test_without_korean_fonts_the_reader_is_told_of_the_figures(make_run, monkeypatch):
