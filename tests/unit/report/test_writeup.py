@@ -76,6 +76,16 @@ def test_every_figure_in_a_sentence_follows_its_finding(make_run, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_figure_that_is_typed_is_the_originals_or_part_of_a_name(language):
+    original = {"5", "30", "50", "3", "1.48", "10", "40", "0"}
+    named = {"503", "95", "99", "99.9", "1", "2", "512", "4", "1,000", "100,000"}  # statuses, percentiles, sizes
+    for key, entry in messages().items():
+        if not key.startswith(("heading.", "discovery.then.", "claim.")) and not key.endswith(".original"):
+            typed = re.sub(r"\{[{%].*?[%}]\}|`[^`]*`", "", entry[language])
+            assert set(re.findall(r"(?<![a-z\d.,])\d(?:[\d.,]*\d)?", typed)) <= original | named, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sentence_is_not_said_where_any_of_its_claims_fails_or_is_missing(make_run, language):
     by_claim = {}
     for key, figures, rests_on in sentences(language):
