@@ -1,6 +1,7 @@
 """The write-up: its sections as Markdown, in words of the catalogue, filled from a run's findings."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ SECTIONS = (
     "findings",
 )
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
+_ATTACHED = re.compile(r"[/가-힣]")  # units that are written without a space
 _NAMED = 3  # of what a sentence misses; the appendix lists all
 
 
@@ -223,7 +225,7 @@ class Writeup:
         if isinstance(finding.value, str):
             return text if self.words.value(finding.value) else f"`{text}`"
         unit = self.words.unit(finding.unit)
-        return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}".strip()
+        return f"{text}{unit}" if _ATTACHED.match(unit) else f"{text} {unit}".strip()
 
     def _written(self, finding: Finding, text: str) -> str:
         """A formatted value as this language writes it."""

@@ -218,6 +218,7 @@ def test_values_and_units_are_words_of_the_language(make_run):
         finding("09.second", 3.0) | {"value": "leak", "bound": "leak", "low": None},
         finding("09.third", 3.0) | {"value": -2.5, "unit": "1/s", "low": -3.0, "high": -2.0},
         finding("09.fourth", 3.0) | {"value": "jobs → ['a-1']", "low": None},
+        finding("09.eighth", 3.0) | {"value": 89, "unit": "requests", "low": None},
         finding("09.fifth", 3.0) | {"value": 0.1, "bound": "at most 10 %, in each case", "low": None},
         finding("09.sixth", 3.0) | {"value": None, "bound": "never: nothing comes to remove it", "low": None},
     ]
@@ -228,8 +229,8 @@ def test_values_and_units_are_words_of_the_language(make_run):
     }
     cells = {language: [row.split("|")[3].strip() for row in found] for language, found in rows.items()}
     assert cells == {
-        "en": ["yes", "leak", "−2.5/s (−3 to −2)", "`jobs → ['a-1']`", "10.00 %", "none"],
-        "ko": ["예", "누수", "−2.5/s (−3 ~ −2)", "`jobs → ['a-1']`", "10.00%", "없음"],
+        "en": ["yes", "leak", "−2.5/s (−3 to −2)", "`jobs → ['a-1']`", "89 requests", "10.00 %", "none"],
+        "ko": ["예", "누수", "−2.5/s (−3 ~ −2)", "`jobs → ['a-1']`", "89건", "10.00%", "없음"],
     }
 
 
