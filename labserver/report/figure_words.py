@@ -26,6 +26,8 @@ _ALIGNED = re.compile(r"(left|center|right)_\d+")
 _BEFORE = {"left": 0.0, "center": 0.5, "right": 1.0}
 # What matplotlib's groups of glyphs are scaled from.
 _SIZE = 100
+# Fonts for Korean lack it.
+_MINUS = "\N{MINUS SIGN}"
 _VERBS = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
 
 
@@ -37,9 +39,9 @@ def drawing(path: Path, words: Catalogue) -> str:
 
 
 def words_of(svg: str) -> list[str]:
-    """The lines of text in a figure, each once, in the order in which they are drawn; plain numbers do not count."""
+    """The lines of text in a figure, each once, in the order in which they are drawn; numbers do not count."""
     found = (html.unescape(match["words"]) for match in _PIECES.finditer(svg) if match["words"])
-    return list(dict.fromkeys(words for words in found if re.search(r"[^\W\d_]", words)))
+    return list(dict.fromkeys(words for words in found if re.search(r"[^\W\d_]", words) and words[0] != "$"))
 
 
 def redrawn(svg: str, translate: Callable[[str], str | None], font: Path) -> str:
@@ -60,7 +62,7 @@ def redrawn(svg: str, translate: Callable[[str], str | None], font: Path) -> str
             alignment = aligned[1] if aligned else None
             return match[0]
         before = html.unescape(match["words"])
-        after = translate(before) if alignment else None
+        after = translate(before.replace(_MINUS, "-")) if alignment else None
         if alignment is None or after is None:
             return match[0]
         shift = (_width(before, FontProperties(size=_SIZE)) - _width(after, prop)) * _BEFORE[alignment]

@@ -10,18 +10,24 @@ import nbformat
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from labserver.report import figure_words
+from labserver.report import figure_words, fonts
 from labserver.report.writeup import Writeup
 
 _TEMPLATES = Path(__file__).parent / "templates" / "writeup"
 _FIGURE = re.compile(r'<p><img src="(figures/[\w.-]+)" alt="([^"]*)" /></p>')
 _HIDDEN = {"parameters", "injected-parameters"}
 # A number and its unit stay on one line.
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|MiB|GiB|ms|s|min|B/job)(?![\w%/]))")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|MiB|GiB|ms|s|min|B/job)(?![A-Za-z0-9%/]))")
 
 
-def page_of(writeup: Writeup, run_dir: Path) -> str:
-    """The whole page: contents, sections with their figures, and the notebooks' code, folded away."""
+def page_of(writeup: Writeup, run_dir: Path, *, with_fonts: bool = True) -> str:
+    """The whole page: contents, sections with their figures, and the notebooks' code, folded away.
+
+    Args:
+        writeup: what it says.
+        run_dir: where its figures are.
+        with_fonts: whether a Korean page brings its letters, for readers whose machine has none.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -29,7 +35,7 @@ def page_of(writeup: Writeup, run_dir: Path) -> str:
         {"name": section.name, "heading": section.heading, "body": _html(writeup, section.body, run_dir, section.name)}
         for section in writeup.sections()
     ]
-    return environment.get_template("page.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         language=writeup.words.language,
         say=writeup.say,
         origin=_html(writeup, writeup.origin(), run_dir),
@@ -38,6 +44,9 @@ def page_of(writeup: Writeup, run_dir: Path) -> str:
         code=code_of(run_dir),
         css=Markup("\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "print.css"))),  # noqa: S704 - our own
     )
+    if writeup.words.language != "ko" or not with_fonts:
+        return page
+    return page.replace("<style>", f"<style>\n{fonts.embedded(re.sub('<[^>]*>', '', page))}\n", 1)
 
 
 def code_of(run_dir: Path) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ _NO_LIBRARY = (
     "A PDF needs the system library Pango: on Debian 'apt install libpangoft2-1.0-0', on macOS 'brew install pango'."
 )
 _NO_KOREAN = "A PDF in Korean needs Korean fonts, which koreanize-matplotlib carries: pip install 'labserver[pdf]'."
+# A word in Hangul, between tags of the page's body.
+_TEXT = re.compile(r"(?<=>)[^<>]*[가-힣][^<>]*(?=<)")
+_WORD = re.compile(r"[^\s&;]*[가-힣][^\s&;]*")
 
 
 def why_not(language: str = "en") -> str:
@@ -47,10 +51,18 @@ def write_pdf(page: str, path: Path, language: str = "en") -> None:
     # It warns of CSS for screens, which a printer may ignore.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     known = weasyprint.text.fonts.FontConfiguration()
-    style = weasyprint.CSS(string=fonts.css(language), font_config=known)
+    style = weasyprint.CSS(string=fonts.files(language), font_config=known)
     # Dates are those of the run, which the page states; an identifier of its own would differ from print to print.
-    document = weasyprint.HTML(string=page).render(stylesheets=[style], font_config=known)
+    whole = weasyprint.HTML(string=_unbroken(page) if language == "ko" else page)
+    document = whole.render(stylesheets=[style], font_config=known)
     write_bytes(path, document.write_pdf(pdf_identifier=b"labserver", pdf_tags=True))
+
+
+def _unbroken(page: str) -> str:
+    """The page with its Korean words kept whole: WeasyPrint does not know `word-break: keep-all`."""
+    head, tag, body = page.partition("<body>")
+    words = _TEXT.sub(lambda text: _WORD.sub(r'<span class="word">\g<0></span>', text[0]), body)
+    return head + tag + words
 
 
 def _weasyprint() -> Any:

@@ -164,7 +164,7 @@ def show_figure(figure: Figure, run_dir: Path, name: str) -> str:
 
 
 def _per_job(slope: Interval) -> str:
-    return f"{slope.estimate / 1000:,.1f} kB/job ({slope.low / 1000:,.1f} to {slope.high / 1000:,.1f})"
+    return f"{slope.estimate / 1000:z,.1f} kB/job ({slope.low / 1000:z,.1f} to {slope.high / 1000:z,.1f})"
 
 
 def _site_label(site: AllocationSite) -> str:

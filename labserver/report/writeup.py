@@ -1,6 +1,7 @@
 """The write-up: its sections as Markdown, in words of the catalogue, filled from a run's findings."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import jinja2
 
 from labserver.report import fonts
 from labserver.report.i18n import Catalogue
-from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted
+from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
 from labserver.suite import provenance
 from labserver.suite.findings import Finding
 
@@ -28,6 +29,7 @@ SECTIONS = (
     "findings",
 )
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
+_ATTACHED = re.compile(r"[/가-힣]")  # units that are written without a space
 _NAMED = 3  # of what a sentence misses; the appendix lists all
 
 
@@ -77,9 +79,7 @@ class Writeup:
             claimed=self._claimed,
             describe=self._describe,
             bound=self._bound,
-            mark=self._mark,
-            number=self._number,
-            span=self._span,
+            measured=self._measured,
             has=self._has,
             verdict=self._verdict,
             findings=self._quotes.all,
@@ -163,7 +163,7 @@ class Writeup:
         if finding is None:
             return self._plain("state.not_measured")
         if finding.value is None:
-            return self._plain("state.unavailable")
+            return self._plain("state.none")
         text = self._written(finding, formatted(finding, spec, scale))
         return text if finding.holds else f"{text} {FAILED_MARK}"
 
@@ -172,7 +172,7 @@ class Writeup:
         finding = self._quotes.get(reference)
         if finding is None or finding.low is None or finding.high is None:
             return self._plain("state.not_measured")
-        low, high = (self.words.number(format(end / scale, spec)) for end in (finding.low, finding.high))
+        low, high = (self.words.number(rounded(end / scale, spec)) for end in (finding.low, finding.high))
         return self._plain("state.interval", low=low, high=high)
 
     def _figure(self, name: str) -> str:
@@ -208,22 +208,24 @@ class Writeup:
 
     def _claimed(self, finding: Finding) -> str:
         """Value with unit and interval, then what it was held against."""
-        parts = [self._number(finding)]
-        if finding.interval():
-            parts.append(f"({self._span(finding)})")
-        if finding.bound:
-            parts.append(f"— {self._bound(finding)}")
-        return " ".join(parts)
+        return self._measured(finding) + (f" — {self._bound(finding)}" if finding.bound else "")
+
+    def _measured(self, finding: Finding) -> str:
+        """Value with unit and interval."""
+        return self._number(finding) + (f" ({self._span(finding)})" if finding.interval() else "")
 
     def _number(self, finding: Finding) -> str:
         """The value with its unit; chains, lines and answers as code."""
         if finding.value is None:
-            return self._plain("state.unavailable")
+            return self._plain("state.none")
+        if isinstance(finding.value, float) and not finding.unit and "%" in finding.bound:
+            # Held against a percentage, it is written as one.
+            return self.words.number(format(finding.value, "z.2%"))
         text = self._written(finding, finding.number()).replace("|", "\\|")
         if isinstance(finding.value, str):
             return text if self.words.value(finding.value) else f"`{text}`"
         unit = self.words.unit(finding.unit)
-        return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}".strip()
+        return f"{text}{unit}" if _ATTACHED.match(unit) else f"{text} {unit}".strip()
 
     def _written(self, finding: Finding, text: str) -> str:
         """A formatted value as this language writes it."""
@@ -254,12 +256,8 @@ class Writeup:
         return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
 
     def _bound(self, finding: Finding) -> str:
-        return (self.words.bound(finding.bound) or f"`{finding.bound}`").replace("|", "\\|") if finding.bound else ""
-
-    def _mark(self, finding: Finding) -> str:
-        if finding.holds and finding.value is None:
-            return self._plain("standing.unavailable")
-        return self._plain("standing.holds" if finding.holds else "standing.failed")
+        words = self.words.bound(finding.bound)
+        return (f"`{finding.bound}`" if words is None else self.words.number(words)).replace("|", "\\|")
 
 
 def _provenance(run_dir: Path) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Catalogue:
     def number(self, text: str) -> str:
         """A formatted number as the language writes it."""
         text = _MINUS.sub("\N{MINUS SIGN}", text)
-        return text if self.language == "ko" else text.replace("%", " %")
+        return text if self.language == "ko" else re.sub(r"(?<=\d)%", " %", text)
 
     def value(self, text: str) -> str | None:
         """A finding that is a word or a truth value, in this language; None where it is something else."""

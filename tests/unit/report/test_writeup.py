@@ -76,6 +76,16 @@ def test_every_figure_in_a_sentence_follows_its_finding(make_run, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_figure_that_is_typed_is_the_originals_or_part_of_a_name(language):
+    original = {"5", "30", "50", "3", "1.48", "10", "40", "0"}
+    named = {"503", "95", "99", "99.9", "1", "2", "512", "4", "1,000", "100,000"}  # statuses, percentiles, sizes
+    for key, entry in messages().items():
+        if not key.startswith(("heading.", "discovery.then.", "claim.")) and not key.endswith(".original"):
+            typed = re.sub(r"\{[{%].*?[%}]\}|`[^`]*`", "", entry[language])
+            assert set(re.findall(r"(?<![a-z\d.,])\d(?:[\d.,]*\d)?", typed)) <= original | named, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sentence_is_not_said_where_any_of_its_claims_fails_or_is_missing(make_run, language):
     by_claim = {}
     for key, figures, rests_on in sentences(language):
@@ -186,7 +196,7 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
         {"failed": references()},
         {"without": references()},
         {"without": [name for name in references() if "redis" in name and "measured" not in name],
-         "extra": [finding("06.redis_measured", 2.0) | {"value": None}]},
+         "extra": [finding("06.redis_measured", 2.0) | {"value": "not measured"}]},
         {"without": ["08.leaky_jobs_to_death"]},
         {"extra": [finding("09.none", 2.0) | {"value": None}]},
     ]  # fmt: skip
@@ -205,21 +215,23 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
 def test_values_and_units_are_words_of_the_language(make_run):
     extra = [
         finding("09.first", 3.0) | {"value": True, "low": None},
-        finding("09.second", 3.0) | {"value": "leak", "bound": "leak"},
+        finding("09.second", 3.0) | {"value": "leak", "bound": "leak", "low": None},
         finding("09.third", 3.0) | {"value": -2.5, "unit": "1/s", "low": -3.0, "high": -2.0},
         finding("09.fourth", 3.0) | {"value": "jobs → ['a-1']", "low": None},
+        finding("09.eighth", 3.0) | {"value": 89, "unit": "requests", "low": None},
+        finding("09.fifth", 3.0) | {"value": 0.1, "bound": "at most 10 %, in each case", "low": None},
+        finding("09.sixth", 3.0) | {"value": None, "bound": "never: nothing comes to remove it", "low": None},
     ]
     run = make_run(extra=extra)
     rows = {
-        language: [line for line in Writeup(run, language).section("findings").splitlines() if "| 09 |" in line]
+        language: [line for line in Writeup(run, language).section("findings").splitlines() if "| `09." in line]
         for language in LANGUAGES
     }
-    cells = {language: [row.split("|")[4].strip() for row in found] for language, found in rows.items()}
+    cells = {language: [row.split("|")[3].strip() for row in found] for language, found in rows.items()}
     assert cells == {
-        "en": ["yes", "leak", "−2.5/s", "`jobs → ['a-1']`"],
-        "ko": ["예", "누수", "−2.5/s", "`jobs → ['a-1']`"],
+        "en": ["yes", "leak", "−2.5/s (−3 to −2)", "`jobs → ['a-1']`", "89 requests", "10.00 %", "none"],
+        "ko": ["예", "누수", "−2.5/s (−3 ~ −2)", "`jobs → ['a-1']`", "89건", "10.00%", "없음"],
     }
-    assert [row.split("|")[5].strip() for row in (rows["en"][2], rows["ko"][2])] == ["−3 to −2", "−3 ~ −2"]
 
 
 def test_without_korean_fonts_the_reader_is_told_of_the_figures(make_run, monkeypatch):
