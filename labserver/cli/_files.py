@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from labserver.cli import say
 from labserver.errors import UsageError
 from labserver.suite.files import write_text
 
@@ -16,8 +17,10 @@ def require_writable(*files: Path | None) -> None:
     Raises:
         UsageError: a folder is not there or not writable, or one file is asked for twice.
     """
-    named = [file for file in files if file is not None and file != STDOUT]
+    named = [file for file in files if file is not None]
     for file in named:
+        if file == STDOUT:
+            continue
         if not file.parent.is_dir():
             raise UsageError(f"{file} cannot be written: there is no directory {file.parent}.")
         if _is_written_into(file):
@@ -32,12 +35,15 @@ def require_writable(*files: Path | None) -> None:
 
 
 def write(file: Path | None, text: Callable[[], str]) -> None:
-    """Write a text to a file, whole or not at all; None and standard output are no files.
+    """Write a text to a file, whole or not at all, or to standard output; None is neither.
 
     Raises:
         UsageError: it cannot be written.
     """
-    if file is None or file == STDOUT:
+    if file is None:
+        return
+    if file == STDOUT:
+        say(text().rstrip("\n"))
         return
     try:
         if _is_written_into(file):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labserver.cli import say
 from labserver.errors import CannotRun, CannotSay
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes
 def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> None:
     """Write the files that were asked for, and what a CI system shows."""
     from labserver.cli._check_files import add_to_github, json_of
-    from labserver.cli._files import STDOUT, write
+    from labserver.cli._files import write
     from labserver.report.check_html import html_of
     from labserver.report.check_junit import junit_of
 
@@ -165,8 +164,6 @@ def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | Non
     write(json_file, lambda: json_of(result))
     write(junit_file, lambda: junit_of(result))
     write(html_file, lambda: html_of(result))
-    if json_file == STDOUT:
-        say(json_of(result).rstrip("\n"))
 
 
 def _show(result: "CheckResult", *, page: bool, to_stderr: bool) -> None:

@@ -44,9 +44,16 @@ INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 @click.option("--memory-from", metavar="URL|PID", help="Where thresholds on memory are read [URL].")
 @click.option("--out", "outputs", multiple=True, metavar="json=FILE|csv=FILE", help="Write each sample; repeatable.")
 @click.option(
-    "--summary-export", type=click.Path(path_type=Path, dir_okay=False), help="Write the summary in k6's shape there."
+    "--summary-export",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the summary in k6's shape there; - is standard output.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the summary there.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the summary there; - is standard output.",
+)
 def load(  # noqa: PLR0913 - one argument an option
     *,
     url: str,
@@ -70,7 +77,7 @@ def load(  # noqa: PLR0913 - one argument an option
     Exit: 0 all checks passed, 1 a check failed (unless a threshold on checks decides), 2 usage, 3 could not run, 99 a
     threshold was crossed, 130 interrupted.
     """
-    from labserver.cli._files import require_writable, write
+    from labserver.cli._files import STDOUT, require_writable, write
     from labserver.cli._load_thresholds import Thresholds
     from labserver.load import virtual_users
     from labserver.load.export import k6_summary
@@ -102,7 +109,10 @@ def load(  # noqa: PLR0913 - one argument an option
         summary, interrupted = _run(crowd, duration, iterations)
     if summary is not None:
         summary = limits.judge(summary)
-        say(summary.table())
+        if STDOUT in {json_file, summary_export}:
+            print(summary.table(), file=sys.stderr)
+        else:
+            say(summary.table())
         write(json_file, lambda: _text(summary.to_dict()))
         write(summary_export, lambda: _text(k6_summary(summary)))
     if interrupted:

@@ -35,6 +35,7 @@ METRICS = {
 }
 """k6's metrics that are written, each with its type and what it contains."""
 _FORMATS = ("json", "csv")
+_SCREENS = ("-", "/dev/stdout", "/dev/stderr")  # of another process, which writes them
 _CSV_TAGS = (
     "check", "error", "error_code", "expected_response", "group", "method", "name", "proto", "scenario", "service",
     "status", "subproto", "tls_version", "url",
@@ -151,7 +152,7 @@ def parse_output(text: str) -> tuple[str, Path]:
         UsageError: it is neither, or the file cannot be written.
     """
     kind, equals, name = text.partition("=")
-    if kind not in _FORMATS or not equals or not name:
+    if kind not in _FORMATS or not equals or not name or name in _SCREENS:
         raise UsageError(f"{text!r} is no output: give it as json=FILE or csv=FILE.")
     path = Path(name).absolute()
     was_there = path.exists()

@@ -13,7 +13,7 @@ from labserver.service.stores import STORES
 _SECONDS = {
     "ttl_s": (0.001, math.inf),
     "sweep_s": (0.001, math.inf),
-    "service_time_s": (0.0, math.inf),
+    "service_time_s": (0.0, 86_400.0),
     "retry_after_s": (0.0, math.inf),
     "soft_s_per_mib": (0.0, math.inf),
     "face_timeout_s": (0.001, 86_400.0),

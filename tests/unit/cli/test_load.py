@@ -48,6 +48,14 @@ def test_thresholds_that_hold_are_exit_code_0_with_both_outputs(server, tmp_path
     assert sum(line.startswith("http_reqs,") for line in (tmp_path / "out.csv").read_text().splitlines()) == reqs
 
 
+@pytest.mark.parametrize(("option", "key"), [("--json", "http_reqs"), ("--summary-export", "metrics")])
+def test_a_dash_is_standard_output_and_the_table_goes_to_standard_error(server, option, key, capsys):
+    assert run(server, option, "-", iterations=2) == 0
+    captured = capsys.readouterr()
+    assert key in json.loads(captured.out)
+    assert "http_req_duration" in captured.err
+
+
 def test_one_that_does_not_hold_is_exit_code_99(server, capsys):
     assert run(server, "--threshold", "http_req_duration:p(95)<0.001", "--threshold", "heap_bytes:avg<1") == 99
     assert capsys.readouterr().out.count("✗ '") == 2
@@ -65,6 +73,7 @@ def test_one_that_does_not_hold_is_exit_code_99(server, capsys):
         (["--summary-export", "no/such/file"], "no directory no/such"),
         (["--json", "no/such/file"], "no directory no/such"),
         (["--json", "same", "--summary-export", "same"], "the same file"),
+        (["--json", "-", "--summary-export", "-"], "the same file"),
         (["--duration", "5", "--iterations", "5"], "not both"),
         (["--poll-policy", "jitter"], "full-jitter"),
         (["--max-poll-interval", "0.1"], "max_poll_interval_s"),

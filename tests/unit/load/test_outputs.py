@@ -80,7 +80,7 @@ def test_csv_has_k6s_columns(both):
     assert (check["check"], check["metric_value"]) == ("job done", "1.000000")
 
 
-@pytest.mark.parametrize("text", ["json", "json=", "xml=a", "=a", ""])
+@pytest.mark.parametrize("text", ["json", "json=", "xml=a", "=a", "", "json=-", "csv=/dev/stdout"])
 def test_what_is_no_output_is_refused(text):
     with pytest.raises(UsageError, match="json=FILE or csv=FILE"):
         parse_output(text)

@@ -27,6 +27,13 @@ def test_counts_are_whole_and_positive(name, value):
         Settings(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["service_time_s", "face_timeout_s"])
+def test_no_wait_is_longer_than_a_thread_can_wait(name):
+    assert getattr(Settings(**{name: 86_400}), name) == 86_400
+    with pytest.raises(UsageError, match=rf"{name}=1e\+300 .* to 86400.0"):
+        Settings(**{name: 1e300})
+
+
 def test_whole_seconds_are_seconds_too():
     assert Settings(ttl_s=10, service_time_s=0).ttl_s == 10
 
