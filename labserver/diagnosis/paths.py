@@ -9,7 +9,7 @@ import numpy as np
 
 from labserver.diagnosis.places import NESTING
 from labserver.heap.chains import Chain, Link, chain_of
-from labserver.heap.edges import UNNAMED
+from labserver.heap.edges import UNNAMED, namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 
 # So many nodes of one type, one after the other, are a list or a branch of a tree; containers nest more often.
@@ -73,8 +73,8 @@ class Paths:
     def owner(self, node: int) -> int:
         """The object that a reader knows: of a namespace its owner, of what no edge names the last that one does."""
         while (above := int(self._parents[node])) >= 0:
-            links = self.chain(node).links
-            if len(links) > len(self.chain(above).links) and links[-1].edge not in UNNAMED:
+            is_namespace = namespace(self._graph.objects[above], self._graph.objects[node]) is not None
+            if not is_namespace and self.chain(node).links[-1].edge not in UNNAMED:
                 break
             node = above
         return node

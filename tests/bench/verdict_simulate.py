@@ -92,6 +92,14 @@ def filling(rng: Rng, jobs: np.ndarray, table: dict, tau: float | None = None) -
     return Server(background(rng, jobs, table) + entries * size, {"cache": (entries, size)})
 
 
+def seldom(rng: Rng, jobs: np.ndarray, table: dict) -> Server:
+    """A cache of random keys that 1 to 5 % of the jobs use: its first items come as those of a rare leak do."""
+    use, tau = rng.uniform(0.01, 0.05), 10 ** rng.uniform(1.5, 3.7)
+    size = 10 ** rng.uniform(2, 4.5)
+    entries = cache(rng, jobs, tau * use, use)
+    return Server(background(rng, jobs, table) + entries * size, {"cache": (entries, size)})
+
+
 def slow(rng: Rng, jobs: np.ndarray, table: dict) -> Server:
     """The same with 3,000."""
     return filling(rng, jobs, table, 3000.0)
@@ -169,6 +177,7 @@ Make = Callable[[Rng, np.ndarray, dict], Server]
 CLEAN: dict[str, Make] = {make.__name__: make for make in (idle, filling, slow, steps, sawtooth)}
 LEAKY: dict[str, Make] = {make.__name__: make for make in (constant, uncounted, half, some, late, bursts)}
 BELOW: dict[str, Make] = {"rare": rare}
+ALIKE: dict[str, Make] = {"seldom": seldom}
 
 
 def check(server: Server, plan: Plan = Plan(), rules: Rules = Rules()) -> tuple[Decision, int]:  # noqa: B008 - frozen
@@ -249,7 +258,7 @@ def main(runs: int, seed: int, fast: bool) -> None:
     """Print how often the decision of a check is right on simulated servers."""
     began = time.process_time()
     plan, rules = (FAST, FAST_RULES) if fast else (Plan(), Rules())
-    for kinds, count in ((CLEAN, runs), (LEAKY, runs), (BELOW, max(runs // 20, 1))):
+    for kinds, count in ((CLEAN, runs), (LEAKY, runs), (BELOW, max(runs // 20, 1)), (ALIKE, max(runs // 20, 1))):
         print(table_of(simulate(kinds, count, seed, plan, rules)) + "\n", flush=True)
     print(f"{time.process_time() - began:.0f} s of CPU", file=sys.stderr)
 

@@ -62,3 +62,11 @@ def test_the_verdict_of_simulated_runs_is_not_wrong(simulator, kind, never):
     if kind == "idle":
         assert row.verdicts[Verdict.NO_LEAK] >= 57
     assert kind in simulator.table_of([row])
+
+
+def test_what_is_called_a_leak_of_a_seldom_used_cache_says_that_it_may_be_none(simulator, table):
+    rng, plan = np.random.default_rng(3), simulator.Plan()
+    decisions = [simulator.check(simulator.seldom(rng, plan.jobs, table))[0] for _ in range(100)]
+    leaks = [decision for decision in decisions if decision.verdict is Verdict.LEAK]
+    assert 0 < len(leaks) < 30
+    assert all(any("would look the same" in note for note in leak.notes) for leak in leaks)

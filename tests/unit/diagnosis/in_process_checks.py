@@ -29,7 +29,7 @@ def a_module_keeps():
 
 def a_closure_keeps():
     kept = []
-    result = leak_check(lambda: kept.append(bytes(3000)), name="closure")
+    result = leak_check(lambda: kept.append(bytes(3000)), name="closure", fast=True)
     return result, {"module_left": "(closure)" in sys.modules}
 
 

@@ -69,6 +69,15 @@ def insert(shop, n):
         node = getattr(node, side)
 
 
+def with_state():
+    seen = {}
+    return lambda n: seen.setdefault(n, payload(n))
+
+
+def state_of_a_closure(shop, n):
+    shop.WORK(n)
+
+
 def closure(shop, n):
     data = payload(n)
     shop.CALLBACKS.append(lambda: data)
@@ -137,6 +146,7 @@ KINDS = {
     "a stack of pairs": (push, {"STACK": tuple}, "STACK", "tuple"),
     "a linked list": (append, {"FIRST": Node}, "FIRST", "Node"),
     "a tree": (insert, {"TREE": lambda: Node((500, b""))}, "TREE", "Node"),
+    "state of a closure": (state_of_a_closure, {"WORK": with_state}, "WORK → closure seen", "dict"),
     "closures": (closure, {"CALLBACKS": list}, "CALLBACKS", "list"),
     "exceptions": (failure, {"ERRORS": list}, "ERRORS", "list"),
     "generators": (generator, {"TASKS": list}, "TASKS", "list"),

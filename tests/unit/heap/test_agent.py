@@ -25,7 +25,7 @@ def lines(tmp_path):
 
 def ask(lines, **message):
     lines.send(message)
-    return lines.receive(10)
+    return lines.receive(120)
 
 
 def test_commands_are_answered_and_errors_too(lines):

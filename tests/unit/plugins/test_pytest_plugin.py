@@ -31,7 +31,7 @@ def test_a_leak_fails_the_test_and_its_message_names_the_holder(run, pytester):
         KEPT = []
 
         def test_shop(leak_check):
-            leak_check(lambda: KEPT.append(bytes(3000)))
+            leak_check(lambda: KEPT.append(bytes(3000)), fast=True)
         """,
         "--leak-check-json=answers",
         failed=1,
@@ -127,11 +127,11 @@ def test_a_marked_method_of_a_test_case_is_repeated_between_one_setup_and_one_te
             def tearDown(self):
                 CALLS.append("tearDown")
 
-            @pytest.mark.leak_check
+            @pytest.mark.leak_check(fast=True)
             def test_a_keeps(self):
                 self.kept.append(bytes(3000))
 
-            @pytest.mark.leak_check
+            @pytest.mark.leak_check(fast=True)
             def test_b_keeps_nothing(self):
                 self.assertEqual(len(bytes(3000)), 3000)
 
@@ -239,7 +239,7 @@ def test_a_wsgi_application_is_driven_with_requests(run):
             return "no", 503
 
         def test_leaks(leak_check):
-            leak_check(app, requests=["POST /jobs", "GET /jobs/{id}"])
+            leak_check(app, requests=["POST /jobs", "GET /jobs/{id}"], fast=True)
 
         def test_broken(leak_check):
             leak_check(app, requests=["GET /broken"])
