@@ -33,6 +33,9 @@ SMALL = {
     "short_ttl_s": "0.4",
     "herd_poll_s": "0.4",
     "herd_job_s": "0.9",
+    # Fewer jobs would leave too little room for what a job takes while it is under way.
+    "leaky_life_s": "3.0",
+    "days": "20",
 }
 
 
