@@ -103,13 +103,13 @@ class Trial:
 
     @property
     def late_s(self) -> float:
-        """By how much clients came late or their jobs were done late, at the worst.
+        """By how much clients came late, or jobs before the death ended late, at the worst.
 
         The machine is then too slow, or has other things to do.
         """
-        until = self.readings.t_s <= (self.death.t_s if self.death else self.ended_s)
-        behind = self.readings.t_s[until] - self.readings.jobs[until] / self.rate_per_s
-        return max([attempt.late_s for attempt in self.attempts] + behind.tolist(), default=0.0)
+        death, ends = self.death, enumerate(attempt.t_s for attempt in self.attempts)
+        behind = [t_s - number / self.rate_per_s for number, t_s in ends if death is None or t_s < death.t_s]
+        return max([attempt.late_s for attempt in self.attempts] + behind, default=0.0)
 
 
 def grainy_photos(seed: int = 0, photos: str = "") -> list[Pair]:

@@ -15,7 +15,6 @@ SMALL = {
     "ttl_s": "1.0",
     "sweep_s": "0.1",
     "cycles": "3",
-    "warmup_jobs": "180",
     "sample_interval_s": "0.1",
     "inference_s": "0.15",
     "measure_s": "0.8",

@@ -1,14 +1,12 @@
 from collections import Counter
-from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from labserver.service.settings import Settings
 from labserver.suite.exhaustion import Trial, in_pace
 from labserver.suite.forecast import Readings
-from labserver.suite.paced import Attempt
+from labserver.suite.paced import DONE, REFUSED, Attempt
 
 
 @pytest.mark.parametrize(
@@ -30,12 +28,16 @@ def test_a_trial_of_which_something_was_late_is_made_again_at_half_the_rate_but_
     assert made == rates
 
 
-def test_a_job_that_is_done_late_counts_as_late_until_the_death_and_not_after_it():
-    times = np.arange(0.0, 4.0, 0.1)
-    done = np.floor(10 * np.clip(times - 0.5, 0, None))
-    readings = Readings(times, done, done, done)
-    attempts = [Attempt(1.0, "done", "1", 0.02), Attempt(3.0, "no answer", "", 0.0)]
-    made = Trial(Settings(), 1, 10.0, readings, attempts, 4.0, True, "", Counter(), 0.0, Counter(), 0.0)
-    assert 0.5 <= made.late_s <= 0.6
-    stuck = Readings(times, np.minimum(10 * times, 20), done, done)
-    assert replace(made, readings=stuck).late_s == pytest.approx(1.0)
+def trial(ends_s, *, dies_s=None):
+    attempts = [Attempt(end, DONE if number % 2 else REFUSED, "", 0.02) for number, end in enumerate(ends_s)]
+    attempts += [Attempt(dies_s, "no answer", "", 0.02)] if dies_s else []
+    nothing = Readings.of([], 0)
+    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), 0.0, Counter(), 0.0)
+
+
+def test_jobs_that_end_late_make_a_trial_late_and_a_late_death_does_not():
+    in_time = [0.1 * number + 0.05 for number in range(20)]
+    assert trial(in_time).late_s == pytest.approx(0.05)
+    assert trial(in_time, dies_s=9.0).late_s == pytest.approx(0.05)
+    assert trial([0.0, 0.0]).late_s == 0.02  # the clients themselves
+    assert trial([2 * end for end in in_time]).late_s == pytest.approx(2.0)
