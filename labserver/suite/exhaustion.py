@@ -32,7 +32,7 @@ _GRAIN = 40.0
 _LATE = 0.05
 _TRIES = 3
 # How long each is watched, in lives of the leaky one: those that are to die for longer than that should take.
-_LIVES = {"leaky": 4.0, "ttl_above": 4.0, "ttl_below": 1.25, "byte_budget": 2.0}
+_LIVES = {"leaky": 4.0, "ttl_above": 4.0, "ttl_below": 1.25, "byte_budget": 1.25}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Trial:
     Attributes:
         settings: the service's.
         room: bytes that its address space may grow by.
+        rate_per_s: jobs that arrived per second.
         readings: its address space against jobs, relative to that at which the limit was set.
         attempts: the clients' jobs, in the order in which they ended.
         ended_s: how long it was under load.
@@ -55,6 +56,7 @@ class Trial:
 
     settings: Settings
     room: int
+    rate_per_s: float
     readings: Readings
     attempts: list[Attempt]
     ended_s: float
@@ -101,8 +103,13 @@ class Trial:
 
     @property
     def late_s(self) -> float:
-        """By how much the clients came late, at the worst: a machine that is too slow, or has other things to do."""
-        return max((attempt.late_s for attempt in self.attempts), default=0.0)
+        """By how much clients came late, or jobs before the death ended late, at the worst.
+
+        The machine is then too slow, or has other things to do.
+        """
+        death, ends = self.death, enumerate(attempt.t_s for attempt in self.attempts)
+        behind = [t_s - number / self.rate_per_s for number, t_s in ends if death is None or t_s < death.t_s]
+        return max([attempt.late_s for attempt in self.attempts] + behind, default=0.0)
 
 
 def grainy_photos(seed: int = 0, photos: str = "") -> list[Pair]:
@@ -169,6 +176,7 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
         return Trial(
             settings=settings,
             room=room,
+            rate_per_s=rate_per_s,
             readings=Readings.of(rows, start),
             attempts=attempts,
             ended_s=rows[-1][0],
@@ -229,11 +237,13 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
 ) -> dict[str, Trial]:
     """Put four services under the same limit and load, one after another; none where no limit is enforced.
 
+    A machine that cannot keep the rate gets a lower one, as `in_pace` says: the others get what the leaky one got.
+
     Args:
         photos: the uploads, in turn.
         room: bytes that each service's address space may grow by.
         rate_per_s: jobs that arrive per second.
-        life_s: how long the leaky one is expected to live; those that survive are watched for longer.
+        life_s: how long the leaky one is expected to live at that rate; those that survive are watched for longer.
         leaky_store: the policy of `leaky`.
         ttl_store: that of `ttl_above`, whose TTL allows for twice the room, and `ttl_below`, whose allows for half.
         bounded_store: that of `byte_budget`, whose budget is half the room; nothing of it expires.
@@ -241,37 +251,41 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
     if not limits_address_space():
         return {}
     mean = float(np.mean(picture_bytes(photos, Settings())))
-    load = {"room": room, "rate_per_s": rate_per_s, "result_bytes": mean}
-    with_ttl = Settings(store=ttl_store, workers=1)
-    modes = {
-        "leaky": Settings(store=leaky_store, workers=1),
+    progress, with_ttl = Progress(), Settings(store=ttl_store, workers=1)
+
+    def trial(name: str, settings: Settings, rate: float) -> Trial:
+        progress.say(f"{name.replace('_', ' ')}: {room / 2**20:.0f} MiB, {rate:g} jobs/s")
+        # All that budget's clients come back; of the others' a few show what was left.
+        readers = 100_000 if name == "byte_budget" else 10
+        until_s = life_s * rate_per_s / rate * _LIVES[name]
+        return exhaust(settings, photos, room=room, rate_per_s=rate, duration_s=until_s, readers=readers)
+
+    leaky = in_pace(partial(trial, "leaky", Settings(store=leaky_store, workers=1)), rate_per_s)
+    load = {"room": room, "rate_per_s": leaky.rate_per_s, "result_bytes": mean}
+    others = {
         "ttl_above": ttl_that_fills(2.0, with_ttl, **load),
         "ttl_below": ttl_that_fills(0.5, with_ttl, **load),
         "byte_budget": Settings(store=bounded_store, workers=1, budget_bytes=room // 2),
     }
-    progress, trials = Progress(), {}
-    for name, settings in modes.items():
-        progress.say(f"{name.replace('_', ' ')}: {room / 2**20:.0f} MiB, {rate_per_s:g} jobs/s")
-        # All that budget's clients come back; of the others' a few show what was left.
-        readers = 100_000 if name == "byte_budget" else 10
-        until_s = life_s * _LIVES[name]
-        trial = partial(
-            exhaust, settings, photos, room=room, rate_per_s=rate_per_s, duration_s=until_s, readers=readers
-        )
-        trials[name] = in_pace(trial) if name == "leaky" else trial()
-    return trials
+    return {"leaky": leaky} | {name: trial(name, settings, leaky.rate_per_s) for name, settings in others.items()}
 
 
-def in_pace(trial: Callable[[], Trial]) -> Trial:
-    """The first trial whose clients came no later than by 5 % of its length, of three at most; else the last.
+def in_pace(trial: Callable[[float], Trial], rate_per_s: float) -> Trial:
+    """The first trial of which nothing was later than by 5 % of its length, of three at most; else the last.
 
-    The forecast is of jobs that arrive at their rate, which a machine that is busy otherwise does not keep.
+    What a job leaves does not depend on the rate; but a queue that grows because the machine is busy otherwise fills
+    the memory, too. So each trial is made at half the rate of the one before.
+
+    Args:
+        trial: makes one at a rate.
+        rate_per_s: of the first.
     """
     for _ in range(_TRIES - 1):
-        made = trial()
+        made = trial(rate_per_s)
         if made.late_s <= _LATE * made.ended_s:
             return made
-    return trial()
+        rate_per_s /= 2
+    return trial(rate_per_s)
 
 
 def cpu_per_job_s(trials: Mapping[str, Trial]) -> float:

@@ -44,6 +44,7 @@ def _record_jobs(findings: Findings, leaky: Trial, foretold: Forecast, evidence:
         unit="B/job",
         bound="above 0, in the first quarter of the memory",
     )
+    findings.measured("leaky_arrivals_per_s", leaky.rate_per_s, unit="1/s")
     findings.measured("leaky_first_failure", leaky.death.outcome if leaky.death else "none")
     findings.measured("leaky_at_exhaustion", leaky.afterwards)
 
@@ -53,8 +54,8 @@ def _record_seconds(findings: Findings, leaky: Trial, foretold: Forecast) -> Non
     error = seconds / foretold.t_s - 1
     kept_pace = leaky.late_s <= _LATE * seconds
     allowed = max(_ERROR, _FEW_JOBS / foretold.jobs.estimate)
-    rule = f"within ±{allowed:.0%}, where no client came late by more than {_LATE:.0%} of it"
-    late = f"The latest client came {leaky.late_s:.2f} s late."
+    rule = f"within ±{allowed:.0%}, where no job was late by more than {_LATE:.0%} of it"
+    late = f"The latest job was {leaky.late_s:.2f} s late."
     findings.measured("leaky_seconds_to_death", seconds, unit="s")
     findings.measured("leaky_seconds_forecast", foretold.t_s, unit="s")
     findings.record("leaky_seconds_error", error, holds=abs(error) <= allowed or not kept_pace, bound=rule, text=late)

@@ -15,7 +15,6 @@ SMALL = {
     "ttl_s": "1.0",
     "sweep_s": "0.1",
     "cycles": "3",
-    "warmup_jobs": "180",
     "sample_interval_s": "0.1",
     "inference_s": "0.15",
     "measure_s": "0.8",
@@ -33,6 +32,9 @@ SMALL = {
     "short_ttl_s": "0.4",
     "herd_poll_s": "0.4",
     "herd_job_s": "0.9",
+    # Fewer jobs would leave too little room for what a job takes while it is under way.
+    "leaky_life_s": "3.0",
+    "days": "20",
 }
 
 

@@ -33,6 +33,7 @@ def lives(attempts, **other):
     made = Trial(
         settings=Settings(),
         room=int(ROOM),
+        rate_per_s=RATE,
         readings=filling(),
         attempts=attempts,
         ended_s=8.0,
