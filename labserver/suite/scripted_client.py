@@ -6,27 +6,26 @@ the status and then, unless that is refused, for the result. It ends when its st
 """
 
 import json
-import select
 import struct
-import subprocess
 import sys
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from labserver.errors import CannotRun
 from labserver.load.http import RequestRecord, timed_session
 from labserver.load.journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
+from labserver.processes import Helper
 
 _ANSWER_WITHIN_S = 60.0
+_QUIT_S = 5.0
 FAILING_TURN = -1
 """The turn that uploads photographs of which no face can be composed."""
 
@@ -55,7 +54,7 @@ class Answer:
 class ScriptedClient:
     """The parent's end of the process."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Helper) -> None:
         self._process = process
 
     def ask(self, url: str, calls: Sequence[Call]) -> list[Answer]:
@@ -64,19 +63,8 @@ class ScriptedClient:
         Raises:
             CannotRun: the process died or fell silent.
         """
-        sent, answered = self._process.stdin, self._process.stdout
-        assert sent is not None  # noqa: S101 - both are pipes
-        assert answered is not None  # noqa: S101
-        line = ""
-        with suppress(BrokenPipeError):
-            sent.write(json.dumps({"url": url, "calls": calls}) + "\n")
-            sent.flush()
-            # One line is all that it ever writes before the next batch, so nothing of it waits in a buffer here.
-            ready, _, _ = select.select([answered], [], [], _ANSWER_WITHIN_S)
-            line = answered.readline() if ready else ""
-        if not line:
-            raise CannotRun("The scripted client ended or fell silent; its messages are in the log.")
-        return [Answer(**answer) for answer in json.loads(line)]
+        self._process.send({"url": url, "calls": calls})
+        return [Answer(**answer) for answer in self._process.receive(_ANSWER_WITHIN_S)]
 
 
 @contextmanager
@@ -87,12 +75,11 @@ def scripted_client(*, seed: int, users: int) -> Iterator[ScriptedClient]:
         seed: of the photographs' variation.
         users: calls of a batch that are made at the same time.
     """
-    command = [sys.executable, "-m", "labserver.suite.scripted_client", str(seed), str(users)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            yield ScriptedClient(process)
-        finally:
-            process.kill()
+    process = Helper("labserver.suite.scripted_client", str(seed), str(users), what="The scripted client")
+    try:
+        yield ScriptedClient(process)
+    finally:
+        process.close(_QUIT_S)
 
 
 class _User:
@@ -141,7 +128,9 @@ def _png_without_pixels() -> bytes:
     )
 
 
-def _serve(seed: int, users: int) -> None:
+def main() -> None:
+    """Make the calls of one batch after the other, until the input ends."""
+    seed, users = (int(argument) for argument in sys.argv[1:])
     uploads = [encode_upload(pair) for pair in PhotoPool(seed).pairs]
     failing = encode_upload(Pair(_png_without_pixels(), _png_without_pixels()))
     for line in sys.stdin:
@@ -164,7 +153,3 @@ def _answers(batch: dict[str, Any], uploads: Sequence[Upload], failing: Upload, 
     for session in sessions:
         session.close()
     return answers
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]), int(sys.argv[2]))

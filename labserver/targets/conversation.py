@@ -45,9 +45,10 @@ class Conversation:
         try:
             self._lines.send({"command": command, **arguments})
             deadline = time.monotonic() + within_s
-            for _ in range(self._late + 1):  # answers that came too late belong to questions before
-                answer = self._receive(deadline)
-            self._late = 0
+            while self._late:  # answers that came too late belong to questions before
+                self._receive(deadline)
+                self._late -= 1
+            answer = self._receive(deadline)
         except Closed:
             raise self._death() from None
         except Silent:

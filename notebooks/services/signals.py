@@ -1,7 +1,7 @@
 """Orders that are announced by a signal (blinker), with a new receiver for every request.
 
-What is wrong: the receiver is connected inside the request, and `weak=False` makes the signal keep it, together with the
-order that its closure holds. Every request adds one more, and every order is announced to all receivers before it.
+What is wrong: the receiver is connected inside the request, and `weak=False` makes the signal keep it, together with
+the order that its closure holds. Every request adds one more, and every order is announced to all receivers before it.
 
 The fix: connect one receiver when the application is made, and hand it the order as an argument of `send`.
 """

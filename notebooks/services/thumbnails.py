@@ -1,8 +1,8 @@
 """Thumbnails (Pillow), remembered under a key that never comes again.
 
-What is wrong: the cache is keyed by the upload's name *and* the time of the request, so that no lookup ever hits, and it
-keeps the decoded image. An image's pixels lie in C memory: neither `sys.getsizeof` nor tracemalloc shows them, and no
-list of the largest Python objects names this cache.
+What is wrong: the cache is keyed by the upload's name *and* the time of the request, so that no lookup ever hits, and
+it keeps the decoded image. An image's pixels lie in C memory: neither `sys.getsizeof` nor tracemalloc shows them, and
+no list of the largest Python objects names this cache.
 
 The fix: key by content (a digest of the upload), keep the encoded PNG instead of the image, and bound the cache.
 """

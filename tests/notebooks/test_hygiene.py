@@ -1,6 +1,7 @@
 """The notebooks' contract: prose, parameters, plots and claims; logic lives in the package."""
 
 import ast
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_no_bare_expression_is_kept_by_the_shell(path):
 
 def test_cells_are_short_and_introduced_by_prose(path):
     everything = nbformat.read(path, as_version=4).cells
-    for before, cell in zip(everything, everything[1:], strict=False):
+    for before, cell in itertools.pairwise(everything):
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= 15
             setting_up = {"parameters"} & {*cell.metadata.get("tags", []), *before.metadata.get("tags", [])}

@@ -22,7 +22,9 @@ def finding(result, notebook, name):
 
 
 def test_every_claim_holds(story):
-    assert [(item.name, item.status, item.message) for item in story.notebooks if item.status is not Status.PASSED] == []
+    assert [
+        (item.name, item.status, item.message) for item in story.notebooks if item.status is not Status.PASSED
+    ] == []
     assert story.exit_code == 0
 
 
@@ -77,7 +79,7 @@ def test_the_postmortem_is_one_file_without_network_and_with_folded_code(story, 
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", text)
     assert not re.search(r"@import|url\((?!['\"]?(data:|#))", text)
-    assert text.count("<details class=\"code\">") == len(story.notebooks)
+    assert text.count('<details class="code">') == len(story.notebooks)
     assert "not measured in this run" not in text
     assert text.count("<img") + text.count("<svg") >= 6
     assert str(story.run_dir) not in text
@@ -122,7 +124,7 @@ def test_exporting_twice_gives_the_same_bytes(story, tmp_path):
 
 
 def test_without_a_leak_the_reproduction_fails(run_notebooks):
-    result = run_notebooks("02", store="ttl")
+    result = run_notebooks("02", store="ttl", warmup_jobs="40")
     assert result.exit_code == 1
     assert result.notebooks[0].status is Status.CLAIM_FAILED
     assert not finding(result, "02", "leak_bytes_per_job").holds
@@ -130,7 +132,7 @@ def test_without_a_leak_the_reproduction_fails(run_notebooks):
 
 
 def test_without_the_fix_the_verification_fails(run_notebooks):
-    result = run_notebooks("04", fixed_store="leaky")
+    result = run_notebooks("04", fixed_store="leaky", warmup_jobs="40")
     assert result.exit_code == 1
     assert not finding(result, "04", "ttl_bytes_per_job").holds
     assert not finding(result, "04", "ttl_jobs_kept").holds
@@ -145,7 +147,7 @@ def test_an_application_of_the_users_own_that_leaks_fails_its_diagnosis(run_note
 
 
 def test_without_a_holder_the_trace_fails(run_notebooks):
-    result = run_notebooks("03", store="ttl")
+    result = run_notebooks("03", store="ttl", warmup_jobs="40")
     assert result.exit_code == 1
     assert not finding(result, "03", "holder").holds
     assert not finding(result, "03", "share_of_growth").holds

@@ -42,6 +42,18 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(ends):
     assert conversation.ask("next", {}, 5) == "next"
 
 
+def test_an_answer_that_has_come_late_is_waited_for_no_more(ends):
+    ours, theirs = ends
+    conversation = talk(ours)
+    with pytest.raises(CannotRun, match="'slow'"):
+        conversation.ask("slow", {}, 0.05)
+    say(theirs, {"result": "slow"})
+    with pytest.raises(CannotRun, match="'slow, too'"):
+        conversation.ask("slow, too", {}, 0.05)
+    say(theirs, {"result": "slow, too"}, {"result": "quick"})
+    assert conversation.ask("quick", {}, 5) == "quick"
+
+
 def test_a_failure_of_an_instrument_is_a_sentence(ends):
     ours, theirs = ends
     say(theirs, {"error": "ValueError: no heap today"})
