@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # These walk the heap of their own process again and again: nothing else is imported there.
 HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
+# The other notebooks' claims are about time, too: nothing runs beside them.
+UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py)
 
-.PHONY: run test lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
+.PHONY: run test cover lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -17,10 +19,13 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= $(HEAPS)
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-append --cov-report= $(HEAPS:%=--ignore=%) tests/unit tests/integration
-	$(BIN)/pytest --cov --cov-append --cov-report= tests/browser tests/contract
-	$(BIN)/pytest --cov --cov-append --cov-report=term tests/notebooks
+	$(BIN)/pytest -n 2 --dist loadfile $(HEAPS)
+	$(BIN)/pytest -n 2 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration $(UNTIMED)
+	$(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract
+	$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks
+
+cover: $(READY)  ## which lines the quick tests run
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term tests/unit tests/integration
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks

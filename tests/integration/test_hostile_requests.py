@@ -208,7 +208,7 @@ def descriptors():
 
 def test_no_attack_is_an_error_of_the_servers(server):
     seen = attack(server)
-    before = threading.active_count(), descriptors()
+    threads, files = threading.active_count(), descriptors()
     names = list(ATTACKS)
     random.Random(1).shuffle(names)
     for _ in range(3):
@@ -222,7 +222,9 @@ def test_no_attack_is_an_error_of_the_servers(server):
     answers = {status for found in seen.values() for status in found}
     assert answers >= {200, 202, 400, 404, 405, 410, 413, 416, 422}
     assert not [status for status in answers if 300 <= status < 400]  # to wherever the client's `Host` says
-    assert (threading.active_count(), descriptors()) == before
+    # Fewer: the collector may close what an earlier test has left.
+    assert threading.active_count() <= threads
+    assert descriptors() <= files
     assert server.service.store.kept_bytes() == 0
 
 
