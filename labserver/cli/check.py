@@ -128,10 +128,9 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
             seconds = time.monotonic() - began
             return _nothing(options, watcher, seconds, str(error)), CannotSay.exit_code, error
         except KeyboardInterrupt as error:
-            seconds = time.monotonic() - began
-            result = error.result if isinstance(error, Interrupted) else _nothing(options, watcher, seconds)
-            known = f"Interrupted after {result.jobs} jobs: what was known so far."
-            return replace(result, notes=(*result.notes, known)), INTERRUPTED, None
+            if not isinstance(error, Interrupted):  # nothing ran yet
+                error = Interrupted(_nothing(options, watcher, time.monotonic() - began))
+            return error.result, INTERRUPTED, None
     return result, _EXIT_CODES[result.verdict], None
 
 

@@ -38,7 +38,8 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, result: CheckResult) -> None:
         super().__init__()
-        self.result = result
+        known = f"Interrupted after {result.jobs} jobs: what was known so far."
+        self.result = replace(result, notes=(*result.notes, known))
 
 
 def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> CheckResult:

@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.error import UsageError as OneSentence
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from labserver.diagnosis.check import run_check
+from labserver.diagnosis.check import Interrupted, run_check
 from labserver.diagnosis.check_options import CheckOptions, OnProgress
 from labserver.diagnosis.check_result import CheckResult
 from labserver.diagnosis.in_process import leak_check
@@ -87,9 +87,13 @@ class LeakMagics:
 
     def _show(self, check: Callable[[OnProgress], CheckResult], arguments: Any, cell_file: str = "") -> None:
         """Show the progress, and the answer in its place; a user's mistake is one sentence, not a traceback."""
+        interrupted = False
         try:
             with live_view(self.shell, tolerance=arguments.tolerance) as view:
-                result = check(view.progress)
+                try:
+                    result = check(view.progress)
+                except Interrupted as error:
+                    result, interrupted = error.result, True
                 view.answer(result)
         except LabserverError as error:
             raise OneSentence(str(error)) from None
@@ -102,6 +106,8 @@ class LeakMagics:
             raise OneSentence(f"The cell fails: {in_one_line(error)} (line {lines[-1]}).") from None
         if arguments.into is not None:
             self.shell.user_ns[arguments.into] = result
+        if interrupted:  # an error, so that the cells that wait do not run
+            raise OneSentence("Interrupted: the answer is what was known so far.")
 
 
 def _cell_parser() -> MagicArgumentParser:

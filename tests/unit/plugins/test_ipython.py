@@ -13,6 +13,11 @@ app = Flask(__name__)
 def work():
     return {"ok": True}
 """
+INTERRUPTED = """%%leakcheck --into known
+CALLS = globals().get("CALLS", 0) + 1
+if CALLS == 400:
+    __import__("signal").raise_signal(__import__("signal").SIGINT)
+"""
 CELLS = {
     "load": "%load_ext labserver\nCACHE = {}",
     "shown": "CACHE",  # from here on it is `_` and `Out[2]` too
@@ -20,6 +25,8 @@ CELLS = {
     "found": "print(found.verdict, found.holders[0].path, found.holders[0].allocated_at[0], sep='\\n')",
     "clean": "%%leakcheck\nbuffers = [bytes(3000) for _ in range(20)]\nprint('x' * 1000)\nbuffers",
     "service": "%leakcheck quiet:app --request 'GET /work' --users 2 --tolerance 512",
+    "stopped": INTERRUPTED,
+    "known": "print(known.jobs, known.floors[0][0], known.verdict, known.notes[-1], sep='\\n')",
     "raises": "%%leakcheck\nfirst = 1\nfirst / 0",
     "syntax": "%%leakcheck\nprint(",
     "return": "%%leakcheck\nreturn 3",
@@ -82,6 +89,15 @@ def test_one_display_is_left_with_the_page_and_its_text(outputs):
 
 def test_a_cell_that_keeps_nothing_is_quiet_in_a_notebook_that_shows_progress(outputs):
     assert answer(outputs["clean"])["text/plain"].startswith("NO LEAK  the cell keeps less than ")
+
+
+def test_ctrl_c_leaves_what_was_known_and_stops_the_cells_that_wait(outputs):
+    shown, error = outputs["stopped"]
+    assert "Interrupted after " in shown.data["text/plain"]
+    assert "UsageError: Interrupted: the answer is what was known so far." in error.text
+    jobs, first_floor, verdict, note = outputs["known"][0].text.splitlines()
+    assert int(jobs) > int(first_floor) >= 0
+    assert (verdict, note) == ("inconclusive", f"Interrupted after {jobs} jobs: what was known so far.")
 
 
 def test_an_application_is_checked_by_the_line_magic(outputs):
