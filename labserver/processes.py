@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
+from urllib3.util import wait_for_read
 
 from labserver.errors import CannotRun
 
@@ -152,7 +152,8 @@ class Helper:
         deadline = time.monotonic() + within_s
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stdout], [], [], left)[0]:
+            # Not `select`, which knows no descriptor beyond 1023: the service itself may be in this process.
+            if left <= 0 or not wait_for_read(stdout, timeout=left):
                 raise CannotRun(f"{self._what} has been silent for {within_s:.0f} s{self.last_output()}.")
             block = os.read(stdout.fileno(), 2**16)
             if not block:

@@ -18,7 +18,6 @@ _SWITCHED_OFF = {
     "stores": "the store ttl-lazy",
     "redis": "the store redis",
     "metrics": "the service's metrics for Prometheus",
-    "scale": "load from many machines",
     "bench": "the benchmarks",
     "dev": "the project's own tests",
 }

@@ -183,7 +183,7 @@ class PlainJourney:
         """
         try:
             self._call(session, base_url)
-        except Exception as error:  # foreign code may fail in any way, and that is a result
+        except BaseException as error:  # foreign code may fail in any way, `sys.exit` included, and that is a result
             if self._cut.is_set():
                 raise CutShortError from error
             self._samples.check("journey completed", ok=False, why=f"{type(error).__name__}: {error}")

@@ -119,7 +119,7 @@ class RequestTemplate:
         url = base_url + known.fill(self.path, lambda value: quote(plain(value), safe=""))
         headers = {name: known.fill(value, plain) for name, value in self.headers}
         if self.uploads:
-            fields = [(name, known.fill(value, plain)) for name, value in parse_qsl(self.body)]
+            fields = [(name, known.fill(value, plain)) for name, value in parse_qsl(self.body, keep_blank_values=True)]
             return session.request(self.method, url, headers=headers, data=fields, files=self._files())
         if not self.body_kind:
             return session.request(self.method, url, headers=headers)

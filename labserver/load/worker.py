@@ -159,6 +159,8 @@ def _import(spec: str) -> Journey:
     sys.path.insert(0, str(Path.cwd()))
     try:
         call = getattr(importlib.import_module(module), attribute)
+    except SystemExit as error:
+        raise UsageError(f"The journey {spec} cannot be imported: it calls sys.exit({error.code!r}).") from error
     except Exception as error:
         raise UsageError(f"The journey {spec} cannot be imported ({error}): give it as module:callable.") from error
     if not callable(call):

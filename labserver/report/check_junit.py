@@ -60,10 +60,6 @@ def _part(result: CheckResult, name: str, text: str, one: NamedHolder | Finding)
     return case
 
 
-def _name(holder: NamedHolder) -> str:
-    return f"{holder_name(holder)} ({holder.buffer_type})"
-
-
 def _about_holder(holder: NamedHolder) -> str:
     came = f"{number(holder.buffers)} × {holder.buffer_type}, {number(holder.retained_bytes)} B"
     return f"{holder.path}: {came}, {percent(holder.share_of_growth)} of the growth"

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from labserver.errors import UsageError
 from labserver.report import fonts
 from labserver.report.i18n import Catalogue
 from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
@@ -263,7 +264,10 @@ class Writeup:
 def _provenance(run_dir: Path) -> dict[str, Any]:
     """Where the run comes from; nothing where it does not say."""
     path = run_dir / provenance.FILE_NAME
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:
+        raise UsageError(f"{path.name} is not a file of provenance.") from None
     return document
 
 

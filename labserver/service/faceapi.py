@@ -42,7 +42,7 @@ class FaceSettings:
     max_pixels: int = 40_000_000
 
     def __post_init__(self) -> None:
-        check_number("service_time_s", self.service_time_s, 0.0, float("inf"), whole=False)
+        check_number("service_time_s", self.service_time_s, 0.0, 86_400.0, whole=False)
         for name, least, most in (
             ("workers", 1, 256),
             ("fail_every", 0, 10**9),

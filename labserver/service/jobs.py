@@ -121,8 +121,8 @@ class JobQueue:
         """Start the worker threads; they are daemons, so a process that dies is never held up by them."""
         for number in range(1, self._workers + 1):
             thread = threading.Thread(target=self._work, name=f"labserver-worker-{number}", daemon=True)
+            thread.start()  # first: one that the system does not grant is none to join
             self._threads.append(thread)
-            thread.start()
 
     def submit(self, job_id: str, parent_a: bytes, parent_b: bytes) -> None:
         """Store a job as pending and queue it.

@@ -40,13 +40,10 @@ def reach(
 
     failure: OSError = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     for family, kind, protocol, _, where in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
         try:
-            if source is not None:
-                sock.bind(source)
-            _connect(sock, where, over)
+            # A kernel without IPv6 has no socket for `::1`, to which a name may lead beside 127.0.0.1.
+            sock = _connected(socket.socket(family, kind, protocol), where, source, over)
         except OSError as error:
-            sock.close()
             if over():
                 raise
             failure = error
@@ -54,6 +51,19 @@ def reach(
             sock.settimeout(timeout_s)
             return sock
     raise failure
+
+
+def _connected(
+    sock: socket.socket, where: Any, source: tuple[str, int] | None, over: Callable[[], bool]
+) -> socket.socket:
+    try:
+        if source is not None:
+            sock.bind(source)
+        _connect(sock, where, over)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _connect(sock: socket.socket, where: Any, over: Callable[[], bool]) -> None:

@@ -28,9 +28,9 @@ LOGGER = logging.getLogger("labserver.suite")
 LOGGER.addHandler(logging.NullHandler())
 
 MARKER = "LABSERVER_KERNEL"
-_LONGEST_TEMPORARY_PATH = 65
 """The environment variable by which a kernel's descendants are found after it died and they have no parent to tell."""
 
+_LONGEST_TEMPORARY_PATH = 65
 _FAREWELL_S = 3.0
 """Seconds for a kernel to leave, half of them before a SIGTERM.
 

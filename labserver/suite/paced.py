@@ -63,8 +63,9 @@ class PacedClients:
     def start(self, clients: int) -> None:
         """Let the clients come."""
         for number in range(clients):
-            self._threads.append(threading.Thread(target=self._work, name=f"client-{number}", daemon=True))
-            self._threads[-1].start()
+            thread = threading.Thread(target=self._work, name=f"client-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def wait(self) -> None:
         """Return when as many jobs as were asked for have ended."""

@@ -1,6 +1,7 @@
 """Run notebooks as experiments: each in a fresh kernel, each marked with what became of it."""
 
 import contextlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -55,8 +56,8 @@ def run_suite(  # noqa: PLR0913 - keywords that mirror the command line
         UsageError: a parameter is wrong; nothing was started and no directory made.
         CannotRun: the run directory cannot be made.
     """
-    if deadline_s <= 0:
-        raise UsageError("The deadline must be more than 0 seconds.")
+    if not 0 < deadline_s < math.inf:  # also refuses NaN
+        raise UsageError(f"The deadline is {deadline_s:g}: it must be a finite number of seconds, more than 0.")
     steps = plan_steps(notebooks, parameters, profile)
     started = datetime.now(UTC)
     run_dir = _create_run_directory(output_root, started)

@@ -311,13 +311,15 @@ class Theatre:
     def _at_rest(self) -> int:
         """Wait until the AI service has nothing left to do, and return how many inferences it has finished."""
         deadline = time.monotonic() + _REST_WITHIN_S + self.scene.inference_s
-        while True:
-            figures = requests.get(f"{self._face.url}/health", timeout=_REST_WITHIN_S).json()
-            if not figures["busy"] + figures["waiting"]:
-                return int(figures["finished"])
-            if time.monotonic() > deadline:
-                raise CannotRun("The face-api does not come to rest.")
-            time.sleep(_SAMPLE_S / 2)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy between this machine and itself
+            while True:
+                figures = session.get(f"{self._face.url}/health", timeout=_REST_WITHIN_S).json()
+                if not figures["busy"] + figures["waiting"]:
+                    return int(figures["finished"])
+                if time.monotonic() > deadline:
+                    raise CannotRun("The face-api does not come to rest.")
+                time.sleep(_SAMPLE_S / 2)
 
 
 def _rate(instants: list[float]) -> float:

@@ -280,8 +280,8 @@ class _JoinedDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitre
 
     def start_new_thread(self, target: Callable[[int], None], thread_no: int) -> None:
         thread = threading.Thread(target=target, args=(thread_no,), name=f"labserver-http-{thread_no}", daemon=True)
-        self._started.append(thread)
         thread.start()
+        self._started.append(thread)
 
     def stop(self) -> None:
         self.shutdown()

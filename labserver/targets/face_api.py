@@ -14,8 +14,8 @@ from labserver.processes import Helper
 from labserver.service.faceapi import FaceService, FaceSettings, create_face_api, face_service_of
 from labserver.targets.embedded import hosted, overridden
 
-# More than inferences at the same time: who waits for one must not keep `/health` waiting.
-HTTP_THREADS = 64
+# Or twice as many as inferences at the same time: who waits for one must not keep `/health` waiting.
+_LEAST_HTTP_THREADS = 64
 _START_S = 30.0
 _QUIT_S = 5.0
 _WATCH_S = 0.5
@@ -38,14 +38,13 @@ class EmbeddedFaceApi:
 
 @contextmanager
 def embedded_face_api(
-    settings: FaceSettings | None = None, *, port: int = 0, http_threads: int = HTTP_THREADS, **overrides: Any
+    settings: FaceSettings | None = None, *, port: int = 0, **overrides: Any
 ) -> Iterator[EmbeddedFaceApi]:
     """Serve the AI service from threads of this process, and leave nothing behind.
 
     Args:
         settings: What to serve; the defaults if left out.
         port: The port to listen on; 0 takes any free one.
-        http_threads: Requests that are taken at the same time, those that wait for a worker included.
         **overrides: Fields of `FaceSettings` to change, by name.
 
     Raises:
@@ -54,6 +53,7 @@ def embedded_face_api(
     """
     app = create_face_api(overridden(settings or FaceSettings(), overrides))
     service = face_service_of(app)
+    http_threads = max(_LEAST_HTTP_THREADS, 2 * service.settings.workers)
     with hosted(app.wsgi_app, service, port, http_threads) as host:
         yield EmbeddedFaceApi(f"http://127.0.0.1:{host.port}", host.port, service)
 
@@ -67,8 +67,8 @@ class FaceApiProcess:
         pid: Its process id.
     """
 
-    def __init__(self, settings: FaceSettings, port: int, http_threads: int) -> None:
-        config = {"settings": asdict(settings), "port": port, "http_threads": http_threads}
+    def __init__(self, settings: FaceSettings, port: int) -> None:
+        config = {"settings": asdict(settings), "port": port}
         self._helper = Helper("labserver.targets.face_api", json.dumps(config), what="The face-api's process")
         self.pid = self._helper.pid
         self.port = 0
@@ -101,13 +101,13 @@ class FaceApiProcess:
 
 @contextmanager
 def face_api_process(
-    settings: FaceSettings | None = None, *, port: int = 0, http_threads: int = HTTP_THREADS, **overrides: Any
+    settings: FaceSettings | None = None, *, port: int = 0, **overrides: Any
 ) -> Iterator[FaceApiProcess]:
     """Serve the AI service from a process of its own, which ends with this block and with this process.
 
     The arguments and errors are those of `embedded_face_api`. A killed one is replaced by another block with `port`.
     """
-    process = FaceApiProcess(overridden(settings or FaceSettings(), overrides), port, http_threads)
+    process = FaceApiProcess(overridden(settings or FaceSettings(), overrides), port)
     try:
         process.start()
         yield process
@@ -121,7 +121,7 @@ def main() -> None:
     config = json.loads(sys.argv[1])
     settings = FaceSettings(**config["settings"])
     try:
-        with embedded_face_api(settings, port=config["port"], http_threads=config["http_threads"]) as server:
+        with embedded_face_api(settings, port=config["port"]) as server:
             _say(port=server.port)
             # A process that the parent forked may hold the pipe open after its death: then only the new parent tells.
             while os.getppid() == parent and not select.select([0], [], [], _WATCH_S)[0]:

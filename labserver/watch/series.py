@@ -1,5 +1,6 @@
 """Samples on a fixed grid, and what can honestly be said of them afterwards."""
 
+import contextlib
 import csv
 import math
 import time
@@ -11,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from labserver.errors import UsageError
+from labserver.errors import CannotRun, UsageError
 from labserver.watch.sample import Sample, Source
 
 CSV_COLUMNS = (
@@ -117,6 +118,7 @@ class CsvFile:
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
+        self._path = path
         try:
             self._file: IO[str] = path.open("w" if force else "x", newline="", buffering=1, encoding="utf-8")
         except FileExistsError:
@@ -124,18 +126,30 @@ class CsvFile:
         except OSError as error:
             raise UsageError(f"{path} cannot be written ({error.strerror}): give another --csv.") from error
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(CSV_COLUMNS)
+        try:
+            self._writer.writerow(CSV_COLUMNS)
+        except OSError as error:
+            self.close()
+            raise UsageError(f"{path} cannot be written ({error.strerror}): give another --csv.") from error
 
     def add(self, sample: Sample) -> None:
-        """Append a sample."""
+        """Append a sample.
+
+        Raises:
+            CannotRun: the file cannot be written any more, as on a disk that is full.
+        """
         figures = (
             sample.heap_bytes, sample.resident_bytes, sample.live_jobs, sample.finished_jobs, sample.private_bytes,
         )  # fmt: skip
         utc = datetime.fromtimestamp(sample.at_s, UTC).isoformat(timespec="milliseconds")
         whole = ("" if figure is None else np.format_float_positional(figure, trim="-") for figure in figures)
         heap, resident, live, finished, private = whole
-        self._writer.writerow([f"{sample.t_s:.6f}", heap, resident, live, finished, private, utc, sample.event])
+        try:
+            self._writer.writerow([f"{sample.t_s:.6f}", heap, resident, live, finished, private, utc, sample.event])
+        except OSError as error:
+            raise CannotRun(f"{self._path} cannot be written any more ({error.strerror}).") from error
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a line that could not be written is tried once more, and was told of
+            self._file.close()

@@ -91,6 +91,13 @@ def test_a_failing_face_api_fails_its_jobs_and_nothing_else(opened):
     problem(post(server.url, "/api/images/compose"), 502, "/problems/face-api-failed")
 
 
+@pytest.mark.parametrize("workers", [4, 100])
+def test_there_are_more_requests_than_inferences_at_a_time(opened, workers):
+    opened(embedded_face_api(workers=workers))
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("labserver-http-")]
+    assert len(threads) > workers
+
+
 def test_a_slow_face_api_fails_its_jobs_in_time(opened):
     api = opened(embedded_face_api(service_time_s=60))
     server = opened(embedded(face_api=api.url, face_timeout_s=0.3))

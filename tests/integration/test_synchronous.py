@@ -29,6 +29,14 @@ def test_a_small_pool_is_exhausted_and_a_large_one_is_not():
     assert set(threading.enumerate()) <= before
 
 
+def test_no_proxy_is_asked_in_the_face_apis_stead(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # where nobody listens
+    with theatre(scene(1)) as stage:
+        assert stage._at_rest() == 0
+
+
 def test_the_rate_does_not_depend_on_marching_in_step():
     evenly = np.arange(0.0, 2.0, 0.05)
     in_step = np.repeat(np.arange(0.0, 2.0, 0.2), 4)

@@ -267,6 +267,25 @@ def test_figures_that_make_no_sense(arguments):
         pass
 
 
+def test_a_journey_that_exits_fails_its_jobs_and_takes_no_user_along(stand_in, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("closed.py").write_text("import sys\ndef go(session, url):\n    sys.exit(3)\n")
+    with virtual_users(stand_in.url, 2, journey="closed:go") as users:
+        summary = users.run(iterations=4)
+    assert summary.checks["journey completed"].fails == 4
+    assert summary.first_failure == "journey completed: SystemExit: 3"
+
+
+def test_a_journey_that_exits_while_it_is_imported_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("closed_early.py").write_text("import sys\nsys.exit('not today')\n")
+    with (
+        pytest.raises(UsageError, match=r"cannot be imported: it calls sys\.exit\('not today'\)\.$"),
+        virtual_users("http://127.0.0.1:9", journey="closed_early:go"),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("journey", ["nowhere:go", "json:nothing", "json:__name__", ":", "json"])
 def test_a_journey_that_cannot_be_imported(journey):
     with pytest.raises(UsageError, match="module:callable"), virtual_users("http://127.0.0.1:9", journey=journey):

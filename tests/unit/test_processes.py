@@ -1,6 +1,8 @@
 """Processes of this package are gone when they are closed, and say why they died."""
 
+import fcntl
 import os
+import resource
 import signal
 
 import psutil
@@ -62,3 +64,20 @@ def test_the_last_words_are_the_last_lines_that_say_anything():
     assert output.last(lines=2) == "; its last output: first | second \N{REPLACEMENT CHARACTER}"
     output.close()
     assert output.last() == ""
+
+
+def test_a_process_is_heard_by_one_that_has_many_files_open():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard <= 1024:
+        pytest.skip("this system grants no such descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1025), hard))
+    helper = Helper(WORKER, what="The worker")
+    try:
+        low = helper._process.stdout
+        helper._process.stdout = os.fdopen(fcntl.fcntl(low.fileno(), fcntl.F_DUPFD_CLOEXEC, 1024), "rb")
+        low.close()
+        with pytest.raises(CannotRun, match="silent"):
+            helper.receive(0.05)
+    finally:
+        helper.close(1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

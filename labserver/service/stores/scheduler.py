@@ -45,8 +45,9 @@ class SchedulerJobStore(DictJobStore):
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._run, name="labserver-scheduler", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="labserver-scheduler", daemon=True)
+        thread.start()
+        self._thread = thread  # only now: one that the system does not grant is none to join
 
     def close(self) -> None:
         """Stop the thread and keep nothing."""

@@ -41,8 +41,9 @@ class TtlJobStore(DictJobStore):
     def start(self) -> None:
         """Start the sweeper thread."""
         self._stopping.clear()
-        self._sweeper = threading.Thread(target=self._sweep_periodically, name="labserver-sweeper", daemon=True)
-        self._sweeper.start()
+        sweeper = threading.Thread(target=self._sweep_periodically, name="labserver-sweeper", daemon=True)
+        sweeper.start()
+        self._sweeper = sweeper  # only now: one that the system does not grant is none to join
 
     def close(self) -> None:
         """Stop the sweeper and keep nothing."""

@@ -54,6 +54,14 @@ def test_a_wrong_argument_is_exit_code_2(arguments, capsys):
     assert "Error" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("deadline", ["0", "-1", "nan", "inf"])
+def test_a_deadline_that_is_none_is_one_sentence_and_starts_nothing(deadline, tmp_path, capsys):
+    output = tmp_path / "runs"
+    assert main(["run", "02", "--deadline", deadline, "--output", str(output)]) == 2
+    assert capsys.readouterr().err.startswith("labserver: The deadline is ")
+    assert not output.exists()
+
+
 @pytest.fixture
 def failing(monkeypatch):
     def with_error(error):

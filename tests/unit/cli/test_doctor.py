@@ -53,6 +53,10 @@ def test_an_extra_names_what_is_missing_and_what_that_switches_off(monkeypatch):
     assert rows()["extra redis"] == ("present", "")
 
 
+def test_each_extra_that_there_is_switches_something_off_and_no_other_does():
+    assert set(doctor._SWITCHED_OFF) == set(doctor._packages_by_extra())
+
+
 def test_the_table_is_printed(capsys):
     assert main(["doctor"]) == 0
     assert "Korean fonts" in capsys.readouterr().out

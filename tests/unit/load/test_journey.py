@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 
@@ -124,6 +125,8 @@ def test_somebody_elses_journey(samples):
 
     assert not PlainJourney(broken, samples, threading.Event())(None, "http://x").ok
     assert samples.checks == {"journey completed": [1, 1]}
+    assert not PlainJourney(lambda *_: sys.exit("sold out"), samples, threading.Event())(None, "http://x").ok
+    assert samples.checks == {"journey completed": [1, 2]}
     assert samples.first_failure == "journey completed: RuntimeError: out of stock"
 
 

@@ -158,13 +158,14 @@ def test_files_are_uploaded_with_the_fields_of_a_form(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG picture")
     (tmp_path / "b.unknown").write_bytes(b"more")
     _, _, asked = drive(
-        {}, f"POST /a file=@{tmp_path}/a.png file=second@{tmp_path}/b.unknown data=name=n+m&number={{n}}"
+        {}, f"POST /a file=@{tmp_path}/a.png file=second@{tmp_path}/b.unknown data=name=n+m&empty=&number={{n}}"
     )
     ((_, kind, body),) = asked
     assert kind.startswith("multipart/form-data; boundary=")
     assert b'name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG picture' in body
     assert b'name="second"; filename="b.unknown"\r\nContent-Type: application/octet-stream' in body
     assert b'name="name"\r\n\r\nn m' in body
+    assert b'name="empty"\r\n\r\n\r\n' in body
 
 
 @pytest.mark.parametrize(

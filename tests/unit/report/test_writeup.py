@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labserver.errors import UsageError
 from labserver.report import fonts, i18n
 from labserver.report.i18n import Catalogue, messages
 from labserver.report.writeup import SECTIONS, Writeup
@@ -151,6 +152,13 @@ def test_whether_the_columns_can_be_compared_is_said(make_run, provenance, said)
     if provenance:
         (run / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
     assert said in Writeup(run).section("discovery")
+
+
+def test_a_damaged_provenance_is_one_sentence(make_run):
+    run = make_run()
+    (run / "provenance.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^provenance\.json is not a file of provenance\.$"):
+        Writeup(run)
 
 
 def test_the_origin_is_stated_in_utc(make_run):

@@ -97,7 +97,15 @@ def test_closing_ends_every_wait(build, both, wait_until):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"service_time_s": -1}, {"workers": 0}, {"fail_every": -1}, {"result_px": 1.5}, {"workers": True}]
+    "wrong",
+    [
+        {"service_time_s": -1},
+        {"service_time_s": 1e10},  # longer than a thread can wait
+        {"workers": 0},
+        {"fail_every": -1},
+        {"result_px": 1.5},
+        {"workers": True},
+    ],
 )
 def test_a_wrong_setting_is_a_sentence(wrong):
     with pytest.raises(UsageError, match=f"^{next(iter(wrong))}="):

@@ -1,7 +1,9 @@
 """Connecting to neighbours that are there, are not, or do not say."""
 
 import contextlib
+import errno
 import itertools
+import os
 import socket
 import threading
 
@@ -59,6 +61,25 @@ def test_a_neighbour_is_reached_at_the_first_address_that_answers(listener, name
     with reach(("neighbour", 80), 20) as reached:
         assert reached.getpeername() == address
         assert reached.gettimeout() == 20
+
+
+def test_an_address_for_which_the_system_has_no_socket_is_passed_over(listener, monkeypatch):
+    address = listener.getsockname()
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::1", address[1], 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", address),
+    ]
+    make = socket.socket
+
+    def without_ipv6(family, *rest, **options):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return make(family, *rest, **options)
+
+    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(module.socket, "socket", without_ipv6)
+    with reach(("neighbour", 80), 20) as reached:
+        assert reached.getpeername() == address
 
 
 def test_nobody_there_is_said_at_once():

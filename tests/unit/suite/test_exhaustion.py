@@ -1,3 +1,4 @@
+import threading
 from collections import Counter
 from types import SimpleNamespace
 
@@ -6,7 +7,7 @@ import pytest
 from labserver.service.settings import Settings
 from labserver.suite.exhaustion import Trial, in_pace
 from labserver.suite.forecast import Readings
-from labserver.suite.paced import DONE, REFUSED, Attempt
+from labserver.suite.paced import DONE, REFUSED, Attempt, paced_clients
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,16 @@ def test_jobs_that_end_late_make_a_trial_late_and_a_late_death_does_not():
     assert trial(in_time, dies_s=9.0).late_s == pytest.approx(0.05)
     assert trial([0.0, 0.0]).late_s == 0.02  # the clients themselves
     assert trial([2 * end for end in in_time]).late_s == pytest.approx(2.0)
+
+
+def test_a_client_that_finds_no_thread_is_said_and_not_waited_for(monkeypatch):
+    start = threading.Thread.start
+
+    def granted(thread):
+        if thread.name == "client-1":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", granted)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        paced_clients(1, [], lambda _: 0.0, jobs=0).__enter__()

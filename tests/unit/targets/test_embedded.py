@@ -187,6 +187,28 @@ def test_a_server_that_dies_at_its_start_says_why_and_leaves_nothing(monkeypatch
         embedded().__enter__()
 
 
+@pytest.mark.parametrize(
+    ("store", "name"),
+    [
+        ("leaky", "labserver-worker-2"),
+        ("ttl", "labserver-sweeper"),
+        ("scheduler", "labserver-scheduler"),
+        ("leaky", "labserver-http-1"),
+    ],
+)
+def test_a_thread_that_the_system_does_not_grant_is_why_nothing_starts(monkeypatch, store, name):
+    start = threading.Thread.start
+
+    def granted(thread):
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", granted)
+    with pytest.raises(CannotRun, match="can't start new thread"):
+        embedded(store=store).__enter__()
+
+
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
     monkeypatch.setattr(module, "_READY_WITHIN_S", 0.2)
     monkeypatch.setattr(module, "_health_status", lambda _port: 500)

@@ -1,9 +1,11 @@
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from labserver.errors import UsageError
+from labserver.errors import CannotRun, UsageError
 from labserver.heap.monitor import Curve
 from labserver.report import plots, series
 from labserver.watch.sample import Sample
@@ -144,3 +146,26 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(watched):
 def test_a_file_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         CsvFile(tmp_path / "none" / "watch.csv")
+
+
+@pytest.fixture
+def full():
+    path = Path("/dev/full")
+    if not path.exists():
+        pytest.skip("this system has no device that is always full")
+    return path
+
+
+def test_a_disk_that_is_full_is_said_at_the_first_line(full):
+    with pytest.raises(UsageError, match=r"^/dev/full cannot be written \(No space left on device\)"):
+        CsvFile(full, force=True)
+
+
+def test_a_disk_that_fills_is_said_once(full, tmp_path):
+    file = CsvFile(tmp_path / "watch.csv")
+    with full.open("w", buffering=1) as device:
+        os.dup2(device.fileno(), file._file.fileno())
+    with pytest.raises(CannotRun, match=r"watch.csv cannot be written any more \(No space left on device\)\.$"):
+        file.add(Sample(heap_bytes=1.0))
+    file.close()
+    assert file._file.closed
