@@ -110,10 +110,7 @@ class Child:
 
     def death(self) -> CannotRun:
         """Why the process is gone, with its own last words."""
-        for _ in range(50):
-            if not self.alive():
-                break
-            time.sleep(0.02)
+        self._await_end()  # its connections close before it has ended
         status = None if self.alive() else self._end()
         return CannotRun(f"The application's process {_how(status)}{self.last_output()}.")
 
@@ -126,7 +123,7 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(CannotRun):
                 if self.url:
-                    self.ask("quit", within_s=1.0)
+                    self.ask("quit", within_s=_QUIT_S)
                     self._await_end()
             self._end()
         if self._conversation is not None:

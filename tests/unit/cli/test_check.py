@@ -220,7 +220,7 @@ def test_a_device_is_written_into_and_not_replaced(answers, tmp_path):
     reader.start()
     answers(LEAK)
     assert check("--json", "pipe", "--quiet") == 1
-    reader.join(10)
+    reader.join(60)
     assert json.loads(read[0])["verdict"] == "leak"
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 

@@ -1,7 +1,10 @@
+import gc
 import json
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +18,8 @@ COMMAND = [sys.executable, "-c", "import sys; from labserver.cli import main; sy
 
 @pytest.fixture(scope="module")
 def server():
-    with embedded(store="leaky", result_px=64) as server:
+    # Large results: what one job leaves must be more than what a collection of this process may take away.
+    with embedded(store="leaky", result_px=256) as server:
         yield server
 
 
@@ -37,6 +41,7 @@ def test_thresholds_that_hold_are_exit_code_0_with_both_outputs(server, tmp_path
     )
     options = [part for text in thresholds for part in ("--threshold", text)]
     options += ["--out", f"json={out}", "--out", f"csv={tmp_path / 'out.csv'}", "--summary-export", str(exported)]
+    gc.collect()  # what other tests have left is not to go in the middle of the slope
     assert run(server, *options, "--poll-policy", "full-jitter", iterations=60) == 0
     table = capsys.readouterr().out
     assert table.count("✓ '") == 4
@@ -95,13 +100,21 @@ def test_resident_memory_is_no_heap(server, capsys):
     assert "tells of no heap" in capsys.readouterr().err
 
 
+def written(path):
+    """What is in a file so far; whether it can be written is tried by making it and taking it away again."""
+    with suppress(FileNotFoundError):
+        return path.read_text()
+    return ""
+
+
 def test_ctrl_c_leaves_whole_files_and_judges(server, tmp_path):
     out = tmp_path / "out.json"
     command = [*COMMAND, server.url, "--duration", "60", "--poll-interval", "0.02", "--out", f"json={out}"]
     command += ["--threshold", "iterations:count>1e6"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as loading:
-        while '"iterations"' not in (out.read_text() if out.exists() else ""):
+        while '"iterations"' not in written(out):
             assert loading.poll() is None
+            time.sleep(0.01)
         loading.send_signal(signal.SIGINT)
         table, _ = loading.communicate(timeout=60)
     assert loading.returncode == 130
@@ -133,5 +146,5 @@ class Leaking:
 def test_bytes_per_job_is_the_slope_and_nothing_across_processes(event, expected):
     with Watching(Leaking(2, event), lambda: 0, interval_s=0.005) as watching:
         while len(watching.heap_bytes) < 5:
-            pass
+            time.sleep(0.005)
     assert watching.bytes_per_job == expected

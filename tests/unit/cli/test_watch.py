@@ -27,9 +27,11 @@ def test_a_watch_prints_a_line_a_sample_and_its_last_words(server, tmp_path, cap
     assert main(["watch", server.url, "--interval", "0.05", "--duration", "0.2", "--csv", str(path)]) == 0
     first, *lines, account, advice = capsys.readouterr().out.splitlines()
     assert first.startswith(f"watching {server.url}/actuator/metrics/jvm.memory.used")
-    assert len(Curve.from_csv(path).rows) == len(lines) == 5
-    assert all("heap" in line and "done 0" in line for line in lines)
-    assert account.startswith("5 readings of heap")
+    assert len(Curve.from_csv(path).rows) == len(lines) >= 5
+    read = [line for line in lines if not line.endswith("gap: the answer before it was late")]  # on a busy machine
+    assert all("heap" in line and "done 0" in line for line in read)
+    assert account.startswith(f"{len(read)} readings of heap")
+    assert read
     assert "labserver check" in advice
 
 
@@ -59,7 +61,7 @@ def test_ctrl_c_ends_in_good_order_with_the_lines_so_far(server, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
         lines = [watching.stdout.readline() for _ in range(4)]  # flushed one by one, or this would wait for ever
         watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=30)
+        out, err = watching.communicate(timeout=60)
     assert watching.returncode == 130
     assert err == ""
     assert "readings of heap" in out
@@ -114,7 +116,7 @@ def test_a_reader_that_leaves_ends_the_watch_without_a_traceback(server):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
         assert watching.stdout.readline().startswith("watching ")
         watching.stdout.close()
-        assert watching.wait(30) == 141
+        assert watching.wait(60) == 141
         assert watching.stderr.read() == ""
 
 

@@ -421,10 +421,11 @@ def test_a_leak_that_takes_the_addresses_of_an_lru_is_not_the_lrus(found):
 
 
 def test_threads_that_never_end_are_named_by_their_frames():
-    go_on = threading.Event()
+    go_on, made = threading.Event(), threading.Semaphore(0)
 
     def work(n):
         image = payload(n, 30_000)
+        made.release()
         go_on.wait()
         return image
 
@@ -434,6 +435,7 @@ def test_threads_that_never_end_are_named_by_their_frames():
         thread = threading.Thread(target=work, args=(n,), name=f"worker-{n}", daemon=True)
         thread.start()
         threads.append(thread)
+        assert made.acquire(timeout=60)
 
     try:
         holder = growth_after(start, 12, first=5).holders[0]
@@ -452,8 +454,10 @@ def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
     with heap_graph() as graph:
         baseline = take_baseline(graph)
     addresses = {id(item) for item in shop.CACHE}
-    shop.CACHE.clear()
-    shop.KEPT += [bytes(5000) for _ in range(60)]
+    while shop.CACHE:  # from between its neighbours, or the allocator would join what is freed
+        shop.CACHE.pop(len(shop.CACHE) // 2)
+        shop.KEPT.append(bytes(5000))
+    shop.KEPT += [bytes(5000) for _ in range(10)]
     assert any(id(item) in addresses for item in shop.KEPT)
     with heap_graph() as graph:
         holders = [one for one in find_growth(graph, baseline).holders if one.path.startswith("module shop")]

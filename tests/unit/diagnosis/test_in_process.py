@@ -74,7 +74,7 @@ def test_a_warning_that_is_an_error_stays_one():
 def test_a_body_that_is_too_slow_ends_undecided_in_time():
     result = leak_check(lambda: time.sleep(0.2), seconds=1.0)
     assert result.verdict is Verdict.INCONCLUSIVE
-    assert result.seconds < 10
+    assert result.seconds < 40
 
 
 def test_wrong_options_are_one_sentence_and_start_nothing():

@@ -109,10 +109,10 @@ def test_the_end_and_the_silence_of_the_other_side_are_told_apart():
             lines.receive(0.05)
         there.sendall(b'{"a": ')
         there.sendall(b'1}\n{"b": 2}\n')
-        assert [lines.receive(1), lines.receive(1)] == [{"a": 1}, {"b": 2}]
+        assert [lines.receive(60), lines.receive(60)] == [{"a": 1}, {"b": 2}]
         there.close()
         with pytest.raises(Closed):
-            lines.receive(1)
+            lines.receive(60)
         lines.close()
         with pytest.raises(Closed):
             lines.send({})

@@ -19,16 +19,18 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 @pytest.fixture
 def busy_threads():
     """Threads that never rest, as a server's under load."""
-    leave = threading.Event()
+    leave, full = threading.Event(), threading.Barrier(4)
 
     def work():
-        kept = {}
+        kept = {number: [object()] for number in range(100)}
+        full.wait(60)
         while not leave.is_set():
             kept[len(kept) % 100] = [object()]
 
     threads = [threading.Thread(target=work, name=f"busy-{number}") for number in range(3)]
     for thread in threads:
         thread.start()
+    full.wait(60)  # what they keep does not grow any more
     yield threads
     leave.set()
     for thread in threads:
@@ -42,7 +44,7 @@ def test_the_work_is_done_elsewhere_and_its_result_comes_back():
         changed.append(1)
         return {"pid": os.getpid(), "parent": os.getppid(), "big": "x" * 3_000_000, "pair": (1, None)}
 
-    answer = in_fork(work, within_s=30)
+    answer = in_fork(work, within_s=120)
     assert answer["pid"] != os.getpid() == answer["parent"]
     assert len(answer["big"]) == 3_000_000
     assert answer["pair"] == [1, None]
@@ -50,18 +52,18 @@ def test_the_work_is_done_elsewhere_and_its_result_comes_back():
 
 
 def test_the_child_sees_what_the_other_threads_held(busy_threads):
-    labels = in_fork(lambda roots: [label for label, _ in roots.named()], within_s=30)
+    labels = in_fork(lambda roots: [label for label, _ in roots.named()], within_s=120)
     for thread in busy_threads:
         assert any(label.startswith(f"thread {thread.name} in ") and label.endswith("local kept") for label in labels)
 
 
 def test_a_failing_work_is_one_clear_error():
     with pytest.raises(CannotRun, match=r"^The look at the heap failed: ZeroDivisionError: division by zero\.$"):
-        in_fork(lambda _: 1 / 0, within_s=30)
+        in_fork(lambda _: 1 / 0, within_s=120)
     with pytest.raises(CannotRun, match="SystemExit: 3"):
-        in_fork(lambda _: sys.exit(3), within_s=30)
+        in_fork(lambda _: sys.exit(3), within_s=120)
     with pytest.raises(CannotRun, match="not JSON serializable"):
-        in_fork(lambda _: object(), within_s=30)
+        in_fork(lambda _: object(), within_s=120)
 
 
 @pytest.mark.parametrize("hang", [lambda _: time.sleep(600), lambda _: ctypes.PyDLL(None).sleep(600)], ids=["py", "c"])
@@ -73,7 +75,7 @@ def test_a_child_that_hangs_is_killed(hang):
 
 def test_a_child_that_crashes_is_no_crash_of_ours(capfd):
     with pytest.raises(CannotRun, match="its process died"):
-        in_fork(lambda _: ctypes.string_at(0), within_s=30)
+        in_fork(lambda _: ctypes.string_at(0), within_s=120)
     assert capfd.readouterr().err == ""
 
 
@@ -92,9 +94,9 @@ def test_an_application_may_reap_every_child(monkeypatch, pidfd):
 
     before = signal.signal(signal.SIGCHLD, reap)
     try:
-        assert in_fork(lambda _: 1, within_s=30) == 1
+        assert in_fork(lambda _: 1, within_s=120) == 1
         with pytest.raises(CannotRun, match="died"):
-            in_fork(lambda _: os.kill(os.getpid(), signal.SIGKILL), within_s=30)
+            in_fork(lambda _: os.kill(os.getpid(), signal.SIGKILL), within_s=120)
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert psutil.Process().children() == []
@@ -103,7 +105,7 @@ def test_an_application_may_reap_every_child(monkeypatch, pidfd):
 def test_an_application_may_ignore_its_children():
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        assert in_fork(lambda _: 1, within_s=30) == 1
+        assert in_fork(lambda _: 1, within_s=120) == 1
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -121,7 +123,7 @@ def test_a_thread_that_waits_for_any_child_does_no_harm():
     thread = threading.Thread(target=reaper)
     thread.start()
     try:
-        assert [in_fork(lambda _: os.getpid(), within_s=30) for _ in range(10)]
+        assert [in_fork(lambda _: os.getpid(), within_s=120) for _ in range(10)]
     finally:
         leave.set()
         thread.join()
@@ -129,12 +131,12 @@ def test_a_thread_that_waits_for_any_child_does_no_harm():
 
 def test_nothing_is_left_of_twenty_looks(busy_threads):
     process = psutil.Process()
-    in_fork(lambda _: 1, within_s=30)
+    in_fork(lambda _: 1, within_s=120)
     gc.collect()
     descriptors, blocks = process.num_fds(), sys.getallocatedblocks()
     for _ in range(20):
-        in_fork(lambda roots: len(list(roots.named())), within_s=30)
-    assert process.num_fds() == descriptors
+        in_fork(lambda roots: len(list(roots.named())), within_s=120)
+    assert process.num_fds() <= descriptors
     assert process.children() == []
     gc.collect()
     assert sys.getallocatedblocks() - blocks < 400
@@ -145,7 +147,7 @@ def test_nothing_is_left_of_twenty_looks(busy_threads):
 def test_the_collector_is_off_in_the_child_only(collecting):
     (gc.enable if collecting else gc.disable)()
     try:
-        assert in_fork(lambda _: gc.isenabled(), within_s=30) is False
+        assert in_fork(lambda _: gc.isenabled(), within_s=120) is False
         assert gc.isenabled() is collecting
     finally:
         gc.enable()
@@ -161,7 +163,7 @@ def test_the_child_holds_none_of_the_parents_connections():
             return True
         return False
 
-    assert in_fork(closed, within_s=30)
+    assert in_fork(closed, within_s=120)
     os.close(reading)
     os.close(writing)
 
@@ -181,7 +183,7 @@ def test_the_child_can_be_ended_whatever_its_parent_has_blocked():
 
 def test_where_forking_is_unsafe_the_work_is_done_in_place(monkeypatch):
     monkeypatch.setattr(fork, "_CAN_FORK", False)
-    assert in_fork(lambda _: (os.getpid(),), within_s=30) == [os.getpid()]
+    assert in_fork(lambda _: (os.getpid(),), within_s=120) == [os.getpid()]
 
 
 def test_a_process_that_may_not_fork_says_so(monkeypatch):
@@ -191,5 +193,5 @@ def test_a_process_that_may_not_fork_says_so(monkeypatch):
     monkeypatch.setattr(os, "fork", refuse)
     descriptors = psutil.Process().num_fds()
     with pytest.raises(CannotRun, match="cannot be forked"):
-        in_fork(lambda _: 1, within_s=30)
-    assert psutil.Process().num_fds() == descriptors
+        in_fork(lambda _: 1, within_s=120)
+    assert psutil.Process().num_fds() <= descriptors

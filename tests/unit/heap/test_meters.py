@@ -11,12 +11,12 @@ def no_jobs():
 
 def test_a_reading_ties_memory_to_jobs():
     with tracing(1):
-        kept = bytes(3_000_000)
+        kept, before = bytes(3_000_000), time.monotonic()
         reading = Meter(lambda: (3, 7)).read()
     assert (reading.live_jobs, reading.finished_jobs) == (3, 7)
     assert 3_000_000 <= reading.traced_bytes < 4_000_000
     assert reading.resident_bytes > 3_000_000
-    assert abs(reading.t_s - time.monotonic()) < 5
+    assert before <= reading.t_s <= time.monotonic()
     assert len(kept) == 3_000_000
 
 
@@ -50,7 +50,7 @@ def test_a_floor_waits_for_threads_that_are_about_to_end():
         thread.start()
         timer = threading.Timer(0.3, leave.set)
         timer.start()
-        after = meter.floor(threads=at_rest, settle_s=10)
+        after = meter.floor(threads=at_rest, settle_s=60)
         thread.join()
         timer.join()
     assert after.traced_bytes - before.traced_bytes < 100_000
@@ -67,7 +67,7 @@ def test_a_thread_that_stays_does_not_hold_the_floor_up():
     finally:
         leave.set()
         thread.join()
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 60
 
 
 def test_waiting_tells_whether_it_came_true():

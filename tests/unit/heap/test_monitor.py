@@ -25,7 +25,7 @@ class Counting:
 
 
 def wait_for(monitor, samples):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(monitor.curve.rows) < samples and time.monotonic() < deadline:
         time.sleep(0.01)
 
@@ -51,7 +51,7 @@ def test_the_csv_can_be_read_while_it_is_written(tmp_path):
 
 def test_the_monitor_does_not_grow_and_keeps_the_whole_span():
     with Monitor(Counting(), interval_s=0.002, capacity=8) as monitor:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while monitor.curve.rows[-1:, 1].sum() < 40 and time.monotonic() < deadline:
             time.sleep(0.01)
     rows = monitor.curve.rows
@@ -71,28 +71,31 @@ def test_lateness_and_missed_beats_are_stated():
 
 
 def test_a_quiet_monitor_misses_nothing_to_speak_of():
-    with Monitor(Counting(), interval_s=0.1) as monitor:
+    with Monitor(Counting(), interval_s=1.0) as monitor:
         wait_for(monitor, 3)
     assert monitor.jitter.missed <= 1
 
 
 def test_marks_are_on_the_curves_clock():
     with Monitor(Counting(), interval_s=0.01) as monitor:
-        monitor.mark("load")
         wait_for(monitor, 3)
+        before = len(monitor.curve.rows)
+        monitor.mark("load")
+        wait_for(monitor, before + 3)
     ((name, at),) = monitor.curve.marks
     assert name == "load"
-    assert abs(at - monitor.curve.column("t_s")[0]) < 1
+    t_s = monitor.curve.column("t_s")
+    assert t_s[before - 1] <= at <= t_s[-1]
 
 
 def test_a_broken_meter_is_said_at_the_end_of_the_block():
     broken = Counting(fail_at=2)
     with pytest.raises(OSError, match="the meter broke"), Monitor(broken, interval_s=0.01) as monitor:
-        wait_until(lambda: not monitor.running, timeout_s=10)
+        wait_until(lambda: not monitor.running, timeout_s=60)
 
 
 def test_no_thread_is_left_when_the_block_fails():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt), Monitor(Counting(), interval_s=60):
         raise KeyboardInterrupt
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,6 +30,7 @@ class StandIn:
     image: bytes = field(default_factory=png)
     latency_s: float = 0.0
     dribble_s: float = 0.0
+    before_body: Callable[[float], object] = lambda _: None  # given the longest wait, seconds
     cut_body: bool = False
     seen: list = field(default_factory=list)
     connections: int = 0
@@ -88,6 +90,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         pieces = 4 if self.stand_in.dribble_s else 1
+        self.wfile.flush()
+        self.stand_in.before_body(60)
         for piece in range(pieces):
             self.wfile.flush()
             time.sleep(self.stand_in.dribble_s)

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 
+from labserver.heap.meters import wait_until
 from labserver.load import http
 from labserver.load.http import INCOMPLETE, INTERRUPTED, REFUSED, RESET, TIMED_OUT, path_name, timed_session
 
@@ -45,24 +46,31 @@ def test_duration_leaves_a_slow_connect_out(session, records, stand_in, monkeypa
         return connect(self)
 
     monkeypatch.setattr(http.HTTPConnection, "_new_conn", slowly)
+    began = time.monotonic()
     session.get(f"{stand_in.url}/result/1")
     assert records[0].connecting >= 0.2
-    assert records[0].duration < 0.15
+    assert records[0].connecting + records[0].duration <= time.monotonic() - began
 
 
-def test_duration_holds_a_dribbled_body(session, records, stand_in):
+def test_duration_holds_a_dribbled_body(session, records, stand_in, monkeypatch):
+    answered, getresponse = threading.Event(), http.HTTPConnection.getresponse
+
+    def answering(self, *args, **kwargs):
+        response = getresponse(self, *args, **kwargs)
+        answered.set()
+        return response
+
+    monkeypatch.setattr(http.HTTPConnection, "getresponse", answering)
+    stand_in.before_body = answered.wait  # so that all of the dribbling is received, and none of it waited for
     stand_in.dribble_s = 0.05
     session.get(f"{stand_in.url}/result/1")
-    assert records[0].receiving >= 0.14
-    assert records[0].waiting < 0.1
-    assert records[0].duration >= 0.14
+    assert records[0].duration >= records[0].receiving >= 0.2
 
 
 def test_waiting_holds_the_server_at_work(session, records, stand_in):
-    stand_in.latency_s = 0.15
+    stand_in.latency_s = 1.0
     session.post(f"{stand_in.url}/analyze", data=b"x")
-    assert records[0].waiting >= 0.14
-    assert records[0].receiving < 0.1
+    assert records[0].waiting > 0.5  # the rest is for a client that is late to note that all is sent
 
 
 def test_a_kept_connection_has_no_connect_time(session, records, stand_in):
@@ -119,7 +127,7 @@ def test_a_body_cut_off_is_no_answer(session, records, stand_in):
 
 def test_nothing_is_sent_twice(session, records):
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(2)
+        listening.settimeout(60)
         accepted = []
 
         def hang_up():
@@ -141,10 +149,22 @@ def test_nothing_is_sent_twice(session, records):
     assert [record.error for record in records] == [RESET]
 
 
+def once_asked(stand_in, call, *arguments):
+    """Call something from another thread as soon as a request has come."""
+
+    def work():
+        assert wait_until(lambda: stand_in.seen, timeout_s=60)
+        call(*arguments)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
 def test_abort_ends_an_exchange_from_another_thread(timed, records, stand_in):
     session, adapter = timed
     stand_in.latency_s = 10
-    threading.Timer(0.1, adapter.abort, (INTERRUPTED,)).start()
+    once_asked(stand_in, adapter.abort, INTERRUPTED)
     began = time.monotonic()
     with pytest.raises(requests.ConnectionError):
         session.post(f"{stand_in.url}/analyze", data=b"x")
@@ -155,7 +175,7 @@ def test_abort_ends_an_exchange_from_another_thread(timed, records, stand_in):
 def test_an_exchange_that_is_cut_off_as_overdue_is_a_timeout_to_its_user_too(timed, records, stand_in):
     session, adapter = timed
     stand_in.latency_s = 10
-    threading.Timer(0.1, adapter.abort, (TIMED_OUT,)).start()
+    once_asked(stand_in, adapter.abort, TIMED_OUT)
     with pytest.raises(requests.Timeout):
         session.post(f"{stand_in.url}/analyze", data=b"x")
     assert records[0].error == TIMED_OUT
@@ -163,11 +183,10 @@ def test_an_exchange_that_is_cut_off_as_overdue_is_a_timeout_to_its_user_too(tim
 
 def test_abort_leaves_a_young_exchange_alone(timed, records, stand_in):
     session, adapter = timed
-    stand_in.latency_s = 0.2
-    timer = threading.Timer(0.1, adapter.abort, (TIMED_OUT, 1.0))
-    timer.start()
+    stand_in.latency_s = 0.5
+    asked = once_asked(stand_in, adapter.abort, TIMED_OUT, 60.0)
     session.post(f"{stand_in.url}/analyze", data=b"x")
-    timer.join()
+    asked.join()
     assert records[0].error is None
 
 

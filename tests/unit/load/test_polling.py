@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labserver.errors import UsageError
@@ -34,6 +34,7 @@ def test_full_jitter_is_uniform_below_the_exponential_waits():
         assert sum(column) / len(column) == pytest.approx(longest / 2, rel=0.05)
 
 
+@settings(deadline=None, database=None)
 @given(st.integers(0, 10**6))
 def test_decorrelated_waits_lie_between_the_interval_and_three_times_the_one_before(seed):
     before = 1.0

@@ -193,12 +193,12 @@ def test_a_status_is_waited_for():
 
 
 def test_a_wait_ends_at_a_failure_at_a_field_that_is_not_there_and_when_it_takes_too_long(monkeypatch):
-    monkeypatch.setattr(templates, "POLL_WITHIN_S", 0.1)
-    for states, why in [
-        ([(200, JSON, b'{"status": "RUNNING"}'), (500, JSON, b"{}")], "GET /a answered 500"),
-        ([(200, JSON, b'{"state": 1}')], "the answer has no 'status' (keys there were: state)"),
-        ([(200, JSON, b'{"status": "RUNNING"}')], "GET /a until=status=DONE said 'RUNNING' for 0 s"),
+    for within_s, states, why in [
+        (60, [(200, JSON, b'{"status": "RUNNING"}'), (500, JSON, b"{}")], "GET /a answered 500"),
+        (60, [(200, JSON, b'{"state": 1}')], "the answer has no 'status' (keys there were: state)"),
+        (0.1, [(200, JSON, b'{"status": "RUNNING"}')], "GET /a until=status=DONE said 'RUNNING' for 0 s"),
     ]:
+        monkeypatch.setattr(templates, "POLL_WITHIN_S", within_s)
         outcome, samples, _ = drive({"GET /a": states}, "GET /a until=status=DONE")
         assert not outcome.ok
         assert why in samples.first_failure

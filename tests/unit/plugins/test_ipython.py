@@ -56,11 +56,15 @@ def outputs(tmp_path_factory):
     # Only here: what a test imports at its head is in the heap that other tests walk.
     import nbformat
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "quiet.py").write_text(SERVICE)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
-    client = NotebookClient(notebook, timeout=240, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    # Not over TCP: its ports are picked before the kernel takes them.
+    over_files = {"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}}
+    resources = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=240, allow_errors=True, resources=resources, config=Config(over_files))
     client.execute()
     return dict(zip(CELLS, [cell.outputs for cell in notebook.cells], strict=True))
 

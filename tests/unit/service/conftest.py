@@ -66,7 +66,7 @@ def png_of_size(encoded):
 
 @pytest.fixture
 def wait_until():
-    def wait(condition, within_s=10.0):
+    def wait(condition, within_s=60.0):
         deadline = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < deadline, "it did not come about in time"

@@ -106,10 +106,10 @@ def bomb(width, height):
 @pytest.mark.parametrize("side", [7_000, 10_000, 60_000])
 def test_a_decompression_bomb_is_refused_by_its_header(side):
     # The three sides lie below, above, and far above the thresholds at which Pillow warns and raises by itself.
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(BadPhoto, match=f"more than the {LIMIT}"):
         check_photo(bomb(side, side), LIMIT)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_the_limit_itself_is_allowed(png_of_size):

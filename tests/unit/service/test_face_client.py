@@ -77,7 +77,7 @@ def call():
     def make(behave, **options):
         server = StandIn(behave)
         client = FaceClient(
-            server.url, **({"timeout_s": 10.0, "max_image_bytes": 500_000, "max_pixels": 10**6} | options)
+            server.url, **({"timeout_s": 60.0, "max_image_bytes": 500_000, "max_pixels": 10**6} | options)
         )
         made.extend([client, server])
         return client, server
@@ -118,16 +118,18 @@ def test_other_framings_are_understood(call, png_of_size, framing):
 
 
 def test_a_connection_that_the_server_closed_is_not_used_again(call, png_of_size):
-    png = png_of_size(20, 30)
+    png, hung_up = png_of_size(20, 30), threading.Event()
 
     def behave(connection):
         whole(png)(connection)
         connection.shutdown(socket.SHUT_RDWR)
+        hung_up.set()
 
     client, server = call(behave)
     for _ in range(3):
         assert client.compose(b"a", b"b") == png
-        time.sleep(0.05)
+        assert hung_up.wait(60)
+        hung_up.clear()
     assert server.accepted == 3
 
 
@@ -136,7 +138,7 @@ def test_connections_that_have_been_idle_are_closed_though_another_is_used_again
 
     def behave(connection):
         if not met.is_set():
-            together.wait(10)
+            together.wait(60)
         whole(png)(connection)
 
     client, server = call(behave)
@@ -233,13 +235,17 @@ def repeat_continue(connection):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("behave", [dribble, dribble_a_body, repeat_continue, lambda _: time.sleep(30)])
+def say_nothing(connection):
+    connection.recv(1)  # until the client goes; nothing sleeps on into other tests
+
+
+@pytest.mark.parametrize("behave", [dribble, dribble_a_body, repeat_continue, say_nothing])
 def test_the_deadline_is_one_for_the_whole_call(call, behave):
     client, _ = call(behave, timeout_s=0.4)
     began = time.monotonic()
     with pytest.raises(FaceApiTimeout, match=r"within 0.4 s"):
         client.compose(b"a", b"b")
-    assert 0.3 < time.monotonic() - began < 5
+    assert 0.3 < time.monotonic() - began < 20
 
 
 def test_a_server_that_does_not_read_is_given_up_too():
@@ -253,20 +259,21 @@ def test_a_server_that_does_not_read_is_given_up_too():
 
 
 def test_nobody_there_is_a_failure_at_once():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    client = FaceClient(f"http://127.0.0.1:{port}", timeout_s=30, max_image_bytes=1000, max_pixels=1000)
-    with pytest.raises(FaceApiError, match=r"cannot be reached\.$"):
-        client.compose(b"a", b"b")
-    client.close()
+    with socket.socket() as taken:  # bound, so that nobody else listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        client = FaceClient(url, timeout_s=30, max_image_bytes=1000, max_pixels=1000)
+        with pytest.raises(FaceApiError, match=r"cannot be reached\.$"):
+            client.compose(b"a", b"b")
+        client.close()
 
 
 def test_closing_ends_a_call_under_way_and_all_later_ones(call):
     asked = threading.Event()
 
-    def behave(_):
+    def behave(connection):
         asked.set()
-        time.sleep(30)
+        say_nothing(connection)
 
     client, _ = call(behave, timeout_s=60)
     outcome = []
@@ -279,9 +286,9 @@ def test_closing_ends_a_call_under_way_and_all_later_ones(call):
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
     client.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert isinstance(outcome[0], Closing)
     with pytest.raises(Closing):

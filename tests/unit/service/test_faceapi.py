@@ -10,6 +10,7 @@ import requests
 from PIL import Image
 
 from labserver.errors import UsageError
+from labserver.service import faceapi
 from labserver.service.faceapi import FaceSettings, create_face_api, face_service_of
 
 
@@ -76,12 +77,16 @@ def test_every_third_inference_fails_where_it_is_told_to(build, both):
     assert service.figures()["finished"] == 6
 
 
-def test_never_more_inferences_at_once_than_workers(build, both, wait_until):
-    app, service = build(workers=2, service_time_s=0.2, result_px=16)
+def test_never_more_inferences_at_once_than_workers(build, both, wait_until, monkeypatch):
+    app, service = build(workers=2, result_px=16)
+    go_on, composing = threading.Event(), faceapi.compose
+    monkeypatch.setattr(faceapi, "compose", lambda *photos, **options: go_on.wait(60) and composing(*photos, **options))
     with ThreadPoolExecutor(5) as pool:
         answers = [pool.submit(ask, app, both) for _ in range(5)]
-        wait_until(lambda: service.figures()["waiting"] == 3)
-        assert service.figures()["busy"] == 2
+        try:
+            wait_until(lambda: service.figures() == {"busy": 2, "waiting": 3, "finished": 0})
+        finally:
+            go_on.set()
         assert {answer.result().status_code for answer in answers} == {200}
     assert service.figures() == {"busy": 0, "waiting": 0, "finished": 5}
 
@@ -92,7 +97,7 @@ def test_closing_ends_every_wait(build, both, wait_until):
         answers = [pool.submit(ask, app, both) for _ in range(2)]
         wait_until(lambda: service.figures()["waiting"] == 1 and service.figures()["busy"] == 1)
         threading.Thread(target=service.interrupt).start()
-        assert {answer.result(timeout=10).status_code for answer in answers} == {503}
+        assert {answer.result(timeout=60).status_code for answer in answers} == {503}
     assert ask(app, both).status_code == 503
 
 

@@ -171,7 +171,7 @@ def test_close_is_prompt_though_a_job_waits_and_more_are_queued(make_queue, wait
     queue.submit("c", b"1", b"2")
     closer = threading.Thread(target=queue.close)
     closer.start()
-    closer.join(5)
+    closer.join(60)
     assert not closer.is_alive()
     assert worker_names() == []
     assert queue.idle()

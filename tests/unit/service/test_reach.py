@@ -130,5 +130,5 @@ def test_a_closing_client_does_not_wait_for_who_does_not_answer(silent, monkeypa
     thread.start()
     wait_until(lambda: client._busy)
     client.close()
-    thread.join(20)
+    thread.join(60)
     assert [type(error) for error in outcome] == [Closing]

@@ -10,7 +10,8 @@ QUICK = Load(users=2, duration_s=0.3, poll_interval_s=0.02)
 
 
 def quick(store):
-    return Settings(store=store, ttl_s=0.6, sweep_s=0.05, service_time_s=0.0)
+    # The last floor comes two sweeps after the time to live: the second of them is what a late sweeper has.
+    return Settings(store=store, ttl_s=0.6, sweep_s=1.0, service_time_s=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_a_floor_follows_the_warm_up_and_each_cycle(verified):
     jobs = [floor.finished_jobs for floor in run.floors]
     assert jobs[0] == 10
     assert jobs == sorted(set(jobs))
-    assert waited == pytest.approx(0.6 + 2 * 0.05)
+    assert waited == pytest.approx(0.6 + 2 * 1.0)
 
 
 def test_summaries_are_the_cycles_without_the_warm_up(verified):
@@ -59,7 +60,7 @@ def test_the_curve_knows_where_the_loads_were(verified):
 
 
 def test_nothing_is_left_when_the_block_fails(tmp_path):
-    threads, children = threading.active_count(), psutil.Process().children()
+    threads, children = set(threading.enumerate()), set(psutil.Process().children())
 
     def interrupted():
         with experiment(quick("leaky"), QUICK, csv=tmp_path / "c.csv", sample_interval_s=0.05) as run:
@@ -68,8 +69,8 @@ def test_nothing_is_left_when_the_block_fails(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert threading.active_count() == threads
-    assert psutil.Process().children() == children
+    assert set(threading.enumerate()) <= threads
+    assert set(psutil.Process().children()) <= children
 
 
 def test_a_record_costs_some_hundred_bytes():

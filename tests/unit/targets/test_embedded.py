@@ -21,7 +21,13 @@ PHOTO = (Path(labserver.__file__).parent / "load" / "photos" / "astronaut.jpg").
 
 
 def resources():
-    return sorted(thread.name for thread in threading.enumerate()), psutil.Process().num_fds()
+    return set(threading.enumerate()), psutil.Process().num_fds()
+
+
+def nothing_new_since(before):
+    """Threads and descriptors that other tests have left may go meanwhile; none may come."""
+    (threads, descriptors), (threads_before, descriptors_before) = resources(), before
+    return threads <= threads_before and descriptors <= descriptors_before
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +37,17 @@ def nothing_left():
     gc.collect()
     before = resources()
     yield
-    assert resources() == before
+    assert nothing_new_since(before)
 
 
 def submit(session, url):
-    return session.post(f"{url}/api/images/analyze", files={"parentA": PHOTO, "parentB": PHOTO}, timeout=10)
+    return session.post(f"{url}/api/images/analyze", files={"parentA": PHOTO, "parentB": PHOTO}, timeout=60)
 
 
 def test_answers_as_soon_as_the_block_begins():
     with embedded() as server:
         assert server.url == f"http://127.0.0.1:{server.port}"
-        assert requests.get(f"{server.url}/health", timeout=10).json() == {"status": "UP"}
+        assert requests.get(f"{server.url}/health", timeout=60).json() == {"status": "UP"}
 
 
 def test_twenty_times_in_a_row_nothing_is_left_however_busy_it_was():
@@ -57,7 +63,7 @@ def test_twenty_times_in_a_row_nothing_is_left_however_busy_it_was():
                 assert server.service.live_jobs() == 3
             session.close()
             half.close()
-            assert resources() == before
+            assert nothing_new_since(before)
             assert server.service.live_jobs() == 0
             assert server.service.idle()
 
@@ -229,8 +235,8 @@ def test_a_server_that_dies_later_is_logged_and_closed(monkeypatch, caplog):
     with embedded() as server:
         dying.set()
         with contextlib.suppress(requests.ConnectionError):
-            requests.get(f"{server.url}/health", timeout=10)
-        deadline = time.monotonic() + 5
+            requests.get(f"{server.url}/health", timeout=60)
+        deadline = time.monotonic() + 60
         while "no luck" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)
     assert "no luck" in caplog.text

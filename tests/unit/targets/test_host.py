@@ -24,8 +24,8 @@ def test_a_thread_that_waits_for_work_has_let_go_of_its_last_request():
         done, alive = task.done, weakref.ref(task)
         pool.add_task(task)
         del task
-        assert done.wait(10)
-        assert wait_until(lambda: alive() is None, timeout_s=10)
+        assert done.wait(60)
+        assert wait_until(lambda: alive() is None, timeout_s=60)
     finally:
         pool.shutdown()
 

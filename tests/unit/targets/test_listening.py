@@ -44,7 +44,7 @@ def connected(listener):
 
 def ask(lines, command, **arguments):
     lines.send({"command": command, **arguments})
-    return lines.receive(30)["result"]
+    return lines.receive(120)["result"]
 
 
 def test_the_socket_is_private_and_named_by_user_and_process(listener):
@@ -67,7 +67,7 @@ def test_tracing_ends_with_the_visit(listener):
     lines.close()
     lines = connected(listener)
     lines.send({"command": "none"})
-    lines.receive(30)  # the visit before is over
+    lines.receive(120)  # the visit before is over
     assert not tracemalloc.is_tracing()
     lines.close()
 

@@ -90,10 +90,11 @@ def test_who_listens_on_a_port_is_found(listening):
     ],
 )
 def test_what_does_not_run_is_one_sentence(spec, sentence):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(CannotRun, match=sentence), open_target(spec.format(port=port)):
-        pass
+    with socket.socket() as taken:  # bound, so that nobody else listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotRun, match=sentence), open_target(spec.format(port=port)):
+            pass
 
 
 def test_a_process_that_listens_nowhere_cannot_be_put_under_load(monkeypatch):

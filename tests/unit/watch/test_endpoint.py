@@ -136,10 +136,10 @@ def test_nothing_readable_is_one_sentence_with_what_was_tried(scripted):
 
 
 def test_nobody_there_is_asked_once():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(CannotRun, match="connection refused") as error:
-        open_source(f"http://127.0.0.1:{port}")
+    with socket.socket() as taken:  # bound, so that nobody else listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(CannotRun, match="connection refused") as error:
+            open_source(f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert str(error.value).count("refused") == 1
 
 

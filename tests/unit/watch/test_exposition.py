@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,6 +19,7 @@ def written(name, labels, value):
     return f"{name}{{{inside}}} {value}" if labels else f"{name} {value}"
 
 
+@settings(deadline=None, database=None)
 @given(st.lists(st.tuples(NAMES, LABELS, VALUES), min_size=1, max_size=4))
 def test_a_page_is_read_as_prometheus_own_client_reads_it(samples):
     page = "".join(written(*sample) + "\n" for sample in samples)

@@ -98,7 +98,9 @@ def test_the_server_ends_with_a_process_that_is_killed(wait_until):
         "with redis_server() as socket: print(socket, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as host:
-        folder = Path(host.stdout.readline()).parent
+        socket = host.stdout.readline()
+        assert socket  # its folder is removed below
+        folder = Path(socket).parent
         (server,) = [p for p in psutil.Process(host.pid).children(recursive=True) if "redis" in p.name()]
         os.kill(host.pid, signal.SIGKILL)
     wait_until(lambda: has_ended(server))

@@ -94,5 +94,5 @@ def test_close_does_not_wait_for_the_next_sweep(clock):
     store.start()
     closer = threading.Thread(target=store.close)
     closer.start()
-    closer.join(5)
+    closer.join(60)
     assert not closer.is_alive()
