@@ -104,7 +104,7 @@ def post(photos):
 
 @pytest.fixture
 def wait_until():
-    def wait(condition, within_s=20.0):
+    def wait(condition, within_s=60.0):
         deadline = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < deadline, "it did not come about in time"

@@ -57,18 +57,24 @@ def test_it_can_be_done_again_without_loading_the_page_again(visit, serve, photo
     server = serve()
     here = visit(server.url)
     for _ in range(2):
-        begin(here, photos)
-        wait_until(server.service.idle)
-        here.pass_time(3)
+        here.choose(*photos)
+        here.submit()
+        here.expect_next_question(1, 1)
+        wait_until(server.service.idle)  # a question on its way would be asked again after the time has passed
+        here.pass_time(1)
         here.expect_face()
     assert here.submissions() == 2
     assert len(set(here.polls())) == 2
 
 
-def test_the_state_is_shown_as_it_changes_in_a_live_region(visit, serve, photos):
+def test_the_state_is_shown_as_it_changes_in_a_live_region(visit, serve, photos, wait_until):
     server = serve(**FOREVER)
     here = visit(server.url)
-    begin(here, photos)
+    here.choose(*photos)
+    here.submit()
+    here.expect_next_question(1, 1)
+    wait_until(lambda: server.service.store.counts()[JobState.RUNNING] == 1)
+    here.pass_time(1)
     here.expect_state("RUNNING")
     here.expect_next_question(2, 3)
     (job_id,) = here.polls()
@@ -103,8 +109,8 @@ def test_it_asks_forty_times_then_says_so_and_asks_for_the_same_job_again_when_t
     assert here.submissions() == 1
 
 
-def test_a_server_that_was_restarted_does_not_know_the_job(visit, serve, photos):
-    server = serve(**FOREVER)
+def test_a_server_that_was_restarted_does_not_know_the_job(visit, serve, photos, kept_port):
+    server = serve(port=kept_port, **FOREVER)
     here = visit(server.url)
     begin(here, photos)
     here.expect_next_question(2, 3)
@@ -112,7 +118,7 @@ def test_a_server_that_was_restarted_does_not_know_the_job(visit, serve, photos)
     here.pass_time(3)
     here.expect_state("NO ANSWER")
     here.expect_next_question(3, 6)
-    server = serve(port=server.port)
+    serve(port=kept_port)
     here.pass_time(6)
     here.expect_text("#words", "The server does not know this job.")
     here.expect_shown("#submit-again")

@@ -1,15 +1,12 @@
 """An AI service that is killed at random times, and comes back on the same port."""
 
 import contextlib
-import time
+import socket
 from contextlib import ExitStack
 
 import psutil
 
-from labserver.errors import CannotRun
 from labserver.targets.face_api import face_api_process
-
-_BACK_WITHIN_S = 90.0  # longer than a closed connection keeps its port
 
 
 class FaceApiUnderFire:
@@ -27,6 +24,7 @@ class FaceApiUnderFire:
         self.pids = []
         self._settings = settings
         self._stack = ExitStack()
+        self._kept = ExitStack()
         self._process = None
 
     @property
@@ -34,11 +32,19 @@ class FaceApiUnderFire:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        self._begin()
+        with ExitStack() as stack:
+            # Bound and not listened on: while the process is away, its port is given to nobody else.
+            kept = stack.enter_context(socket.socket())
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind(("127.0.0.1", 0))
+            self.port = kept.getsockname()[1]
+            self._begin()
+            self._kept = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self._stack.close()
+        self._kept.close()
 
     def kill(self):
         """Kill it, whatever it is at."""
@@ -47,15 +53,8 @@ class FaceApiUnderFire:
         self.kills += 1
 
     def revive(self):
-        """Start it again; somebody's connection may have been given its port meanwhile, and have to end first."""
-        deadline = time.monotonic() + _BACK_WITHIN_S
-        while True:
-            try:
-                return self._begin()
-            except CannotRun:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        """Start it again."""
+        self._begin()
 
     def under_fire(self, stop, rng, most_s):
         """Until told to stop, kill it within `most_s` seconds of its start; start it again within a quarter."""

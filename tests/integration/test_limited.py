@@ -20,7 +20,12 @@ needs_limit = pytest.mark.skipif(not limits_address_space(), reason="this system
 @needs_limit
 def test_a_leaky_service_dies_within_its_room_and_still_answers():
     trial = exhaust(
-        Settings(store="leaky", workers=1), grainy_photos(), room=6 * 2**20, rate_per_s=40.0, duration_s=60.0
+        # Slowly: on a busy machine, photographs that wait for their turn would fill the room instead.
+        Settings(store="leaky", workers=1),
+        grainy_photos(),
+        room=6 * 2**20,
+        rate_per_s=10.0,
+        duration_s=60.0,
     )
     assert trial.death is not None
     assert 3 < trial.jobs < 40
@@ -48,7 +53,7 @@ def test_it_ends_with_its_parent():
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"

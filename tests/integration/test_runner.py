@@ -74,7 +74,7 @@ def processes_with(marker):
     return found
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -131,7 +131,7 @@ def everything(tmp_path_factory, scratch):  # noqa: ARG001 - the kernels' files 
         parameters={"users": "7"},
         profile=None,
         output_root=root / "runs",
-        deadline_s=8,
+        deadline_s=20,  # a kernel takes its time to start on a busy machine
         echo=lines.append,
     )
     return result, lines
@@ -191,8 +191,8 @@ def test_a_dead_kernel_is_marked_where_it_died_with_log_and_readings(everything)
 
 def test_a_deadline_ends_an_endless_cell(everything):
     result = named(everything, "04_endless")
-    assert_marked(result.output, "DeadlinePassed", "The deadline of 8 s passed in cell 5")
-    assert result.seconds >= 8
+    assert_marked(result.output, "DeadlinePassed", "The deadline of 20 s passed in cell 5")
+    assert result.seconds >= 20
 
 
 def test_a_notebook_that_ends_itself_is_no_success(everything):
@@ -211,7 +211,8 @@ def test_a_claim_that_was_not_checked_is_no_success(everything):
 def test_no_kernel_no_child_and_no_file_of_theirs_is_left(everything, scratch):
     run_dir = everything[0].run_dir
     for name in ("pid", "pid4"):
-        assert not psutil.pid_exists(int((run_dir / name).read_text()))
+        with contextlib.suppress(psutil.NoSuchProcess):  # or ended, and not yet reaped by whoever adopted it
+            assert psutil.Process(int((run_dir / name).read_text())).status() == psutil.STATUS_ZOMBIE
     assert not psutil.Process().children(recursive=True)
     assert list(scratch.iterdir()) == []
 
@@ -302,7 +303,7 @@ DEAF = f"{START}import time\nwhile True:\n    try:\n        time.sleep(600)\n   
 def test_an_interrupt_ends_all_and_marks_the_cell(labserver, tmp_path, send, name):
     process = running(labserver, tmp_path, TIDY)
     send(process)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
     assert "02_toy  interrupted  " in output
     assert "03_toy  not-run  " in output
@@ -331,8 +332,8 @@ def test_the_kernel_follows_a_killed_runner(labserver, tmp_path):
     kernels = [p for p in psutil.Process(process.pid).children() if "ipykernel_launcher" in p.cmdline()]
     assert len(kernels) == 1
     process.kill()
-    process.communicate(timeout=20)
-    wait_for(lambda: not kernels[0].is_running() or kernels[0].status() == psutil.STATUS_ZOMBIE, 10)
+    process.communicate(timeout=60)
+    wait_for(lambda: not kernels[0].is_running() or kernels[0].status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_foreign_kernel_specification_and_startup_files_stay_out(labserver, tmp_path, monkeypatch):

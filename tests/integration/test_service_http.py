@@ -33,7 +33,7 @@ class Client:
         self.session = requests.Session()
 
     def call(self, method, path, **options):
-        return self.session.request(method, self.server.url + path, timeout=20, **options)
+        return self.session.request(method, self.server.url + path, timeout=60, **options)
 
     def submit(self, files=BOTH):
         return self.call("POST", "/api/images/analyze", files=files)
@@ -45,7 +45,7 @@ class Client:
         return self.call("GET", f"/api/images/result/{job_id}")
 
     def finish(self, job_id):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (body := self.status(job_id).json())["status"] in {"PENDING", "RUNNING"}:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -174,7 +174,9 @@ def test_an_unfinished_jobs_result_is_409_with_a_time_to_come_back(serve):
 
 def test_a_full_queue_is_503_until_there_is_room_again(serve):
     client = serve(service_time_s=0.3, workers=1, queue_size=1)
-    answers = [client.submit() for _ in range(6)]
+    answers = [client.submit() for _ in range(3)]
+    while answers[-1].status_code == 202 and len(answers) < 100:  # a job is done meanwhile, on a busy machine
+        answers.append(client.submit())
     accepted = [answer.json()["jobId"] for answer in answers if answer.status_code == 202]
     refused = [answer for answer in answers if answer.status_code != 202]
     assert refused
@@ -207,6 +209,7 @@ def test_the_leaky_store_never_forgets(serve):
 
 def test_the_hosts_measurement_of_the_heap_is_reported(serve):
     client = serve()
+    gc.collect()  # what other tests have left is not to go meanwhile
     before = client.call("GET", "/actuator/metrics/jvm.memory.used?tag=area:heap").json()
     assert before["baseUnit"] == "bytes"
     client.server.service.store.put("a", JobResult(JobState.DONE, bytes(50_000_000), None, 0.0))
@@ -217,10 +220,14 @@ def test_the_hosts_measurement_of_the_heap_is_reported(serve):
 
 
 def traced_bytes():
-    time.sleep(0.1)  # a request's thread lets go a moment after the client has its answer
+    """The least of some readings: a request's thread lets go a moment after the client has its answer."""
     re.purge()  # werkzeug compiles each body's boundary: 2 kB a request until the cache of 512 patterns is full
-    gc.collect()
-    return tracemalloc.get_traced_memory()[0]
+    readings = []
+    for _ in range(5):
+        time.sleep(0.1)
+        gc.collect()
+        readings.append(tracemalloc.get_traced_memory()[0])
+    return min(readings)
 
 
 def growth(action, *, times):

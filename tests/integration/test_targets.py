@@ -101,7 +101,7 @@ def processes_of(folder):
     return found
 
 
-def eventually(condition, seconds=3):
+def eventually(condition, seconds=30):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -111,7 +111,7 @@ def eventually(condition, seconds=3):
 
 
 def visit(target):
-    return requests.get(target.url + "/work", headers={"Connection": "close"}, timeout=10)
+    return requests.get(target.url + "/work", headers={"Connection": "close"}, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,14 @@ def test_an_asgi_application_is_wrapped_where_a2wsgi_is_there(shop, monkeypatch)
         ("is_patched:app", "is_patched:app is patched by gevent"),
         ("interrupts:app", "interrupts cannot be imported: KeyboardInterrupt (interrupts.py:1)."),
         ("crashes:app", "was killed by SIGSEGV; its last output: the last words."),
-        ("never_returns:app", "was not ready to serve within 1 s and is still at never_returns.py:4 in serve."),
+        ("never_returns:app", "was not ready to serve within 6 s and is still at never_returns.py:4 in serve."),
         ("platform:app", "platform has no attribute 'app' (it is /"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(shop, monkeypatch, spec, sentence):
     monkeypatch.chdir(shop / "own" if spec.startswith("platform") else shop)
-    with pytest.raises(CannotRun) as caught, open_target(spec, start_s=1):
+    start_s = 6 if spec.startswith("never") else 60
+    with pytest.raises(CannotRun) as caught, open_target(spec, start_s=start_s):
         pass
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -205,7 +206,7 @@ def test_what_the_server_itself_holds_does_not_grow(shop, monkeypatch):
         for _ in range(3):
             assert users.run(iterations=50).ok
             floors.append(target.ask("floor")["heap_bytes"])
-        assert max(floors) - min(floors) < 20_000  # a body kept would be 200,000
+        assert max(floors) - min(floors) < 100_000  # a body kept would be 200,000
 
 
 SERVICE = """
@@ -244,11 +245,15 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 server = HTTPServer(("127.0.0.1", 0), Handler)
+ready, tell = os.pipe()
 for _ in range(int(sys.argv[1])):
     if os.fork() == 0:
         if "listen" in sys.argv:
             labserver.listen()
+        os.write(tell, b".")
         server.serve_forever(0.02)
+for _ in range(int(sys.argv[1])):
+    os.read(ready, 1)
 print(server.server_port, flush=True)
 while True:
     time.sleep(1)
@@ -278,6 +283,8 @@ def test_a_service_that_runs_is_found_read_from_outside_and_runs_on(spelling):
             assert (target.url.rpartition(":")[2], target.pid) == (str(port), process.pid)
             assert not target.instrumented
             assert "call labserver.listen() in it" in target.notes[0]
+            for _ in range(20):  # what each thread needs for its first requests is no growth
+                visit(target)
             before = target.ask("floor")["private_bytes"]
             for _ in range(20):
                 visit(target)
@@ -294,7 +301,8 @@ def test_a_service_that_listens_has_every_instrument_and_is_as_before_afterwards
         for spec in (f"http://127.0.0.1:{port}", f"pid:{process.pid}"):
             with open_target(spec) as target:
                 assert (target.instrumented, target.notes, target.pid) == (True, [], process.pid)
-                visit(target)
+                for _ in range(20):  # the same
+                    visit(target)
                 before = target.ask("floor")["heap_bytes"]
                 for _ in range(20):
                     visit(target)

@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import runpy
 import signal
@@ -32,7 +33,7 @@ def refused_url():
         yield url
 
 
-def until(condition, seconds=3.0):
+def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -52,10 +53,24 @@ def submits(stand_in):
     return sum(method == "POST" for method, _ in stand_in.seen)
 
 
+class Together(list):
+    """The requests seen, of which none is answered before so many connections were opened: all users take part."""
+
+    def __init__(self, stand_in, connections):
+        super().__init__()
+        self.stand_in, self.connections = stand_in, connections
+
+    def append(self, seen):
+        super().append(seen)
+        until(lambda: self.stand_in.connections >= self.connections, 20)
+
+
 def test_shared_iterations_are_exact_and_each_run_has_one_connection_a_user(stand_in):
-    with virtual_users(stand_in.url, 5, poll_interval_s=0.01) as users:
+    stand_in.seen = together = Together(stand_in, 5)
+    with virtual_users(stand_in.url, 5, poll_interval_s=0.01, timeout_s=60) as users:
         first = users.run(iterations=23)
         assert stand_in.connections == 5
+        together.connections = 10
         second = users.run(iterations=7)
     assert (first.iterations, second.iterations) == (23, 7)
     assert submits(stand_in) == 30
@@ -69,12 +84,12 @@ def test_shared_iterations_are_exact_and_each_run_has_one_connection_a_user(stan
 
 def test_a_duration_finishes_what_is_under_way_and_littles_law_holds(stand_in):
     stand_in.statuses = ("DONE",)
-    stand_in.latency_s = 0.1
-    with virtual_users(stand_in.url, 5, poll_interval_s=0.1) as users:
-        summary = users.run(duration_s=2.0)
-    # About 0.2 s an iteration: some 50 of them, and the last ones end after the deadline.
-    assert 10 <= summary.iterations <= 50
-    assert summary.elapsed_s >= 2.0
+    stand_in.latency_s = 0.05
+    with virtual_users(stand_in.url, 5, poll_interval_s=0.05) as users:
+        summary = users.run(duration_s=3.0)
+    # About 0.1 s an iteration: some 150 of them, and the last ones end after the deadline.
+    assert 30 <= summary.iterations <= 150
+    assert summary.elapsed_s >= 3.0
     assert summary.interrupted_iterations == 0
     assert submits(stand_in) == summary.iterations
     assert summary.littles_law.ratio == pytest.approx(1, abs=0.1)
@@ -86,10 +101,10 @@ def test_a_duration_finishes_what_is_under_way_and_littles_law_holds(stand_in):
 def test_iterations_beyond_the_graceful_stop_are_interrupted(stand_in):
     stand_in.statuses = ("RUNNING",)
     with virtual_users(stand_in.url, 3, poll_interval_s=20) as users:
-        summary = users.run(duration_s=0.3, graceful_stop_s=0.3)
+        summary = users.run(duration_s=1.0, graceful_stop_s=1.0)
         stand_in.statuses = ("DONE",)
         assert (summary.iterations, summary.interrupted_iterations) == (0, 3)
-        assert 0.6 <= summary.elapsed_s < 15  # a poll interval is 20 s
+        assert 2.0 <= summary.elapsed_s < 15  # a poll interval is 20 s
         assert summary.checks["job accepted"].passes == 3
         assert summary.http_req_failed == 0
 
@@ -97,7 +112,7 @@ def test_iterations_beyond_the_graceful_stop_are_interrupted(stand_in):
 def test_a_request_under_way_is_cut_off_too(stand_in):
     stand_in.latency_s = 20
     with virtual_users(stand_in.url, 2) as users:
-        summary = users.run(duration_s=0.2, graceful_stop_s=0)
+        summary = users.run(duration_s=1.0, graceful_stop_s=0)
     assert (summary.interrupted_iterations, summary.http_reqs) == (2, 0)
     assert summary.elapsed_s < 15
 
@@ -125,7 +140,7 @@ def test_progress_is_reported(stand_in):
         summary = users.run(duration_s=1.2)
     assert len(seen) >= 3
     assert seen[0].running == 3
-    assert 0 < seen[0].iterations < seen[-1].iterations <= summary.iterations
+    assert 0 <= seen[0].iterations < seen[-1].iterations <= summary.iterations
     assert seen[0].elapsed_s == pytest.approx(0.5, rel=2)
     assert seen[0].rate == pytest.approx(seen[0].iterations / seen[0].elapsed_s)
 
@@ -134,13 +149,16 @@ def test_leaving_the_block_leaves_nothing_behind(refused_url):
     myself = psutil.Process()
     with virtual_users(refused_url, 2):
         pass  # what the first use imports and opens for good is not what this test is about
+    gc.collect()
     files, threads = myself.num_fds(), threading.active_count()
     with virtual_users(refused_url, 2) as users:
         users.run(iterations=2)
         pid = users.pid
         assert not gone(pid)
     assert not psutil.pid_exists(pid)
-    assert (myself.num_fds(), threading.active_count()) == (files, threads)
+    # Fewer: what other tests have left may end meanwhile.
+    assert myself.num_fds() <= files
+    assert threading.active_count() <= threads
 
 
 def test_an_exception_in_the_block_ends_the_worker_too(stand_in):
@@ -163,8 +181,9 @@ def test_an_exception_in_the_block_ends_the_worker_too(stand_in):
 
 
 def test_an_interrupted_run_still_has_a_summary(stand_in):
-    def interrupt(_progress):
-        raise KeyboardInterrupt
+    def interrupt(progress):
+        if progress.iterations:
+            raise KeyboardInterrupt
 
     with virtual_users(stand_in.url, 2, poll_interval_s=0.05, on_progress=interrupt) as users:
         with pytest.raises(KeyboardInterrupt):
@@ -219,7 +238,7 @@ def test_a_killed_parent_leaves_no_worker(stand_in, parent_forks):
         with virtual_users({stand_in.url!r}, 2, poll_interval_s=20) as users:
             fork = os.fork() if {parent_forks} else 0
             if {parent_forks} and not fork:
-                time.sleep(20)
+                time.sleep(120)
                 os._exit(0)
             print(users.pid, fork, flush=True)
             users.run(duration_s=60)
@@ -242,7 +261,7 @@ def test_the_end_of_its_input_ends_the_worker():
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         try:
             worker.stdin.close()
-            assert worker.wait(3) == 1
+            assert worker.wait(60) == 1
         finally:
             worker.kill()
 
@@ -332,9 +351,9 @@ def test_ctrl_c_prints_what_ran_and_exits_130(stand_in):
     script = "from labserver.cli.load import load; load()"
     command = [sys.executable, "-c", script, stand_in.url, "--duration", "60", "--poll-interval", "0.05"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        assert until(lambda: submits(stand_in) > 10, 10)
+        assert until(lambda: submits(stand_in) > 10)
         running.send_signal(signal.SIGINT)
-        output, errors = running.communicate(timeout=10)
+        output, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "iterations......" in output
     assert "Traceback" not in errors
@@ -343,9 +362,9 @@ def test_ctrl_c_prints_what_ran_and_exits_130(stand_in):
 def test_a_run_is_stopped_from_another_thread_and_has_its_summary(stand_in):
     stand_in.statuses = ("RUNNING",)
     with virtual_users(stand_in.url, 2, poll_interval_s=0.01, max_polls=10**9) as users:
-        stopping = threading.Timer(0.5, users.stop)
+        stopping = threading.Thread(target=lambda: until(lambda: submits(stand_in) == 2) and users.stop())
         stopping.start()
         summary = users.run(iterations=2)
         stopping.join()
         assert (summary.iterations, summary.interrupted_iterations) == (0, 2)
-        assert users.run(duration_s=0.1, graceful_stop_s=0).interrupted_iterations == 2
+        assert users.run(duration_s=1.0, graceful_stop_s=0).interrupted_iterations == 2
