@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.control_flow import reached_without
-from labserver.heap.is_a import is_a, is_any, namespace_of
+from labserver.heap.is_a import is_a, is_any, module_of, namespace_of, of_class, type_name
 from labserver.heap.tracemalloc_tools import short_path
 
 _REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
@@ -60,7 +60,7 @@ def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, s
     """
     found = list(_found(owner, name, name)) if name is not None else []
     if not is_any(held, (type, types.ModuleType)):
-        found += _found(held, None, type(held).__name__)
+        found += _found(held, None, type_name(held))
     return min(found, default=None)
 
 
@@ -94,11 +94,12 @@ def _guards(
 def _functions(owner: object) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
     """The functions of a module, with its classes' methods, or of an object's class; and the code within them."""
     if is_a(owner, types.ModuleType):
-        own = dict(namespace_of(owner))
-        classes = [cls for cls in own.values() if is_a(cls, type) and cls.__module__ == own.get("__name__")]
-        spaces = [own, *(dict(vars(cls)) for cls in classes)]
+        own = dict(namespace_of(owner) or {})
+        classes = [cls for cls in own.values() if is_a(cls, type) and module_of(cls) == own.get("__name__")]
+        spaces = [own, *(dict(of_class(cls, "__dict__")) for cls in classes)]
     else:
-        spaces = [dict(vars(cls)) for cls in (owner if is_a(owner, type) else type(owner)).__mro__]
+        bases = of_class(owner if is_a(owner, type) else type(owner), "__mro__")
+        spaces = [dict(of_class(base, "__dict__")) for base in bases]
     for space in spaces:
         for value in list(space.values()):
             function = _plain(value)
@@ -284,10 +285,9 @@ def _line_of(step: dis.Instruction) -> int | None:
 
 def attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's own attributes and slots, and what its classes define, the nearest first."""
-    with contextlib.suppress(AttributeError):
-        yield from [(k, v) for k, v in list(object.__getattribute__(owner, "__dict__").items()) if isinstance(k, str)]
-    for cls in type(owner).__mro__:
-        for name, value in list(vars(cls).items()):
+    yield from [(name, value) for name, value in list((namespace_of(owner) or {}).items()) if isinstance(name, str)]
+    for base in of_class(type(owner), "__mro__"):
+        for name, value in list(of_class(base, "__dict__").items()):
             if isinstance(value, types.MemberDescriptorType):
                 with contextlib.suppress(AttributeError):
                     yield name, value.__get__(owner)

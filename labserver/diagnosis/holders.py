@@ -17,6 +17,7 @@ from labserver.diagnosis.snapshot import Baseline, allocated_for, take_baseline
 from labserver.heap.chains import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.is_a import type_name
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
 
 __all__ = ["Baseline", "Growth", "Holder", "find_growth", "own_lines", "take_baseline"]
@@ -290,7 +291,6 @@ class _Finder:
     def _holder(self, group: _Group) -> Holder:
         graph = self._graph
         example, buffers = self._example(group)
-        obj = graph.objects[example]
         tops = self._tops(group)
         node = self._paths.owner(group.node)
         many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
@@ -304,7 +304,7 @@ class _Finder:
             holder=self._paths.chain(node).trail,
             holder_type=self._paths.kind(node),
             example_node=example,
-            buffer_type=type(obj).__name__,
+            buffer_type=type_name(graph.objects[example]),
             buffers=max(buffers, 1),
             growth_bytes=self._bytes(group),
             retained_bytes=int(self._changes.sizes[group.entries].sum()),

@@ -7,6 +7,7 @@ import numpy as np
 
 from labserver.heap.addresses import AddressMap, Indices, has_lengths, lengths, type_addresses
 from labserver.heap.hidden import Hidden, hidden_of
+from labserver.heap.is_a import of_class, of_its_classes
 
 _TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
 _ASK = -1
@@ -75,7 +76,7 @@ class Kinds:
             self.hidden[len(self._types)] = handler
         self._types.append(cls)
         self._hides.append(handler is not None)
-        self._enters.append(bool(cls.__flags__ & _TRAVERSED) or handler is not None)
+        self._enters.append(bool(of_class(cls, "__flags__") & _TRAVERSED) or handler is not None)
         self._mappings.append(issubclass(cls, dict))
         base, item = _formula(cls, example, at)
         self._base.append(base)
@@ -84,18 +85,15 @@ class Kinds:
 
 def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
     """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own."""
-    teller = next(
-        vars(base)["__sizeof__"] for base in type.__getattribute__(cls, "__mro__") if "__sizeof__" in vars(base)
-    )
-    if teller is not vars(object)["__sizeof__"]:
+    if of_its_classes(example, "__sizeof__") is not vars(object)["__sizeof__"]:
         return _ASK, 0
-    size = sys.getsizeof(example)
-    if not cls.__itemsize__:
+    size, item = sys.getsizeof(example), of_class(cls, "__itemsize__")
+    if not item:
         return size, 0
     if not has_lengths():
         return _ASK, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
-    return size - count * cls.__itemsize__, cls.__itemsize__
+    return size - count * item, item
 
 
 def _asked_sizes(objects: list[object]) -> Indices:

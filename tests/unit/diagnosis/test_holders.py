@@ -488,3 +488,43 @@ def test_garbage_is_counted_apart(shop):
     holder = growth.holders[0]
     assert (holder.holder, holder.buffers) == ("module shop → KEPT", 41)
     assert holder.allocated_at[0].function == "payload"
+
+
+class Evasive(type):
+    """A metaclass with its own idea of what its classes have."""
+
+    def __getattribute__(cls, name):
+        raise RuntimeError(f"asked for {name}")
+
+
+def evasive():
+    return type.__call__(type.__new__(Evasive, "Odd", (), {}))
+
+
+def from_nowhere():
+    # As the types that SWIG makes: no module is said.
+    return eval("type('Odd', (), {})", {})()
+
+
+def secretive():
+    class Odd:
+        __slots__ = ("payload",)
+
+        @property
+        def __dict__(self):
+            raise ValueError("mine")
+
+    return Odd()
+
+
+@pytest.mark.parametrize("make", [evasive, from_nowhere, secretive], ids=lambda make: make.__name__)
+def test_a_class_that_will_not_be_asked_is_looked_at_all_the_same(shop, make):
+    with heap_graph() as graph:
+        baseline = take_baseline(graph)
+    shop.ODD = [make() for _ in range(10)]
+    for odd in shop.ODD:
+        odd.payload = bytes(20_000)
+    with heap_graph() as graph:
+        (holder,) = [one for one in find_growth(graph, baseline).holders if "ODD" in one.path]
+    assert holder.path == "module shop → ODD → […] → Odd.payload"
+    assert (holder.buffers, holder.buffer_type) == (10, "bytes")

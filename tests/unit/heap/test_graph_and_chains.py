@@ -403,3 +403,8 @@ def test_a_proxy_is_not_asked_for_its_class(shop):
         path = chain_to(graph, node, graph.parents()).path
     assert "PROXIES → […] → Proxy.payload" in path
     assert proxy.asked == 0
+
+
+def test_another_packages_ndarray_is_not_numpys():
+    foreign = type("ndarray", (), {"__slots__": ()})
+    assert edge_name(foreign(), bytearray()) == "?"
