@@ -14,7 +14,9 @@ _ASK = -1
 
 
 class Kinds:
-    """The types met so far, numbered from 0.
+    """The types met so far, numbered from 0; whoever asks keeps an object of each alive, and so its address its own.
+
+    A reference to a type from here would look like one of the application's.
 
     Attributes:
         addresses: the address of each type.
@@ -25,7 +27,6 @@ class Kinds:
         self.addresses: list[int] = []
         self.hidden: dict[int, Callable[[object], Hidden]] = {}
         self._numbers = AddressMap()
-        self._types: list[type] = []  # keeps the addresses theirs
         self._enters: list[bool] = []
         self._hides: list[bool] = []
         self._mappings: list[bool] = []
@@ -39,7 +40,7 @@ class Kinds:
         new = np.flatnonzero(numbers < 0)
         if new.size:
             found, first = np.unique(types_of[new], return_index=True)
-            self._numbers.set(found, np.arange(len(self._types), len(self._types) + found.size))
+            self._numbers.set(found, np.arange(len(self.addresses), len(self.addresses) + found.size))
             for address, at in zip(found.tolist(), new[first].tolist(), strict=True):
                 self._add(address, objects[at], addresses[at : at + 1])
             numbers = self._numbers.get(types_of)
@@ -70,11 +71,10 @@ class Kinds:
 
     def _add(self, address: int, example: object, at: Indices) -> None:
         cls = type(example)
-        self.addresses.append(address)
         handler = hidden_of(cls)
         if handler is not None:
-            self.hidden[len(self._types)] = handler
-        self._types.append(cls)
+            self.hidden[len(self.addresses)] = handler
+        self.addresses.append(address)
         self._hides.append(handler is not None)
         self._enters.append(bool(of_class(cls, "__flags__") & _TRAVERSED) or handler is not None)
         self._mappings.append(issubclass(cls, dict))

@@ -129,6 +129,26 @@ def test_a_cycle_that_waits_for_the_collector_is_garbage(shop):
         gc.enable()
 
 
+@pytest.mark.usefixtures("_layout")
+def test_a_class_goes_with_its_last_instance():
+    def plant():
+        class Passing:
+            pass
+
+        Passing.kept = one = Passing()
+        one.image = bytes(SIZE)
+        return id(Passing), id(one), id(one.image)
+
+    gc.disable()
+    try:
+        addresses = plant()
+        with heap_graph() as graph:
+            assert graph.garbage[[node_at(graph, address) for address in addresses]].all()
+    finally:
+        gc.enable()
+        gc.collect()
+
+
 def test_garbage_that_leads_to_what_is_kept_does_not_hold_it(shop):
     gc.disable()
     try:
