@@ -17,6 +17,13 @@ _IN_PLACE = "="  # ends the name of `+=` and its like
 _NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
 _STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
 _COMPARED = ("<", ">")
+# From CPython 3.13 on the compiler joins what it does to two locals in a row.
+_JOINED = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,7 @@ def _called(steps: Sequence[dis.Instruction], name: str | None, methods: set[str
 
 def _subscripted(code: types.CodeType, name: str | None, opname: str) -> set[int]:
     """The steps that do something to an item of a container."""
-    steps, everything = _steps(code), list(dis.get_instructions(code))
+    steps, everything = _steps(code), list(_instructions(code))
     offsets = [step.offset for step in steps]
     found = set()
     for at, step in enumerate(everything):
@@ -207,7 +214,17 @@ def _extended(steps: Sequence[dis.Instruction], replaced: set[int]) -> set[int]:
 
 
 def _steps(code: types.CodeType) -> list[dis.Instruction]:
-    return [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
+    return [step for step in _instructions(code) if step.opname not in _NOISE]
+
+
+def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
+    """The instructions one by one, each at an offset of its own."""
+    for step in dis.get_instructions(code):
+        if step.opname not in _JOINED:
+            yield step
+            continue
+        for more, (opname, name) in enumerate(zip(_JOINED[step.opname], step.argval, strict=True)):
+            yield step._replace(opname=opname, opcode=dis.opmap[opname], arg=0, argval=name, offset=step.offset + more)
 
 
 def _compared(
