@@ -11,6 +11,7 @@ import re
 import sys
 import tokenize
 import tracemalloc
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,22 +221,23 @@ def _functions(filename: str) -> tuple[tuple[int, int, str], ...]:
     """First line, last line and qualified name of every function in a file; outer ones first."""
     try:
         # Not linecache: it would keep every file's text.
-        with tokenize.open(filename) as file:
+        with tokenize.open(filename) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to warn of is the owner's affair
             tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two where expressions nest deep
         return ()
     found: list[tuple[int, int, str]] = []
-
-    def visit(node: ast.AST, prefix: str) -> None:
+    inside: list[tuple[ast.AST, str]] = [(tree, "")]
+    while inside:
+        node, prefix = inside.pop()
         for child in ast.iter_child_nodes(node):
             name = prefix
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 name = f"{prefix}.{child.name}" if prefix else child.name
                 if not isinstance(child, ast.ClassDef):
                     found.append((child.lineno, child.end_lineno or child.lineno, name))
-            visit(child, name)
-
-    visit(tree, "")
+            if not isinstance(child, ast.expr):
+                inside.append((child, name))
     return tuple(found)
 
 
