@@ -90,24 +90,25 @@ def test_cleared_roots_hold_nothing():
 
 
 def test_of_more_than_a_thousand_threads_none_is_missed():
-    local, leave, started = threading.local(), threading.Event(), threading.Barrier(1101)
+    leave, started = threading.Event(), threading.Barrier(1101)
 
     def work():
-        local.mine = True
+        VARIABLE.set(b"")
         started.wait(60)
         leave.wait(60)
 
     threads = [threading.Thread(target=work) for _ in range(1100)]
+    mine = VARIABLE.set(b"")
     try:
         for thread in threads:
             thread.start()
-        local.mine = True
         started.wait(60)
-        found = {ident for ident, _ in thread_dicts()}
+        found = {ident for ident, _ in thread_contexts()}
     finally:
         leave.set()
         for thread in threads:
             thread.join()
+        VARIABLE.reset(mine)
     assert {threading.get_ident(), *(thread.ident for thread in threads)} <= found
 
 
