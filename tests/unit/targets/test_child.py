@@ -60,7 +60,7 @@ def test_an_application_is_served_measured_and_gone():
     before = private_directories()
     with child("shop:app") as process:
         assert requests.get(process.url, timeout=10).text == "None ['labserver'] []"
-        assert process.ask("floor", threads=process.threads)["heap_bytes"] > 1_000_000
+        assert process.ask("floor")["heap_bytes"] > 1_000_000
         (directory,) = private_directories() - before
         assert directory.stat().st_mode & 0o777 == 0o700
         assert process.alive()
@@ -92,6 +92,10 @@ def test_a_death_is_told_with_the_last_words():
             requests.get(process.url + "/die", timeout=10)
         with pytest.raises(CannotRun, match=r"was killed by SIGSEGV; its last output: out of paper\."):
             process.ask("floor")
+
+
+def test_a_signal_without_a_name_is_told_by_its_number():
+    assert module._how(-40) == "was killed by signal 40"
 
 
 @pytest.mark.usefixtures("shop")
