@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import objgraph
 
 from labserver.heap.analyst import analyst_objects
-from labserver.heap.edges import edge_name, fold, namespace
+from labserver.heap.edges import fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
 from labserver.heap.is_a import is_a, namespace_of, of_class, type_name
-
-__all__ = ["Chain", "Link", "chain_of", "chain_to", "edge_name", "objgraph_chain"]
 
 _REPEATS = 4  # of the same step, from which on a chain says how often
 _PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …

@@ -103,9 +103,7 @@ def take_snapshot() -> tracemalloc.Snapshot:
     return snapshot.filter_traces([tracemalloc.Filter(False, pattern, all_frames=True) for pattern in ANALYSTS])
 
 
-def allocation_growth(
-    before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, *, most: int | None = None
-) -> list[AllocationSite]:
+def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot) -> list[AllocationSite]:
     """Allocation sites whose bytes differ between two snapshots, the largest growth first.
 
     Sites are told apart by their whole stack, up to the frames that were traced.
@@ -113,7 +111,6 @@ def allocation_growth(
     Args:
         before: the earlier snapshot.
         after: the later one.
-        most: how many sites to give, if not all; to name the functions of each takes the most of the time.
     """
     statistics = sorted(after.compare_to(before, "traceback"), key=lambda s: s.size_diff, reverse=True)
     return [
@@ -124,7 +121,7 @@ def allocation_growth(
             growth_bytes=statistic.size_diff,
             growth_blocks=statistic.count_diff,
         )
-        for statistic in statistics[:most]
+        for statistic in statistics
         if statistic.size_diff
     ]
 

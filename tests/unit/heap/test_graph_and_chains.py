@@ -11,7 +11,8 @@ from collections import OrderedDict, deque, namedtuple
 import numpy as np
 import pytest
 
-from labserver.heap.chains import chain_of, chain_to, edge_name, objgraph_chain
+from labserver.heap.chains import chain_of, chain_to, objgraph_chain
+from labserver.heap.edges import edge_name
 from labserver.heap.graph import heap_graph
 
 SIZE = 123_457
