@@ -72,7 +72,8 @@ def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, s
 
 
 def _found(owner: object, name: str | None, shown: str | None) -> Iterator[tuple[int, str]]:
-    functions = list(_functions(owner))
+    # To take code apart is slow, and most of a module has nothing to do with the holder.
+    functions = [(function, code) for function, code in _functions(owner) if _mentions(code, name)]
     evicting = {function.__name__ for function, code in functions if _removes(code, name)}
     guards = _guards(functions, name, owner)
     for function, code in functions:
@@ -140,6 +141,13 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _codes(constant)
+
+
+def _mentions(code: types.CodeType, name: str | None) -> bool:
+    """Whether a container is spelt there at all; None for the object itself, `self`."""
+    if name is None:
+        return "self" in code.co_varnames
+    return name in code.co_names or name in code.co_freevars or name in code.co_cellvars
 
 
 def _removes(code: types.CodeType, name: str | None) -> bool:
