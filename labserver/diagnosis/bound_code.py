@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.control_flow import reached_without
-from labserver.heap.is_a import is_a, is_any, namespace_of
+from labserver.heap.is_a import is_a, is_any, module_of, namespace_of, of_class, type_name
 from labserver.heap.tracemalloc_tools import short_path
 
 _REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
@@ -17,6 +17,13 @@ _IN_PLACE = "="  # ends the name of `+=` and its like
 _NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
 _STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
 _COMPARED = ("<", ">")
+# From CPython 3.13 on the compiler joins what it does to two locals in a row.
+_JOINED = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +67,13 @@ def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, s
     """
     found = list(_found(owner, name, name)) if name is not None else []
     if not is_any(held, (type, types.ModuleType)):
-        found += _found(held, None, type(held).__name__)
+        found += _found(held, None, type_name(held))
     return min(found, default=None)
 
 
 def _found(owner: object, name: str | None, shown: str | None) -> Iterator[tuple[int, str]]:
-    functions = list(_functions(owner))
+    # To take code apart is slow, and most of a module has nothing to do with the holder.
+    functions = [(function, code) for function, code in _functions(owner) if _mentions(code, name)]
     evicting = {function.__name__ for function, code in functions if _removes(code, name)}
     guards = _guards(functions, name, owner)
     for function, code in functions:
@@ -94,11 +102,12 @@ def _guards(
 def _functions(owner: object) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
     """The functions of a module, with its classes' methods, or of an object's class; and the code within them."""
     if is_a(owner, types.ModuleType):
-        own = dict(namespace_of(owner))
-        classes = [cls for cls in own.values() if is_a(cls, type) and cls.__module__ == own.get("__name__")]
-        spaces = [own, *(dict(vars(cls)) for cls in classes)]
+        own = dict(namespace_of(owner) or {})
+        classes = [cls for cls in own.values() if is_a(cls, type) and module_of(cls) == own.get("__name__")]
+        spaces = [own, *(dict(of_class(cls, "__dict__")) for cls in classes)]
     else:
-        spaces = [dict(vars(cls)) for cls in (owner if is_a(owner, type) else type(owner)).__mro__]
+        bases = of_class(owner if is_a(owner, type) else type(owner), "__mro__")
+        spaces = [dict(of_class(base, "__dict__")) for base in bases]
     for space in spaces:
         for value in list(space.values()):
             function = _plain(value)
@@ -132,6 +141,13 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _codes(constant)
+
+
+def _mentions(code: types.CodeType, name: str | None) -> bool:
+    """Whether a container is spelt there at all; None for the object itself, `self`."""
+    if name is None:
+        return "self" in code.co_varnames
+    return name in code.co_names or name in code.co_freevars or name in code.co_cellvars
 
 
 def _removes(code: types.CodeType, name: str | None) -> bool:
@@ -168,7 +184,7 @@ def _called(steps: Sequence[dis.Instruction], name: str | None, methods: set[str
 
 def _subscripted(code: types.CodeType, name: str | None, opname: str) -> set[int]:
     """The steps that do something to an item of a container."""
-    steps, everything = _steps(code), list(dis.get_instructions(code))
+    steps, everything = _steps(code), list(_instructions(code))
     offsets = [step.offset for step in steps]
     found = set()
     for at, step in enumerate(everything):
@@ -206,7 +222,17 @@ def _extended(steps: Sequence[dis.Instruction], replaced: set[int]) -> set[int]:
 
 
 def _steps(code: types.CodeType) -> list[dis.Instruction]:
-    return [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
+    return [step for step in _instructions(code) if step.opname not in _NOISE]
+
+
+def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
+    """The instructions one by one, each at an offset of its own."""
+    for step in dis.get_instructions(code):
+        if step.opname not in _JOINED:
+            yield step
+            continue
+        for more, (opname, name) in enumerate(zip(_JOINED[step.opname], step.argval, strict=True)):
+            yield step._replace(opname=opname, opcode=dis.opmap[opname], arg=0, argval=name, offset=step.offset + more)
 
 
 def _compared(
@@ -284,10 +310,9 @@ def _line_of(step: dis.Instruction) -> int | None:
 
 def attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's own attributes and slots, and what its classes define, the nearest first."""
-    with contextlib.suppress(AttributeError):
-        yield from [(k, v) for k, v in list(object.__getattribute__(owner, "__dict__").items()) if isinstance(k, str)]
-    for cls in type(owner).__mro__:
-        for name, value in list(vars(cls).items()):
+    yield from [(name, value) for name, value in list((namespace_of(owner) or {}).items()) if isinstance(name, str)]
+    for base in of_class(type(owner), "__mro__"):
+        for name, value in list(of_class(base, "__dict__").items()):
             if isinstance(value, types.MemberDescriptorType):
                 with contextlib.suppress(AttributeError):
                     yield name, value.__get__(owner)

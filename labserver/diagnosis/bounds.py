@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from labserver.diagnosis.bound_code import attributes, bound_in_code
 from labserver.heap.chains import chain_of
-from labserver.heap.is_a import is_a, is_any
+from labserver.heap.is_a import is_a, is_any, type_name
 
 _NAMED = 2  # owners, from the holder upwards, whose attributes and code say something about it
 # `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
@@ -67,7 +67,7 @@ def _owners(path: Sequence[object]) -> Iterator[tuple[object, str | None, object
 
 
 def _declared(owner: object) -> Iterator[Bound]:
-    kind = type(owner).__name__
+    kind = type_name(owner)
     if is_a(owner, deque):
         most = deque.maxlen.__get__(owner)
         if most is not None:

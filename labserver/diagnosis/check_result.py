@@ -151,7 +151,6 @@ class CheckResult:
         findings: growth without a holder.
         notes: sentences about how it was measured.
         native: bytes per job that the process took beyond Python's objects; None where that was not read.
-        native_floors: (jobs, bytes) of the same.
         provenance: what ran where and how, name by name, for the reader.
         accepted: the verdict is a leak, and a baseline file accepts all of it.
     """
@@ -169,7 +168,6 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = field(default=())
     native: Interval | None = None
-    native_floors: tuple[tuple[int, int], ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
 
@@ -210,7 +208,6 @@ class CheckResult:
             "findings": [finding.to_dict() for finding in self.findings],
             "notes": list(self.notes),
             "floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.floors],
-            "native_floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.native_floors],
             "provenance": dict(self.provenance),
         }
 

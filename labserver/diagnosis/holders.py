@@ -13,13 +13,12 @@ from labserver.diagnosis.bounds import Bound, bound_of
 from labserver.diagnosis.growth import Changes, changes
 from labserver.diagnosis.paths import Paths
 from labserver.diagnosis.places import merge_alike
-from labserver.diagnosis.snapshot import Baseline, allocated_for, take_baseline
+from labserver.diagnosis.snapshot import Baseline, allocated_for
 from labserver.heap.chains import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.is_a import type_name
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
-
-__all__ = ["Baseline", "Growth", "Holder", "find_growth", "own_lines", "take_baseline"]
 
 _MOST_GROUPS = 200  # are named; the rest is too small to matter
 _MOST_EDGES = 8  # of one namespace that grow separately
@@ -27,6 +26,7 @@ _SHARE = 0.98  # of a group, that one object below its place must hold to be its
 _FAR = 24  # nodes
 _TRIED = 20  # objects, for one whose allocation was traced
 _HEAVY = 0.01  # of what came at a place
+_LEAST_BYTES = 1024  # that a group must have grown by to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,6 @@ class Growth:
         garbage_objects: of these, what no root reaches: cycles that wait for the collector.
         garbage_bytes: their size.
         notes: sentences about single holders, and about what could not be seen.
-        complete: whether the whole heap was walked; if not, holders may be missing.
     """
 
     holders: tuple[Holder, ...]
@@ -113,7 +112,6 @@ class Growth:
     garbage_objects: int
     garbage_bytes: int
     notes: tuple[str, ...]
-    complete: bool
 
     def to_dict(self) -> dict[str, Any]:
         """The growth as JSON values."""
@@ -123,7 +121,6 @@ class Growth:
             "objects": self.objects,
             "garbage": {"objects": self.garbage_objects, "bytes": self.garbage_bytes},
             "notes": list(self.notes),
-            "complete": self.complete,
         }
 
 
@@ -142,7 +139,7 @@ class _Group:
     edge: str | None = None
 
 
-def find_growth(graph: HeapGraph, baseline: Baseline, *, most: int = 10, least_bytes: int = 1024) -> Growth:
+def find_growth(graph: HeapGraph, baseline: Baseline, *, most: int = 10) -> Growth:
     """Compare a heap with its baseline and name who holds what has come.
 
     What is replaced, evicted or moved cancels out: a holder's growth is net. What came and went between the two does
@@ -152,9 +149,8 @@ def find_growth(graph: HeapGraph, baseline: Baseline, *, most: int = 10, least_b
         graph: the heap now.
         baseline: what `take_baseline` gave earlier.
         most: how many holders to name.
-        least_bytes: groups that grew by less are left out.
     """
-    return _Finder(graph, baseline).growth(most, least_bytes)
+    return _Finder(graph, baseline).growth(most)
 
 
 class _Finder:
@@ -166,10 +162,10 @@ class _Finder:
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, baseline, self._parents, self._allocated)
 
-    def growth(self, most: int, least_bytes: int) -> Growth:
+    def growth(self, most: int) -> Growth:
         graph, baseline = self._graph, self._baseline
         garbage = graph.garbage
-        groups = [group for group in self._groups(garbage) if self._bytes(group) >= least_bytes]
+        groups = [group for group in self._groups(garbage) if self._bytes(group) >= _LEAST_BYTES]
         groups.sort(key=self._bytes, reverse=True)
         holders = tuple(self._holder(group) for group in groups[:most])
         return Growth(
@@ -179,7 +175,6 @@ class _Finder:
             garbage_objects=int(garbage.sum() - baseline.garbage.sum()),
             garbage_bytes=int(self._allocated[garbage].sum() - baseline.allocated[baseline.garbage].sum()),
             notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes),
-            complete=graph.complete,
         )
 
     def _groups(self, garbage: Mask) -> list[_Group]:
@@ -233,10 +228,12 @@ class _Finder:
             if before is not None:
                 names[before] = names[index]
                 gone.remove(before)
-        parts: dict[str, list[Indices]] = defaultdict(list)
-        for index in range(tops.size):
-            parts[names.get(index, "")].append(entries[which == index])
-        return [_Group(group.node, np.concatenate(part), edge or None) for edge, part in parts.items()]
+        label = np.zeros(tops.size, dtype=np.int64)  # 0 for what has no name of its own
+        distinct = sorted(set(names.values()))
+        for index, name in names.items():
+            label[index] = 1 + distinct.index(name)
+        parts = [(entries[label[which] == number], edge) for number, edge in enumerate([None, *distinct])]
+        return [_Group(group.node, part, edge) for part, edge in parts if part.size]
 
     def _descend(self, group: _Group) -> _Group:
         """Go down from a group's place to the last object that came and holds the group."""
@@ -290,7 +287,6 @@ class _Finder:
     def _holder(self, group: _Group) -> Holder:
         graph = self._graph
         example, buffers = self._example(group)
-        obj = graph.objects[example]
         tops = self._tops(group)
         node = self._paths.owner(group.node)
         many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
@@ -304,7 +300,7 @@ class _Finder:
             holder=self._paths.chain(node).trail,
             holder_type=self._paths.kind(node),
             example_node=example,
-            buffer_type=type(obj).__name__,
+            buffer_type=type_name(graph.objects[example]),
             buffers=max(buffers, 1),
             growth_bytes=self._bytes(group),
             retained_bytes=int(self._changes.sizes[group.entries].sum()),
@@ -364,6 +360,5 @@ def _note(holder: Holder) -> str:
 
 def own_lines(frames: Sequence[Frame]) -> list[str]:
     """Those frames that lie in the working directory, or all where none does: the lines a reader can change."""
-    here = Path.cwd()
-    own = [frame for frame in frames if frame.file == CELL or (here / frame.file).is_file()]
+    own = [frame for frame in frames if frame.file == CELL or Path(frame.file).is_file()]
     return [str(frame) for frame in own or frames]

@@ -22,6 +22,7 @@ from labserver.diagnosis.instruments import commands
 from labserver.errors import UsageError
 from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
+from labserver.heap.is_a import is_a
 
 _SAY_S = 0.5
 _CALLERS = ("labserver/diagnosis/", "labserver/plugins/")
@@ -54,7 +55,7 @@ def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked
         on_progress: called twice a second, and at each floor.
 
     Raises:
-        UsageError: an option makes no sense, or the body is a coroutine function.
+        UsageError: an option makes no sense, or the body is a coroutine function or gives back a coroutine.
 
     Example:
         >>> kept = []
@@ -112,7 +113,7 @@ class _Loop(Load):
         """Call the body so many times; see `Load.drive`."""
         for _ in range(jobs):
             self._look_at_the_clock()
-            self._body()
+            self._call()
             self._forget()
             self.jobs += 1
             if time.monotonic() - self._said > _SAY_S:
@@ -124,6 +125,12 @@ class _Loop(Load):
         """Call nothing for a while; see `Load.rest`."""
         time.sleep(seconds)
         self._look_at_the_clock()
+
+    def _call(self) -> None:
+        result = self._body()
+        if is_a(result, types.CoroutineType):  # that nobody awaits it is a warning, which would not be seen
+            result.close()
+            raise UsageError("The body gives back a coroutine: give a function that runs it, such as with asyncio.run.")
 
     def _look_at_the_clock(self) -> None:
         if self.seconds() > self._options.max_seconds:

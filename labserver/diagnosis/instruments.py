@@ -38,22 +38,21 @@ class Instruments:
         self._file, name = tempfile.mkstemp(prefix="labserver-")
         os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
         weakref.finalize(self, os.close, self._file)
-        self._complete: bool | None = None
+        self._taken = False
         self._pid = os.getpid()
 
     def baseline(self) -> dict[str, Any]:
         """The command `baseline`: remember what is there now."""
-        self._complete = None
+        self._taken = False
         answer: dict[str, Any] = in_fork(self._take, within_s=_WITHIN_S, keep=(self._file,))
-        self._complete = answer["complete"]
+        self._taken = True
         return answer
 
     def growth(self) -> dict[str, Any]:
         """The command `growth`: what has come since the baseline and who holds it, most bytes first."""
-        if self._complete is None:
+        if not self._taken:
             raise UsageError("There is no baseline to compare with.")
         answer: dict[str, Any] = in_fork(self._compare, within_s=_WITHIN_S, keep=(self._file,))
-        answer["complete"] = answer["complete"] and self._complete
         return answer
 
     @staticmethod
@@ -69,11 +68,7 @@ class Instruments:
                 file.seek(0)
                 file.truncate()
                 baseline.save(file)
-            return {
-                "objects": baseline.addresses.size,
-                "bytes": int(baseline.allocated.sum()),
-                "complete": graph.complete,
-            }
+            return {"objects": baseline.addresses.size, "bytes": int(baseline.allocated.sum())}
 
     def _compare(self, roots: Roots) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:

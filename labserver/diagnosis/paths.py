@@ -11,6 +11,7 @@ from labserver.diagnosis.places import NESTING
 from labserver.heap.chains import Chain, Link, chain_of
 from labserver.heap.edges import UNNAMED, namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
+from labserver.heap.is_a import type_name
 
 # So many nodes of one type, one after the other, are a list or a branch of a tree; containers nest more often.
 _LIKE, _LIKE_CONTAINERS = 4, 8
@@ -83,7 +84,7 @@ class Paths:
         """What a holder is: its type, or a thread where one of its frames holds the node."""
         if self._graph.local_roots.get(node, "").startswith("thread "):
             return "Thread"
-        return type(self._graph.objects[node]).__name__
+        return type_name(self._graph.objects[node])
 
     def first_of_its_like(self, node: int, below: Sequence[int] = ()) -> int:
         """The first node of the list or branch that a node is in, else the node itself.

@@ -8,6 +8,7 @@ from typing import IO
 import numpy as np
 
 from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.is_a import of_class
 
 _POOLED = 512  # pymalloc serves up to so many bytes, in steps of 16
 _TWO_BLOCKS = (list, dict, set, bytearray)  # one for the object, one for its items
@@ -82,7 +83,8 @@ def _values(graph: HeapGraph) -> Indices:
     if not _VALUES_APART:
         return extra
     kinds, first = np.unique(graph.types, return_index=True)
-    managed = [k for k, at in zip(kinds, first, strict=True) if type(graph.objects[at]).__flags__ & _MANAGED_DICT]
+    flags = [of_class(type(graph.objects[at]), "__flags__") for at in first]
+    managed = [kind for kind, flag in zip(kinds, flags, strict=True) if flag & _MANAGED_DICT]
     nodes = np.flatnonzero(np.isin(graph.types, managed))
     count = graph.starts[nodes + 1] - graph.starts[nodes]  # the attributes, and the class
     # One whose `__dict__` somebody has asked for refers to that alone.

@@ -6,7 +6,6 @@ Whatever a command does, it answers: an instrument that fails must not take the 
 import contextlib
 import gc
 import socket
-import sys
 import threading
 import time
 import tracemalloc
@@ -16,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from labserver.errors import CannotRun
 from labserver.heap.footprint import heap_bytes, mapped_bytes
 from labserver.heap.meters import wait_until
 from labserver.heap.protocol import Closed, Lines
@@ -23,6 +23,7 @@ from labserver.heap.protocol import Closed, Lines
 Command = Callable[..., Any]
 """Takes keyword arguments and gives back plain JSON values."""
 
+_ATTEMPTS = 3
 _FALLING_BYTES = 1024
 _DRAIN_S = 2.0
 
@@ -88,7 +89,6 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
     Args:
         connections: how many connections the clients have open.
     """
-    process = psutil.Process()
     ours = False
 
     def trace(*, frames: int) -> bool:
@@ -107,10 +107,12 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
 
     def floor(*, threads: int | None = None, settle_s: float = _DRAIN_S) -> dict[str, Any]:
         """The memory at rest: see `take_floor`."""
+        if heap_bytes() is None and not tracemalloc.is_tracing():
+            raise CannotRun("The application has stopped tracemalloc, and nothing else here tells its memory.")
         wait_until(lambda: connections() == 0, timeout_s=settle_s)
         if threads is not None:
             wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
-        return take_floor(process, drain_s=max(settle_s, _DRAIN_S))
+        return take_floor(drain_s=max(settle_s, _DRAIN_S))
 
     return {"floor": floor, "trace": trace, "collect": _collect}
 
@@ -125,9 +127,7 @@ def light_commands() -> dict[str, Command]:
     return {"reading": reading}
 
 
-def take_floor(
-    process: psutil.Process, *, attempts: int = 3, gap_s: float = 0.04, drain_s: float = _DRAIN_S
-) -> dict[str, Any]:
+def take_floor(*, gap_s: float = 0.04, drain_s: float = _DRAIN_S) -> dict[str, Any]:
     """The least of some readings, and of more for as long as they keep falling: work may still go on behind a request.
 
     Where the application has switched the collector off, nothing is collected: the garbage is part of what it keeps.
@@ -135,12 +135,12 @@ def take_floor(
     best: dict[str, Any] | None = None
     deadline = time.monotonic() + drain_s
     falling, taken = True, 0
-    while taken < attempts or (falling and time.monotonic() < deadline):
+    while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
         if taken:
             time.sleep(gap_s)
         if gc.isenabled():
             gc.collect()
-        reading = _reading(process)
+        reading = _reading()
         taken += 1
         falling = best is not None and _weight(reading) < _weight(best) - _FALLING_BYTES
         if best is None or _weight(reading) < _weight(best):
@@ -149,14 +149,10 @@ def take_floor(
     return best | {"mapped_bytes": mapped_bytes()}
 
 
-def _reading(process: psutil.Process) -> dict[str, Any]:
-    tracing = tracemalloc.is_tracing()
+def _reading() -> dict[str, Any]:
     return {
         "heap_bytes": heap_bytes(),
-        "traced_bytes": tracemalloc.get_traced_memory()[0] if tracing else None,
-        "tracer_bytes": tracemalloc.get_tracemalloc_memory() if tracing else 0,
-        "blocks": sys.getallocatedblocks(),
-        "resident_bytes": process.memory_info().rss,
+        "traced_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
         "threads": threading.active_count(),
         "collecting": gc.isenabled(),
     }

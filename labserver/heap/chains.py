@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import objgraph
 
 from labserver.heap.analyst import analyst_objects
-from labserver.heap.edges import edge_name, fold, namespace
+from labserver.heap.edges import fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
-from labserver.heap.is_a import is_a, namespace_of
-
-__all__ = ["Chain", "Link", "chain_of", "chain_to", "edge_name", "objgraph_chain"]
+from labserver.heap.is_a import is_a, namespace_of, of_class, type_name
 
 _REPEATS = 4  # of the same step, from which on a chain says how often
 _PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …
@@ -71,7 +69,7 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
 
 def chain_of(objects: Sequence[object]) -> list[Link]:
     """Name a path of objects; what nobody wrote, such as a namespace, is folded into the edge that it spells."""
-    links = [Link(None, type(objects[0]).__name__, _name(objects[0]))]
+    links = [Link(None, type_name(objects[0]), _name(objects[0]))]
     ends = [0]  # which object each link is
     while ends[-1] < len(objects) - 1:
         at = ends[-1]
@@ -80,7 +78,7 @@ def chain_of(objects: Sequence[object]) -> list[Link]:
             break
         edge, covered = fold(objects[at], rest)
         child = objects[at + covered]
-        links.append(Link(edge, type(child).__name__, _name(child)))
+        links.append(Link(edge, type_name(child), _name(child)))
         ends.append(at + covered)
         _collapse(objects, links, ends)
     return links
@@ -140,7 +138,7 @@ def _step(owner: Link, link: Link) -> str:
 
 def _name(obj: object) -> str:
     if is_a(obj, types.ModuleType):
-        return str(namespace_of(obj).get("__name__", "?"))
+        return str((namespace_of(obj) or {}).get("__name__", "?"))
     if is_a(obj, type):
-        return str(type.__dict__["__qualname__"].__get__(obj))
-    return obj.__qualname__ if is_a(obj, types.FunctionType) else type(obj).__name__
+        return str(of_class(obj, "__qualname__"))
+    return obj.__qualname__ if is_a(obj, types.FunctionType) else type_name(obj)

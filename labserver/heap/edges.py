@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from threading import local as ThreadLocal  # noqa: N812 - a class with a function's name
 from typing import Any
 
-from labserver.heap.is_a import is_a, is_any
+from labserver.heap.is_a import is_a, is_any, module_of, namespace_of, of_class, of_its_classes, type_name
 from labserver.heap.roots import frame_locals
 
 Fold = tuple[str, int]
@@ -79,15 +79,10 @@ def namespace(owner: object, child: object) -> dict[str, object] | None:
     if not is_a(child, dict):
         return None
     if is_a(owner, type):
-        return (
-            child if child.keys() == type.__dict__["__dict__"].__get__(owner).keys() and "__module__" in child else None
-        )
-    if type(owner).__dictoffset__ == 0:
+        return child if child.keys() == of_class(owner, "__dict__").keys() and "__module__" in child else None
+    if of_class(type(owner), "__dictoffset__") == 0:
         return None
-    try:
-        return child if object.__getattribute__(owner, "__dict__") is child else None
-    except AttributeError:
-        return None
+    return child if namespace_of(owner) is child else None
 
 
 def _names(owner: object, child: object) -> Iterator[str]:
@@ -98,7 +93,7 @@ def _names(owner: object, child: object) -> Iterator[str]:
         if any(key is child for key in list(dict.keys(owner))):
             yield "{key}"
     elif is_a(owner, tuple):
-        names = getattr(type(owner), "_fields", ())
+        names = of_its_classes(owner, "_fields")
         if type(names) is tuple:
             yield from (str(name) for name, value in zip(names, tuple.__iter__(owner), strict=False) if value is child)
     for kind, edge in _ITEMS.items():
@@ -114,15 +109,13 @@ def _names(owner: object, child: object) -> Iterator[str]:
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's references by name, without running any code of its own."""
     if is_a(owner, type):
-        yield from list(type.__dict__["__dict__"].__get__(owner).items())
+        yield from list(of_class(owner, "__dict__").items())
     else:
-        with contextlib.suppress(AttributeError):
-            # Reading it makes the dictionary where there was none yet: some hundred bytes, for a chain's objects only.
-            yield from [(str(key), value) for key, value in list(object.__getattribute__(owner, "__dict__").items())]
-    computed = is_any(owner, _READABLE) or type(owner).__module__ in _READABLE_MODULES
+        yield from [(str(key), value) for key, value in list((namespace_of(owner) or {}).items())]
+    computed = is_any(owner, _READABLE) or module_of(type(owner)) in _READABLE_MODULES
     readable = (types.MemberDescriptorType, types.GetSetDescriptorType)[: 1 + computed]
-    for base in type.__getattribute__(type(owner), "__mro__"):
-        for name, descriptor in list(type.__dict__["__dict__"].__get__(base).items()):
+    for base in of_class(type(owner), "__mro__"):
+        for name, descriptor in list(of_class(base, "__dict__").items()):
             if is_any(descriptor, readable) and name not in _MADE_WHEN_READ:
                 with contextlib.suppress(Exception):  # an empty slot, an empty cell, a closed file
                     yield name, descriptor.__get__(owner)
@@ -130,19 +123,19 @@ def _attributes(owner: object) -> Iterator[tuple[str, object]]:
 
 def _words(owner: object, child: object) -> Iterator[str]:
     """What can be said of a reference that has no name in the code."""
-    kind = type(owner).__name__
-    if kind == "ndarray":
+    kind = type_name(owner)
+    if kind == "ndarray" and module_of(type(owner)) == "numpy":
         yield "base" if child is owner.base else "[…]"  # type: ignore[attr-defined] # NumPy's
     elif kind in _KNOWN:
         yield _KNOWN[kind]
     elif is_a(owner, types.FunctionType):
         yield "__annotations__"
-    elif hasattr(type(owner), "__next__"):
+    elif of_its_classes(owner, "__next__") is not None:
         yield "iterated items"
     elif callable(child):
         yield "registered callback"
     elif not is_any(owner, _CONTAINERS) and any(
-        base.__flags__ & _IMMUTABLE for base in type.__getattribute__(type(owner), "__mro__")[:-1]
+        of_class(base, "__flags__") & _IMMUTABLE for base in of_class(type(owner), "__mro__")[:-1]
     ):
         yield C_FIELD
 
@@ -238,16 +231,16 @@ def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
     """A dictionary of results, or of links that have a key and a result each; the collector sees through the links."""
     tables = [held for held in gc.get_referents(owner) if type(held) is dict and namespace(owner, held) is None]
     way = int(any(held is rest[0] for held in tables))
-    if way < len(rest) and type(rest[way]).__name__ == "_lru_list_elem":
+    if way < len(rest) and type_name(rest[way]) == "_lru_list_elem":
         way += 1
     if way == len(rest) or any(value is rest[way] for _, value in _attributes(owner)):
         return None
-    return ("cache key" if any(key is rest[way] for table in tables for key in table) else "cache value"), way + 1
+    return ("cache key" if any(key is rest[way] for table in tables for key in list(table)) else "cache value"), way + 1
 
 
 def _context(owner: contextvars.Context, rest: Sequence[object]) -> Fold | None:
     way = 0
-    while way < len(rest) - 1 and type(rest[way]).__name__ in _HAMT:
+    while way < len(rest) - 1 and type_name(rest[way]) in _HAMT:
         way += 1
     name = next((variable.name for variable, value in owner.items() if value is rest[way]), None)
     return (f"contextvar {name}", way + 1) if name is not None else None
@@ -271,7 +264,7 @@ def _through(kind: type | tuple[type, ...], name: str) -> Callable[[Any, Sequenc
 
 
 def _memory_view(_: object, rest: Sequence[object]) -> Fold | None:
-    return ("obj", 2) if len(rest) > 1 and type(rest[0]).__name__ == "managedbuffer" else None
+    return ("obj", 2) if len(rest) > 1 and type_name(rest[0]) == "managedbuffer" else None
 
 
 def _weak(owner: Any, rest: Sequence[object]) -> Fold | None:

@@ -50,15 +50,16 @@ def in_fork(work: Callable[[Roots], Any], *, within_s: float, keep: Sequence[int
 
 
 def _ask_child(work: Callable[[Roots], Any], roots: Roots, within_s: float, keep: Sequence[int]) -> Any:
-    reading, writing = os.pipe()
+    ends: tuple[int, ...] = ()
     try:
+        reading, writing = ends = os.pipe()
         pid = _fork()
     except OSError as error:
-        os.close(reading)
-        os.close(writing)
+        for end in ends:
+            os.close(end)
         raise CannotRun(f"This process cannot be forked to look at its heap: {error.strerror}.") from error
     if pid == 0:
-        _run_child(work, roots, [writing, *keep], within_s)
+        _run_child(work, roots, reading, [writing, *keep], within_s)
     child = _Child(pid)
     os.close(writing)
     roots.clear()
@@ -86,9 +87,10 @@ def _fork() -> int:
     return pid
 
 
-def _run_child(work: Callable[[Roots], Any], roots: Roots, keep: Sequence[int], within_s: float) -> None:
+def _run_child(work: Callable[[Roots], Any], roots: Roots, reading: int, keep: Sequence[int], within_s: float) -> None:
     """Everything that the child does; it never returns. The first descriptor to keep is that of the answer."""
     try:
+        os.close(reading)  # where the parent has taken all descriptors, the child needs one
         _leave_the_parent_alone(keep, within_s)
         try:
             answer, went_well = json.dumps(work(roots)).encode(), b"+"
@@ -112,15 +114,21 @@ def _leave_the_parent_alone(keep: Sequence[int], within_s: float) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, within_s + 1)
-    # A connection that the parent closes is closed for its peer only when no copy of it is left open.
-    begin = 3
-    for descriptor in [*sorted(keep), os.sysconf("SC_OPEN_MAX")]:
-        os.closerange(begin, descriptor)
-        begin = descriptor + 1
+    _close_all_but({0, 1, 2, *keep})
     _keep_freed_memory()
     with contextlib.suppress(OSError):
         # Where memory runs out the child goes, not the server.
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _close_all_but(keep: set[int]) -> None:
+    """Close descriptors: a connection that the parent closes is closed for its peer only when no copy is left open.
+
+    Not up to the limit: it may be a billion, or have been lowered since some were opened.
+    """
+    for descriptor in {int(path.name) for path in Path("/proc/self/fd").iterdir()} - keep:
+        with contextlib.suppress(OSError):  # the list's own
+            os.close(descriptor)
 
 
 def _keep_freed_memory() -> None:
@@ -138,9 +146,10 @@ def _receive(reading: int, child: "_Child", within_s: float) -> tuple[bool, byte
     """The child's answer. Its end is watched too: a process forked meanwhile may hold the pipe open."""
     deadline = time.monotonic() + within_s
     poll = select.poll()
-    poll.register(reading, select.POLLIN)
+    # Looked at in this order: who has ended when it is looked at has written before the pipe is.
     if child.descriptor is not None:
         poll.register(child.descriptor, select.POLLIN)
+    poll.register(reading, select.POLLIN)
     received = bytearray()
     while len(received) < _HEADER_BYTES or len(received) < _HEADER_BYTES + int.from_bytes(received[1:_HEADER_BYTES]):
         left_s = deadline - time.monotonic()

@@ -17,6 +17,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from labserver.heap.is_a import module_of, of_class, type_name
+
 Hidden = tuple[Sequence[object], int]
 """Further referents of an object, and its further bytes."""
 
@@ -31,9 +33,8 @@ def hidden_of(cls: type) -> Callable[[object], Hidden] | None:
     Ask once for each class and walk: nothing is remembered here, since that would keep the application's classes alive.
     The function may fail, as whatever asks an application's object may: call it through `look`.
     """
-    for base in type.__getattribute__(cls, "__mro__"):  # a metaclass may have its own idea of attributes and hashes
-        found = _FINDERS.get(id(base))
-        found = found or _FINDERS_BY_NAME.get(_full_name(base))
+    for base in of_class(cls, "__mro__"):
+        found = _FINDERS.get(id(base)) or _FINDERS_BY_NAME.get(f"{module_of(base)}.{of_class(base, '__qualname__')}")
         if found is not None:
             return found
     return None
@@ -47,17 +48,13 @@ def look(find: Callable[[object], Hidden], obj: object) -> Hidden:
         return _NOTHING
 
 
-def _full_name(cls: type) -> str:
-    return f"{type.__dict__['__module__'].__get__(cls)}.{type.__dict__['__qualname__'].__get__(cls)}"
-
-
 def _array(array: Any) -> Hidden:
     """NumPy's: a view's base, which may be large behind a small view; the items of object arrays."""
     base = array.base
     if base is None:
         return (_items(array), 0) if array.dtype.hasobject else _NOTHING
     # Memory that a C library has allocated is shown by the capsule that frees it.
-    return [base], array.nbytes if type(base).__name__ == "PyCapsule" else 0
+    return [base], array.nbytes if type_name(base) == "PyCapsule" else 0
 
 
 def _items(array: Any) -> list[object]:

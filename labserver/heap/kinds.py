@@ -7,13 +7,16 @@ import numpy as np
 
 from labserver.heap.addresses import AddressMap, Indices, has_lengths, lengths, type_addresses
 from labserver.heap.hidden import Hidden, hidden_of
+from labserver.heap.is_a import of_class, of_its_classes
 
 _TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
 _ASK = -1
 
 
 class Kinds:
-    """The types met so far, numbered from 0.
+    """The types met so far, numbered from 0; whoever asks keeps an object of each alive, and so its address its own.
+
+    A reference to a type from here would look like one of the application's.
 
     Attributes:
         addresses: the address of each type.
@@ -24,7 +27,6 @@ class Kinds:
         self.addresses: list[int] = []
         self.hidden: dict[int, Callable[[object], Hidden]] = {}
         self._numbers = AddressMap()
-        self._types: list[type] = []  # keeps the addresses theirs
         self._enters: list[bool] = []
         self._hides: list[bool] = []
         self._mappings: list[bool] = []
@@ -38,7 +40,7 @@ class Kinds:
         new = np.flatnonzero(numbers < 0)
         if new.size:
             found, first = np.unique(types_of[new], return_index=True)
-            self._numbers.set(found, np.arange(len(self._types), len(self._types) + found.size))
+            self._numbers.set(found, np.arange(len(self.addresses), len(self.addresses) + found.size))
             for address, at in zip(found.tolist(), new[first].tolist(), strict=True):
                 self._add(address, objects[at], addresses[at : at + 1])
             numbers = self._numbers.get(types_of)
@@ -69,13 +71,12 @@ class Kinds:
 
     def _add(self, address: int, example: object, at: Indices) -> None:
         cls = type(example)
-        self.addresses.append(address)
         handler = hidden_of(cls)
         if handler is not None:
-            self.hidden[len(self._types)] = handler
-        self._types.append(cls)
+            self.hidden[len(self.addresses)] = handler
+        self.addresses.append(address)
         self._hides.append(handler is not None)
-        self._enters.append(bool(cls.__flags__ & _TRAVERSED) or handler is not None)
+        self._enters.append(bool(of_class(cls, "__flags__") & _TRAVERSED) or handler is not None)
         self._mappings.append(issubclass(cls, dict))
         base, item = _formula(cls, example, at)
         self._base.append(base)
@@ -84,18 +85,15 @@ class Kinds:
 
 def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
     """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own."""
-    teller = next(
-        vars(base)["__sizeof__"] for base in type.__getattribute__(cls, "__mro__") if "__sizeof__" in vars(base)
-    )
-    if teller is not vars(object)["__sizeof__"]:
+    if of_its_classes(example, "__sizeof__") is not vars(object)["__sizeof__"]:
         return _ASK, 0
-    size = sys.getsizeof(example)
-    if not cls.__itemsize__:
+    size, item = sys.getsizeof(example), of_class(cls, "__itemsize__")
+    if not item:
         return size, 0
     if not has_lengths():
         return _ASK, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
-    return size - count * cls.__itemsize__, cls.__itemsize__
+    return size - count * item, item
 
 
 def _asked_sizes(objects: list[object]) -> Indices:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
+_ATTEMPTS, _GAP_S = 3, 0.04
+
 # Live jobs and finished jobs of whatever is under load; the instruments know nothing else about it.
 JobCounts = Callable[[], tuple[int, int]]
 
@@ -54,7 +56,7 @@ class Meter:
             finished_jobs=finished,
         )
 
-    def floor(self, *, threads: int, attempts: int = 3, gap_s: float = 0.04, settle_s: float = 2.0) -> Reading:
+    def floor(self, *, threads: int, settle_s: float = 2.0) -> Reading:
         """Read at rest: the least of some readings, each after a full collection.
 
         A thread that is about to end still holds its stack's objects (a request's thread some 54 kB), and a
@@ -63,15 +65,13 @@ class Meter:
 
         Args:
             threads: the process's thread count at rest; waited for.
-            attempts: how many readings the floor is taken from.
-            gap_s: seconds between them.
             settle_s: the longest wait for the thread count; a thread that stays is part of the floor.
         """
         wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
         readings = []
-        for attempt in range(attempts):
+        for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(gap_s)
+                time.sleep(_GAP_S)
             gc.collect()
             readings.append(self.read())
         return min(readings, key=lambda reading: reading.traced_bytes)

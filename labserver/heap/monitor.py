@@ -92,6 +92,7 @@ class Monitor:
         self._late = np.zeros(capacity)
         self._count = 0
         self._keep_every = 1
+        self._kept_beat = -1
         self._missed = 0
         self._marks: list[tuple[str, float]] = []
         self._stop = threading.Event()
@@ -152,8 +153,10 @@ class Monitor:
                     f"{reading.t_s:.6f},{reading.traced_bytes},{reading.resident_bytes},"
                     f"{reading.live_jobs},{reading.finished_jobs}\n"
                 )
-            if beat % self._keep_every == 0:
+            # The first of every few beats: of those that are missed, each could be the one.
+            if beat // self._keep_every > self._kept_beat // self._keep_every:
                 self._keep(reading, reading.t_s - (start + beat * self._interval_s))
+                self._kept_beat = beat
             due = int((time.monotonic() - start) / self._interval_s) + 1
             self._missed += due - beat - 1
             beat = due
@@ -162,10 +165,9 @@ class Monitor:
 
     def _keep(self, reading: Reading, late_s: float) -> None:
         if self._count == len(self._rows):
-            half = len(self._rows[::2])
-            self._rows[:half] = self._rows[::2].copy()
-            self._late[:half] = self._late[::2].copy()
-            self._count = half
+            # Arrays of their own, after the count: another thread may be reading the old ones.
+            self._count = len(self._rows[::2])
+            self._rows, self._late = _thinned(self._rows), _thinned(self._late)
             self._keep_every *= 2
         row = self._rows[self._count]
         row[:] = (
@@ -177,3 +179,10 @@ class Monitor:
         )
         self._late[self._count] = late_s
         self._count += 1
+
+
+def _thinned(array: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Every second row, and as many free ones."""
+    thinned = np.zeros_like(array)
+    thinned[: len(array[::2])] = array[::2]
+    return thinned

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.heap.analyst import is_analyst_thread
-from labserver.heap.is_a import is_a, namespace_of
+from labserver.heap.is_a import is_a, namespace_of, type_name
 from labserver.heap.thread_states import thread_contexts, thread_dicts, thread_keys
 
 
@@ -48,7 +48,7 @@ class Roots:
         for ident, top in self.frames.items():
             yield from _held_by_frames(self._thread(ident), top)
         for ident, error in self.exceptions.items():
-            yield f"{self._thread(ident)} handling {type(error).__name__}", error
+            yield f"{self._thread(ident)} handling {type_name(error)}", error
         for ident, context in self.contexts:
             for variable, value in context.items():
                 yield f"contextvar {variable.name} of {self._thread(ident)}", value

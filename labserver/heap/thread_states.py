@@ -15,10 +15,11 @@ from functools import cache
 from itertools import accumulate, chain, repeat, takewhile
 from typing import Any
 
+import numpy as np
+
 _WORDS = 38 if sys.version_info >= (3, 13) else 36
-_MOST_THREADS = 1024
+_MORE_THREADS = 64  # that may start while they are counted
 _WORD_BYTES = ctypes.sizeof(ctypes.c_void_p)
-_Words = ctypes.c_size_t * (_WORDS * _MOST_THREADS)
 
 
 def thread_dicts() -> list[tuple[int, dict[object, object]]] | None:
@@ -40,14 +41,14 @@ def _held_at(offset: int | None) -> list[tuple[int, Any]] | None:
     ident_offset = _ident_offset()
     if offset is None or ident_offset is None:
         return None
-    words = _Words()
     size = _WORDS * _WORD_BYTES
-    places = range(ctypes.addressof(words), ctypes.addressof(words) + ctypes.sizeof(words), size)
-    copies = map(_copy(), places, _states(), repeat(size))
-    held = map(words.__getitem__, range(offset // _WORD_BYTES, len(words), _WORDS))
     collecting = gc.isenabled()
     gc.disable()
     try:
+        words = np.zeros(_WORDS * (len(list(_states())) + _MORE_THREADS), dtype=np.uintp)
+        places = range(words.ctypes.data, words.ctypes.data + words.nbytes, size)
+        copies = map(_copy(), places, _states(), repeat(size))
+        held = map(words.item, range(offset // _WORD_BYTES, words.size, _WORDS))
         # No bytecode runs between finding a thread state and taking the reference, no finalizer and no audit hook: the
         # interpreter's lock is kept throughout, so no thread can end meanwhile. Hence these iterators, which are all C.
         count = len(list(zip(copies, map(_c("Py_IncRef", 1), held), strict=False)))
@@ -56,9 +57,10 @@ def _held_at(offset: int | None) -> list[tuple[int, Any]] | None:
             gc.enable()
     found = []
     for first in range(0, count * _WORDS, _WORDS):
-        address = words[first + offset // _WORD_BYTES]
+        address = words.item(first + offset // _WORD_BYTES)
         if address:
-            found.append((words[first + ident_offset // _WORD_BYTES], ctypes.cast(address, ctypes.py_object).value))
+            ident = words.item(first + ident_offset // _WORD_BYTES)
+            found.append((ident, ctypes.cast(address, ctypes.py_object).value))
             _c("Py_DecRef", 1)(address)
     return found
 

@@ -11,6 +11,7 @@ import re
 import sys
 import tokenize
 import tracemalloc
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,9 +103,7 @@ def take_snapshot() -> tracemalloc.Snapshot:
     return snapshot.filter_traces([tracemalloc.Filter(False, pattern, all_frames=True) for pattern in ANALYSTS])
 
 
-def allocation_growth(
-    before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, *, most: int | None = None
-) -> list[AllocationSite]:
+def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot) -> list[AllocationSite]:
     """Allocation sites whose bytes differ between two snapshots, the largest growth first.
 
     Sites are told apart by their whole stack, up to the frames that were traced.
@@ -112,7 +111,6 @@ def allocation_growth(
     Args:
         before: the earlier snapshot.
         after: the later one.
-        most: how many sites to give, if not all; to name the functions of each takes the most of the time.
     """
     statistics = sorted(after.compare_to(before, "traceback"), key=lambda s: s.size_diff, reverse=True)
     return [
@@ -123,7 +121,7 @@ def allocation_growth(
             growth_bytes=statistic.size_diff,
             growth_blocks=statistic.count_diff,
         )
-        for statistic in statistics[:most]
+        for statistic in statistics
         if statistic.size_diff
     ]
 
@@ -220,22 +218,23 @@ def _functions(filename: str) -> tuple[tuple[int, int, str], ...]:
     """First line, last line and qualified name of every function in a file; outer ones first."""
     try:
         # Not linecache: it would keep every file's text.
-        with tokenize.open(filename) as file:
+        with tokenize.open(filename) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to warn of is the owner's affair
             tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two where expressions nest deep
         return ()
     found: list[tuple[int, int, str]] = []
-
-    def visit(node: ast.AST, prefix: str) -> None:
+    inside: list[tuple[ast.AST, str]] = [(tree, "")]
+    while inside:
+        node, prefix = inside.pop()
         for child in ast.iter_child_nodes(node):
             name = prefix
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 name = f"{prefix}.{child.name}" if prefix else child.name
                 if not isinstance(child, ast.ClassDef):
                     found.append((child.lineno, child.end_lineno or child.lineno, name))
-            visit(child, name)
-
-    visit(tree, "")
+            if not isinstance(child, ast.expr):
+                inside.append((child, name))
     return tuple(found)
 
 

@@ -148,8 +148,8 @@ def _parsed(parser: MagicArgumentParser, line: str) -> Any:
 
 def _compiled(shell: Any, cell: str) -> CodeType:
     """The cell's code, compiled once, with the notebook's own `from __future__` imports and magics."""
-    source = shell.transform_cell(cell)
     try:
+        source = shell.transform_cell(cell)
         tree = ast.parse(source)
     except SyntaxError as error:
         raise OneSentence(f"The cell is not Python: {error.msg} (line {error.lineno}).") from None

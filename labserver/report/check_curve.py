@@ -38,18 +38,17 @@ def curve_of(result: CheckResult) -> str:
     """The drawing as SVG to put into a page, whose style sheet colours it; empty for fewer than three floors."""
     if len(result.floors) < _LEAST_FLOORS:
         return ""
-    floors, native = _from_zero(result.floors), _from_zero(result.native_floors)
+    floors = _from_zero(result.floors)
     fit = _Fit.of(floors, result.interval) if result.interval is not None else None
     allowed = [(jobs, result.tolerance * jobs) for jobs in (0.0, floors[-1][0])]
-    shown = [*floors, *native, *allowed, *(fit.band if fit else [])]
+    shown = [*floors, *allowed, *(fit.band if fit else [])]
     scale = _scale([x for x, _ in shown], [y for _, y in shown])
     parts = [*_grid(scale)]
     if fit is not None:
         parts.append(f'<polygon class="band" points="{scale.list(fit.band)}"/>')
         parts.append(f'<polyline class="fit" points="{scale.list(fit.line)}"/>')
     parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}"/>')
-    parts += _dots(scale, native, "native")
-    parts += _dots(scale, floors, "floor")
+    parts += _dots(scale, floors)
     what = f"Growth of the memory at rest over {number(floors[-1][0])} jobs: {number(floors[-1][1])} bytes"
     slope = f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
     head = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(what + slope)}" class="curve">'
@@ -124,10 +123,8 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round(at * step, 12) for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _dots(scale: _Scale, floors: list[Point], kind: str) -> Iterator[str]:
-    if floors:
-        yield f'<polyline class="{kind}-line" points="{scale.list(floors)}"/>'
+def _dots(scale: _Scale, floors: list[Point]) -> Iterator[str]:
     for point in floors:
         x, y = scale(point)
         title = f"{number(point[0])} jobs: {number(point[1])} B"
-        yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{title}</title></circle>'
+        yield f'<circle class="floor" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{title}</title></circle>'

@@ -40,7 +40,6 @@ class Child:
     Attributes:
         url: where it is served, without a trailing slash.
         pid: its process id.
-        threads: how many threads it had when it began to serve.
         instrumented: always; see `labserver.targets.target.Target`.
         notes: how it is served otherwise than it stands.
     """
@@ -49,7 +48,6 @@ class Child:
 
     def __init__(self, target: str, *, http_threads: int, instruments: str | None) -> None:
         self.url = ""
-        self.threads = 0
         self.notes: list[str] = []
         self._conversation: Conversation | None = None
         self._output = Output()
@@ -90,7 +88,6 @@ class Child:
         if "failure" in answer:
             raise CannotRun(answer["failure"])
         self.url = f"http://127.0.0.1:{answer['port']}"
-        self.threads = answer["threads"]
         self.notes = answer["notes"]
 
     def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
@@ -210,5 +207,12 @@ def _how(status: int | None) -> str:
     if status is None:
         return "broke off the conversation (does it close file descriptors that it has not opened?)"
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        return f"was killed by {_signal(-status)}"
     return f"ended by itself (exit status {status})"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # the real-time ones have no names
+        return f"signal {number}"

@@ -70,7 +70,7 @@ class Host:
             return {"busy": place_of(frame, self._here)}
         if self._failure is not None:
             return {"failure": self._failure}
-        return {"port": self._server.effective_port, "threads": threading.active_count(), "notes": self._notes}
+        return {"port": self._server.effective_port, "notes": self._notes}
 
     def quit(self) -> bool:
         """The command `quit`: end in good order, or else without it."""

@@ -43,8 +43,8 @@ class LimitedServer:
         pid: its process id.
     """
 
-    def __init__(self, settings: Settings, http_threads: int) -> None:
-        config = {"settings": dataclasses.asdict(settings), "http_threads": http_threads}
+    def __init__(self, settings: Settings) -> None:
+        config = dataclasses.asdict(settings)
         self._helper = Helper(
             "labserver.targets.limited_host", json.dumps(config), what="The limited service", environment=_MALLOC
         )
@@ -110,17 +110,16 @@ def limits_address_space() -> bool:
 
 
 @contextmanager
-def limited_server(settings: Settings, *, http_threads: int = 8) -> Iterator[LimitedServer]:
+def limited_server(settings: Settings) -> Iterator[LimitedServer]:
     """Serve the service from a process of its own, without a limit at first, and leave nothing behind.
 
     Args:
         settings: what to serve.
-        http_threads: requests that are handled at the same time.
 
     Raises:
         CannotRun: it does not start.
     """
-    server = LimitedServer(settings, http_threads)
+    server = LimitedServer(settings)
     try:
         server.start()
         yield server

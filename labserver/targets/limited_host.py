@@ -17,8 +17,7 @@ _WATCH_S = 0.5
 
 def main() -> None:
     """Serve until the standard input ends or the parent does."""
-    config = json.loads(sys.argv[1])
-    with embedded(Settings(**config["settings"]), http_threads=config["http_threads"]) as server:
+    with embedded(Settings(**json.loads(sys.argv[1]))) as server:
         sys.stdout.write(f"{server.port}\n")
         sys.stdout.flush()
         _await_end(os.getppid())

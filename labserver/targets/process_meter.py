@@ -22,7 +22,7 @@ def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> d
 
     Returns:
         `private_bytes`: memory that no other process shares, resident or swapped out, of all of them together;
-        `resident_bytes`, `threads`, `processes`. What only an instrument in the process knows is None.
+        `threads`, `processes`. What only an instrument in the process knows is None.
     """
     best = _reading(processes())
     taken, falling = 1, False
@@ -38,7 +38,7 @@ def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> d
 
 
 def _reading(processes: Iterable[psutil.Process]) -> dict[str, Any]:
-    private = resident = threads = count = 0
+    private = threads = count = 0
     for process in processes:
         try:
             memory = process.memory_full_info()
@@ -50,15 +50,11 @@ def _reading(processes: Iterable[psutil.Process]) -> dict[str, Any]:
                 f"The memory of process {process.pid} may not be read: run the check as the user it belongs to."
             ) from None
         private += memory.uss + getattr(memory, "swap", 0)
-        resident += memory.rss
         count += 1
     return {
         "heap_bytes": None,
         "traced_bytes": None,
-        "tracer_bytes": 0,
-        "blocks": None,
         "private_bytes": private,
-        "resident_bytes": resident,
         "threads": threads,
         "collecting": True,
         "processes": count,

@@ -38,7 +38,6 @@ class Running:
     Attributes:
         url: where it answers, without a trailing slash.
         pid: the process that serves; of several, the one that started them.
-        threads: how many threads it had at the beginning.
         instrumented: whether it has called `labserver.listen()`.
         notes: sentences about how it is measured.
     """
@@ -59,7 +58,6 @@ class Running:
         elif not self.instrumented:
             self.notes.append(_FROM_OUTSIDE)
         self._others = self._connections()  # of other clients, before there is any load
-        self.threads = sum(process.num_threads() for process in self._watched)
 
     def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
         """What an instrument in the process answers; without any, `floor` alone is answered, from outside.

@@ -223,6 +223,20 @@ def test_a_container_of_its_own_class_keeps_its_bound(shop_cache):
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:18 compares len(Lru) with 300")
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        "if len(self) < 300: self[key] = value",
+        "while len(self) >= 300:\n            for old in self:\n                del self[old]\n                break",
+        "for old in list(self)[: len(self) > 300]: del self[old]",
+    ],
+)
+def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, put):
+    cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {put}\n").Own()
+    bound = bound_of([[cache], cache])
+    assert (bound.entries, bound.said_by) == (300, "shop/cache.py:3 compares len(Own) with 300")
+
+
 def test_the_standard_library_keeps_no_bound_on_its_threads():
     import threading
 

@@ -113,7 +113,7 @@ class StandIn:
     def _growth(self):
         lost = 0 if self.collecting else self.all_jobs - self.jobs_before
         garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
-        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": True}
+        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": []}
 
     def _sites(self):
         return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]

@@ -84,6 +84,8 @@ def test_wrong_options_are_one_sentence_and_start_nothing():
             leak_check(lambda: ran.append(1), **wrong)
     with pytest.raises(UsageError, match="coroutine function"):
         leak_check(lambda_of_asyncio)
+    with pytest.raises(UsageError, match="gives back a coroutine"):
+        leak_check(lambda: lambda_of_asyncio())  # noqa: PLW0108 - so that it is no coroutine function
     assert ran == []
 
 

@@ -1,10 +1,14 @@
+import contextlib
 import ctypes
+import fcntl
 import gc
 import os
+import resource
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -166,6 +170,42 @@ def test_the_child_holds_none_of_the_parents_connections():
     assert in_fork(closed, within_s=120)
     os.close(reading)
     os.close(writing)
+
+
+@pytest.fixture
+def few_descriptors():
+    """The process may open no more than some hundred files; gives what opens one, and closes them all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 300
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    held.append(fcntl.fcntl(held[0], fcntl.F_DUPFD, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    yield held
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for descriptor in held:
+        os.close(descriptor)
+
+
+def descriptors(_roots):
+    return [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+
+
+def test_the_child_holds_no_descriptor_from_before_the_limit_was_lowered(few_descriptors):
+    kept, high = few_descriptors
+    held = in_fork(descriptors, within_s=30, keep=(kept,))
+    assert kept in held
+    assert high not in held
+
+
+def test_a_process_with_hardly_a_descriptor_left_is_looked_at(few_descriptors):
+    with contextlib.suppress(OSError):
+        while True:
+            few_descriptors.append(os.dup(few_descriptors[0]))
+    with pytest.raises(CannotRun, match=r"^This process cannot be forked to look at its heap: Too many open files\.$"):
+        in_fork(descriptors, within_s=30)
+    for _ in range(2):
+        os.close(few_descriptors.pop())
+    assert not set(few_descriptors) & set(in_fork(descriptors, within_s=30))
 
 
 def test_the_child_can_be_ended_whatever_its_parent_has_blocked():

@@ -11,7 +11,8 @@ from collections import OrderedDict, deque, namedtuple
 import numpy as np
 import pytest
 
-from labserver.heap.chains import chain_of, chain_to, edge_name, objgraph_chain
+from labserver.heap.chains import chain_of, chain_to, objgraph_chain
+from labserver.heap.edges import edge_name
 from labserver.heap.graph import heap_graph
 
 SIZE = 123_457
@@ -403,3 +404,8 @@ def test_a_proxy_is_not_asked_for_its_class(shop):
         path = chain_to(graph, node, graph.parents()).path
     assert "PROXIES → […] → Proxy.payload" in path
     assert proxy.asked == 0
+
+
+def test_another_packages_ndarray_is_not_numpys():
+    foreign = type("ndarray", (), {"__slots__": ()})
+    assert edge_name(foreign(), bytearray()) == "?"

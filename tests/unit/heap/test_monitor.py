@@ -61,6 +61,46 @@ def test_the_monitor_does_not_grow_and_keeps_the_whole_span():
     assert np.all(np.diff(rows[:, 0]) > 0)
 
 
+class Slow:
+    """A clock, and a meter that lets it go on: each reading but the first takes one and a half intervals."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.numbers = itertools.count()
+
+    def monotonic(self):
+        return self.now
+
+    def read(self):
+        number = next(self.numbers)
+        self.now += 1.5 if number else 0.5
+        return Reading(self.now, number, 0, 0, number)
+
+    def wait(self, seconds):
+        self.now += seconds
+        return self.now > 200
+
+
+def test_a_meter_that_misses_every_other_beat_is_kept_to_the_end(monkeypatch):
+    slow = Slow()
+    monkeypatch.setattr("labserver.heap.monitor.time", slow)
+    monitor = Monitor(slow, interval_s=1, capacity=8)
+    monitor._stop = slow
+    monitor._sample(None)
+    assert monitor.jitter.missed > 90
+    assert monitor.curve.column("t_s")[-1] > 150
+
+
+def test_a_curve_that_is_read_meanwhile_stays_in_the_order_of_time():
+    monitor = Monitor(Counting(), interval_s=1, capacity=8)
+    for number in range(8):
+        monitor._keep(Reading(number, number, 0, 0, number), 0.0)
+    seen = monitor._rows[:]  # as another thread that has come so far
+    monitor._keep(Reading(8, 8, 0, 0, 8), 0.0)
+    assert list(seen[:, 0]) == list(range(8))
+    assert list(monitor.curve.column("t_s")) == [0, 2, 4, 6, 8]
+
+
 def test_lateness_and_missed_beats_are_stated():
     with Monitor(Counting(slow_s=0.05), interval_s=0.01) as monitor:
         wait_for(monitor, 4)

@@ -89,6 +89,29 @@ def test_cleared_roots_hold_nothing():
         assert list(roots.named()) == []
 
 
+def test_of_more_than_a_thousand_threads_none_is_missed():
+    leave, started = threading.Event(), threading.Barrier(1101)
+
+    def work():
+        VARIABLE.set(b"")
+        started.wait(60)
+        leave.wait(60)
+
+    threads = [threading.Thread(target=work) for _ in range(1100)]
+    mine = VARIABLE.set(b"")
+    try:
+        for thread in threads:
+            thread.start()
+        started.wait(60)
+        found = {ident for ident, _ in thread_contexts()}
+    finally:
+        leave.set()
+        for thread in threads:
+            thread.join()
+        VARIABLE.reset(mine)
+    assert {threading.get_ident(), *(thread.ident for thread in threads)} <= found
+
+
 @pytest.mark.parametrize("kind", ["local", "context", "thread_local", "exception"])
 def test_a_forked_child_still_sees_what_the_other_threads_hold(shop, kind):
     shop.LOCAL = threading.local()

@@ -109,3 +109,31 @@ def test_tracing_that_somebody_else_began_goes_on():
     with tracing(10):
         assert tracemalloc.get_traceback_limit() == 10
     assert not tracemalloc.is_tracing()
+
+
+def frame_in_a_file_with(tmp_path, *, terms):
+    file = tmp_path / "shop.py"
+    lines = [
+        "class Shop:",
+        "    def upload(self):",
+        "        def work():",
+        "            return bytes(700_000)",
+        "        return work()",
+        r"DIGITS = '\d'  # a warning wherever it is compiled",
+        "TOTAL = " + " + ".join(["1"] * terms),
+    ]
+    file.write_text("\n".join(lines))
+    namespace = {}
+    exec(compile("\n".join(lines[:5]), file, "exec"), namespace)
+    with tracing(5):
+        kept = namespace["Shop"]().upload()
+        return str(allocated_at(kept)[0]).removeprefix(str(file))
+
+
+@pytest.mark.parametrize("terms", [1, 1500])
+def test_a_function_is_named_whatever_else_stands_in_its_file(tmp_path, terms):
+    assert frame_in_a_file_with(tmp_path, terms=terms) == ":4 in Shop.upload.work"
+
+
+def test_a_file_that_nests_too_deep_to_be_read_leaves_the_line(tmp_path):
+    assert frame_in_a_file_with(tmp_path, terms=20_000).startswith(":4")

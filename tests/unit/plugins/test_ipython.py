@@ -29,6 +29,7 @@ CELLS = {
     "known": "print(known.jobs, known.floors[0][0], known.verdict, known.notes[-1], sep='\\n')",
     "raises": "%%leakcheck\nfirst = 1\nfirst / 0",
     "syntax": "%%leakcheck\nprint(",
+    "indent": "%%leakcheck\nif True:\n    pass\n  pass",
     "return": "%%leakcheck\nreturn 3",
     "empty": "%%leakcheck\n# nothing",
     "option": "%%leakcheck --jobs many\npass",
@@ -40,6 +41,7 @@ CELLS = {
 MISTAKES = {
     "raises": "The cell fails: ZeroDivisionError: division by zero (line 2).",
     "syntax": "The cell is not Python: '(' was never closed (line 1).",
+    "indent": "The cell is not Python: unindent does not match any outer indentation level (line 3).",
     "return": "The cell cannot be repeated: 'return' outside function (line 1).",
     "empty": "The cell is empty: what it does is the job that is checked.",
     "option": "argument --jobs: invalid int value: 'many'",

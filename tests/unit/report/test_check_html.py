@@ -112,11 +112,6 @@ def test_the_slope_is_drawn_over_the_last_floors_where_the_first_were_left_out(c
     assert line(svg, "fit")[0][0] == pytest.approx(points(svg, "floor")[1][0], abs=1)
 
 
-def test_native_floors_are_a_curve_of_their_own(leak):
-    assert points(curve_of(leak), "native") == []
-    assert len(points(curve_of(replace(leak, native_floors=((0, 5), (120, 9), (240, 7)))), "native")) == 3
-
-
 def test_floors_that_never_move_can_be_drawn(clean):
     still = replace(clean, floors=((0, 7), (0, 7), (0, 7)), tolerance=0.0, interval=None)
     assert "nan" not in curve_of(still)
@@ -161,7 +156,7 @@ def test_every_text_stands_out_from_its_ground(clean, which):
         name: "#" + "".join(2 * digit for digit in value[1:]) if len(value) == 4 else value
         for name, value in (roots[0] | roots[which]).items()
     }
-    texts = {"paper": "ink soft link", "card": "ink soft leak ok warn link native", "code": "ink soft link leak"}
+    texts = {"paper": "ink soft link", "card": "ink soft leak ok warn link", "code": "ink soft link leak"}
     texts |= {f"s{shade}": "ink" for shade in range(5)} | {"left": "ink", "held": "held-ink", "leak": "card"}
     for ground, names in texts.items():
         for name in names.split():

@@ -58,7 +58,7 @@ def shop(tmp_path, monkeypatch):
 def test_an_application_is_served_measured_and_gone():
     with child("shop:app") as process:
         assert requests.get(process.url, timeout=60).text == "None ['labserver'] []"
-        assert process.ask("floor", threads=process.threads)["heap_bytes"] > 1_000_000
+        assert process.ask("floor")["heap_bytes"] > 1_000_000
         directory = process._directory
         assert directory.stat().st_mode & 0o777 == 0o700
         assert process.alive()
@@ -90,6 +90,10 @@ def test_a_death_is_told_with_the_last_words():
             requests.get(process.url + "/die", timeout=60)
         with pytest.raises(CannotRun, match=r"was killed by SIGSEGV; its last output: out of paper\."):
             process.ask("floor")
+
+
+def test_a_signal_without_a_name_is_told_by_its_number():
+    assert module._how(-40) == "was killed by signal 40"
 
 
 @pytest.mark.usefixtures("shop")
