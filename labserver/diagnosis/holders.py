@@ -104,6 +104,7 @@ class Growth:
         garbage_objects: of these, what no root reaches: cycles that wait for the collector.
         garbage_bytes: their size.
         notes: sentences about single holders, and about what could not be seen.
+        complete: whether the whole heap was walked; if not, holders may be missing.
     """
 
     holders: tuple[Holder, ...]
@@ -112,6 +113,7 @@ class Growth:
     garbage_objects: int
     garbage_bytes: int
     notes: tuple[str, ...]
+    complete: bool
 
     def to_dict(self) -> dict[str, Any]:
         """The growth as JSON values."""
@@ -121,6 +123,7 @@ class Growth:
             "objects": self.objects,
             "garbage": {"objects": self.garbage_objects, "bytes": self.garbage_bytes},
             "notes": list(self.notes),
+            "complete": self.complete,
         }
 
 
@@ -175,6 +178,7 @@ class _Finder:
             garbage_objects=int(garbage.sum() - baseline.garbage.sum()),
             garbage_bytes=int(self._allocated[garbage].sum() - baseline.allocated[baseline.garbage].sum()),
             notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes),
+            complete=graph.complete,
         )
 
     def _groups(self, garbage: Mask) -> list[_Group]:

@@ -8,6 +8,7 @@ import weakref
 from typing import Any
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
+import psutil
 
 from labserver.diagnosis.holders import Growth, find_growth, own_lines
 from labserver.diagnosis.snapshot import Baseline, take_baseline
@@ -24,6 +25,9 @@ COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
 _WITHIN_S = 240.0
+# What a look may take: a heap that is larger is seen in part. Walking is about half of the work that it makes.
+_WALK_S = 90.0
+_SHARE_OF_FREE = 0.5  # of the memory that the machine has to give
 _MOST_SITES = 5
 
 
@@ -38,21 +42,24 @@ class Instruments:
         self._file, name = tempfile.mkstemp(prefix="labserver-")
         os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
         weakref.finalize(self, os.close, self._file)
-        self._taken = False
+        self._complete: bool | None = None
         self._pid = os.getpid()
 
     def baseline(self) -> dict[str, Any]:
         """The command `baseline`: remember what is there now."""
-        self._taken = False
+        self._complete = None
         answer: dict[str, Any] = in_fork(self._take, within_s=_WITHIN_S, keep=(self._file,))
-        self._taken = True
+        self._complete = answer["complete"]
         return answer
 
     def growth(self) -> dict[str, Any]:
         """The command `growth`: what has come since the baseline and who holds it, most bytes first."""
-        if not self._taken:
+        if self._complete is None:
             raise UsageError("There is no baseline to compare with.")
         answer: dict[str, Any] = in_fork(self._compare, within_s=_WITHIN_S, keep=(self._file,))
+        answer["complete"] = answer["complete"] and self._complete
+        if not answer["complete"]:
+            answer["bytes"] = None  # what has come is known in part
         return answer
 
     @staticmethod
@@ -62,13 +69,17 @@ class Instruments:
         return found
 
     def _take(self, roots: Roots) -> dict[str, Any]:
-        with heap_graph(roots) as graph:
+        with heap_graph(roots, **_budget()) as graph:
             baseline = take_baseline(graph)
             with open(self._file, "w+b", closefd=False) as file:
                 file.seek(0)
                 file.truncate()
                 baseline.save(file)
-            return {"objects": baseline.addresses.size, "bytes": int(baseline.allocated.sum())}
+            return {
+                "objects": baseline.addresses.size,
+                "bytes": int(baseline.allocated.sum()),
+                "complete": graph.complete,
+            }
 
     def _compare(self, roots: Roots) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:
@@ -89,12 +100,17 @@ class Instruments:
         return growth.to_dict() | {"examples": [holder.examples for holder in growth.holders]}
 
     def _look(self, roots: Roots) -> Growth:
-        with heap_graph(roots) as graph:
+        with heap_graph(roots, **_budget()) as graph:
             # Only now: what reading it imports and allocates is no growth.
             with open(self._file, "rb", closefd=False) as file:
                 file.seek(0)
                 baseline = Baseline.load(file)
             return find_growth(graph, baseline)
+
+
+def _budget() -> dict[str, Any]:
+    free = psutil.virtual_memory().available
+    return {"max_seconds": _WALK_S, "max_bytes": round(_SHARE_OF_FREE * free)}
 
 
 def _sites() -> list[dict[str, Any]]:

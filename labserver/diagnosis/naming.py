@@ -65,6 +65,8 @@ def name_holders(
     if rest > _WORTH_A_FINDING * growth_bytes:
         findings.append(lost.unexplained(rest, owners))
     notes = [*growth.get("notes", ()), traced.note]
+    if not growth.get("complete", True):
+        notes.append("The heap is too large to be seen whole in the time and memory of a look: holders may be missing.")
     holders = tuple(
         NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item)) for item in found
     )

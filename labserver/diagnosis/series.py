@@ -58,6 +58,7 @@ class Series:
     def count(self, growth: dict[str, Any]) -> None:
         """What the holders have gained by the last floor, as the command `growth` gives it."""
         self.growth = growth
+        self._countable = self._countable and growth.get("complete", True)  # or two looks are of different parts
         self.counted_at.append(self.jobs[-1])
         gains = {name: self._gain(name, item) for name, item in self._items(growth).items()}
         self._kept = {name: self._continued(name, *gain) for name, gain in gains.items() if gain[1] > 0}

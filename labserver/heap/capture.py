@@ -8,6 +8,7 @@ the walk could see is held by C code, and what is left are cycles that wait for 
 import gc
 import itertools
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,7 @@ class Capture:
         cycles: nodes from which all garbage is reached.
         garbage: what only waits for the collector, shape (n,).
         parents: the node before each on a shortest path from a root, -1 for roots; shape (n,).
+        complete: whether the walk came to its end.
         notes: what is missing, a sentence each.
     """
 
@@ -55,14 +57,17 @@ class Capture:
     cycles: Indices
     garbage: Mask
     parents: Indices
+    complete: bool
     notes: tuple[str, ...]
 
 
-def capture(roots: Roots) -> Capture:
+def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | None = None) -> Capture:
     """Walk the heap of this process. The collector must be off.
 
     Args:
         roots: what no module holds.
+        max_bytes: the most that the walk and a dominator tree may take for themselves.
+        max_seconds: the longest time to walk.
     """
     frames = own_frames()
     mine = [value for frame in frames for _, value in frame_locals(frame)]
@@ -72,18 +77,20 @@ def capture(roots: Roots) -> Capture:
     shut.append(shut)
     # From here on all that is made is younger than this list, so the walk does not come across itself.
     tracked = gc.get_objects()
-    walk = Walk(shut)
+    walk = Walk(shut, max_bytes=max_bytes, until=None if max_seconds is None else time.monotonic() + max_seconds)
     walk.add([m for name, m in list(sys.modules.items()) if m is not None and not is_analyst_module(name)])
     modules = len(walk.objects)
     names = _add_named(walk, named)
-    walk.close(more=tracked)
-    walk.add(tracked)
-    mine += gc.get_referents(*(obj for obj in shut if obj is not sys.modules.get(NEVER_TRAVERSED)))
-    analyst = _Analyst(walk.add(mine), addresses_of(frames))
+    complete = walk.close(more=tracked)
+    analyst = _Analyst(np.zeros(0, dtype=np.int64), addresses_of(frames))
+    if complete:
+        walk.add(tracked)
+        mine += gc.get_referents(*(obj for obj in shut if obj is not sys.modules.get(NEVER_TRAVERSED)))
+        analyst.seeds = walk.add(mine)
     for objects in (tracked, frames, named, mine, shut):
         objects.clear()
-    walk.close()
-    return _sort_out(walk, modules, names, analyst, roots.notes)
+    complete = complete and walk.close()
+    return _sort_out(walk, modules, names, analyst if complete else None, roots.notes)
 
 
 def _add_named(walk: Walk, named: list[tuple[str, object]]) -> dict[int, str]:
@@ -97,7 +104,7 @@ def _add_named(walk: Walk, named: list[tuple[str, object]]) -> dict[int, str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Analyst:
     """Where the analyst's own begins.
 
@@ -110,8 +117,10 @@ class _Analyst:
     frames: Indices
 
 
-def _sort_out(walk: Walk, modules: int, names: dict[int, str], analyst: _Analyst, notes: tuple[str, ...]) -> Capture:
-    """Tell apart what roots, the analyst, C code or nobody holds."""
+def _sort_out(
+    walk: Walk, modules: int, names: dict[int, str], analyst: _Analyst | None, notes: tuple[str, ...]
+) -> Capture:
+    """Tell apart what roots, the analyst, C code or nobody holds; of a walk that was cut, only the first stays."""
     sizes, kinds = walk.columns()
     starts, targets = walk.edges()
     addresses = addresses_of(walk.objects)
@@ -119,26 +128,31 @@ def _sort_out(walk: Walk, modules: int, names: dict[int, str], analyst: _Analyst
     seen, parents = np.zeros(n, dtype=bool), np.full(n, -1, dtype=np.int32)
     for group in (np.arange(modules), np.array(list(names), dtype=np.int64)):
         search(starts, targets, group, seen, parents)
-    loose = np.flatnonzero(~seen)
-    sources, leads_to = references_of(starts, targets, loose)
-    dropped = _analysts_only((starts, targets), (sources, leads_to), walk.next_to_shut, analyst, seen)
-    keep = ~dropped
-    loose = loose[keep[loose]]
-    counts = reference_counts(walk.objects, addresses, loose)
-    # The walk's own list holds each object once.
-    held = loose[counts - 1 > np.bincount(leads_to, minlength=n)[loose]]
-    seen = seen | dropped
-    # Containers first: a leaf that C code holds too, such as an interned name, goes with what refers to it.
-    containers = walk.kinds.entered(kinds[held])
-    for group in (held[containers], held[~containers]):
-        new = group[~seen[group]]
-        names |= dict.fromkeys(new.tolist(), HELD_BY_C)
-        search(starts, targets, new, seen, parents)
-    dead = _dead(sources, leads_to, ~seen)
-    keep &= ~dead
-    garbage = ~seen & ~dead
-    cycles = _one_of_each_cycle(sources, leads_to, garbage)
-    search(starts, targets, cycles, seen, parents)
+    keep, garbage = seen, np.zeros(n, dtype=bool)
+    cycles: Indices = np.empty(0, dtype=np.int64)
+    if analyst is None:
+        notes = (*notes, f"The walk over the heap was stopped early: {np.count_nonzero(keep):,} objects were seen.")
+    else:
+        loose = np.flatnonzero(~seen)
+        sources, leads_to = references_of(starts, targets, loose)
+        dropped = _analysts_only((starts, targets), (sources, leads_to), walk.next_to_shut, analyst, seen)
+        keep = ~dropped
+        loose = loose[keep[loose]]
+        counts = reference_counts(walk.objects, addresses, loose)
+        # The walk's own list holds each object once.
+        held = loose[counts - 1 > np.bincount(leads_to, minlength=n)[loose]]
+        seen = seen | dropped
+        # Containers first: a leaf that C code holds too, such as an interned name, goes with what refers to it.
+        containers = walk.kinds.entered(kinds[held])
+        for group in (held[containers], held[~containers]):
+            new = group[~seen[group]]
+            names |= dict.fromkeys(new.tolist(), HELD_BY_C)
+            search(starts, targets, new, seen, parents)
+        dead = _dead(sources, leads_to, ~seen)
+        keep &= ~dead
+        garbage = ~seen & ~dead
+        cycles = _one_of_each_cycle(sources, leads_to, garbage)
+        search(starts, targets, cycles, seen, parents)
 
     starts, targets, number = _without(starts, targets, keep)
     objects = walk.objects
@@ -157,6 +171,7 @@ def _sort_out(walk: Walk, modules: int, names: dict[int, str], analyst: _Analyst
         cycles=number[cycles],
         garbage=garbage[keep],
         parents=np.where(parents < 0, -1, number[parents]),
+        complete=analyst is not None,
         notes=notes,
     )
 

@@ -38,6 +38,7 @@ class HeapGraph:
         addresses: each object's `id`, shape (n,).
         types: the address of each object's type, shape (n,).
         garbage: what only cycles that wait for the collector hold, shape (n,).
+        complete: whether everything was walked; if not, what is missing here may be held all the same.
         notes: what could not be seen, a sentence each.
     """
 
@@ -50,6 +51,7 @@ class HeapGraph:
     addresses: Indices
     types: Indices
     garbage: Mask
+    complete: bool
     notes: tuple[str, ...]
     _cycles: Indices = field(repr=False)
     _parents: Indices = field(repr=False)
@@ -110,7 +112,9 @@ def path_to(node: int, parents: Indices) -> list[int]:
 
 
 @contextmanager
-def heap_graph(roots: Roots | None = None) -> Iterator[HeapGraph]:
+def heap_graph(
+    roots: Roots | None = None, *, max_bytes: int | None = None, max_seconds: float | None = None
+) -> Iterator[HeapGraph]:
     """Walk the heap of this process; the analyst (notebook, IPython, this code) is not entered.
 
     The collector is off meanwhile. Other threads go on between batches, so an object may be seen without what it held
@@ -118,11 +122,13 @@ def heap_graph(roots: Roots | None = None) -> Iterator[HeapGraph]:
 
     Args:
         roots: what no module holds, where it was gathered before a fork.
+        max_bytes: the most memory that graph and dominators may take, roughly. A graph that would take more is cut.
+        max_seconds: the longest time to walk; a graph that would take longer is cut.
     """
     collecting = gc.isenabled()
     gc.disable()
     try:
-        graph = _walk(roots if roots is not None else gather_roots())
+        graph = _walk(roots if roots is not None else gather_roots(), max_bytes, max_seconds)
         try:
             yield graph
         finally:
@@ -132,8 +138,8 @@ def heap_graph(roots: Roots | None = None) -> Iterator[HeapGraph]:
             gc.enable()
 
 
-def _walk(roots: Roots) -> HeapGraph:
-    found = capture(roots)
+def _walk(roots: Roots, max_bytes: int | None, max_seconds: float | None) -> HeapGraph:
+    found = capture(roots, max_bytes=max_bytes, max_seconds=max_seconds)
     return HeapGraph(
         objects=found.objects,
         sizes=found.sizes,
@@ -144,6 +150,7 @@ def _walk(roots: Roots) -> HeapGraph:
         addresses=found.addresses,
         types=found.types,
         garbage=found.garbage,
+        complete=found.complete,
         notes=found.notes,
         _cycles=found.cycles,
         _parents=found.parents,

@@ -1,6 +1,7 @@
 """The closure of some objects under `gc.get_referents`, in batches, with objects as numbers."""
 
 import gc
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from labserver.heap.kinds import Kinds
 _BATCH = 32768
 _MANY_KEYS = 32  # keys of smaller dictionaries are mostly names that the program itself spells
 _NARROW, _PATIENCE = 256, 64  # batches smaller than that, so often, are a linked list that would take for ever
+_NODE_BYTES, _EDGE_BYTES = 150, 40  # what the walk and a dominator tree take for each, at most
 
 _SHUT = -2
 
@@ -21,14 +23,17 @@ class Walk:
 
     Args:
         shut: objects that are neither collected nor entered.
+        max_bytes: the most memory to take.
+        until: when to stop, on the monotonic clock.
     """
 
-    def __init__(self, shut: Sequence[object]) -> None:
+    def __init__(self, shut: Sequence[object], *, max_bytes: int | None = None, until: float | None = None) -> None:
         self.objects: list[object] = []
         self.kinds = Kinds()
         self.next_to_shut: list[Indices] = []
         """Which objects refer to a shut one, and to the address of which: arrays of two rows."""
-        self._done = 0
+        self._max_bytes, self._until = max_bytes, until
+        self._done = self._edges = 0
         self._numbers = AddressMap()
         self._numbers.set(addresses_of(list(shut)), np.full(len(shut), _SHUT))
         self._batches: list[tuple[Indices, Indices, Indices, Indices]] = []  # sizes, kinds, counts, targets
@@ -37,23 +42,28 @@ class Walk:
         """Collect those objects that are new; returns each object's number, shape (len(objects),)."""
         return self._number(objects, addresses_of(objects))
 
-    def close(self, *, more: list[object] | None = None) -> None:
-        """Follow references until nothing new is found.
+    def close(self, *, more: list[object] | None = None) -> bool:
+        """Follow references until nothing new is found; returns whether the end was reached.
 
         Args:
             more: objects that are added where references alone lead ahead one by one, as along a linked list.
         """
         narrow = 0
         while self._done < len(self.objects):
+            taken = _NODE_BYTES * len(self.objects) + _EDGE_BYTES * self._edges
+            if (self._max_bytes and taken > self._max_bytes) or (self._until and time.monotonic() > self._until):
+                return False
             batch = self.objects[self._done : self._done + _BATCH]
             self._expand(batch)
             narrow += len(batch) < _NARROW
             if more is not None and narrow > _PATIENCE:
                 self.add(more)
                 more = None
+        return True
 
     def columns(self) -> tuple[Indices, Indices]:
         """The size in bytes and the kind of each object; shapes (n,)."""
+        self._batches.extend(self._unexpanded())
         return np.concatenate([b[0] for b in self._batches]), np.concatenate([b[1] for b in self._batches])
 
     def edges(self) -> tuple[Indices, Indices]:
@@ -89,6 +99,7 @@ class Walk:
             np.subtract.at(counts, owners, 1)
             targets = np.delete(targets, shut)
         self._batches.append((sizes, kinds, counts, targets))
+        self._edges += targets.size
         self._done += len(batch)
 
     def _number(self, objects: list[object], addresses: Indices, places: Indices | None = None) -> Indices:
@@ -117,3 +128,12 @@ class Walk:
             keys = list(dict.keys(batch[rows[row]]))
             if keys and type(keys[0]) is str:  # another thread may have emptied it
                 yield row, keys
+
+    def _unexpanded(self) -> Iterator[tuple[Indices, Indices, Indices, Indices]]:
+        while self._done < len(self.objects):
+            batch = self.objects[self._done : self._done + _BATCH]
+            addresses = addresses_of(batch)
+            kinds = self.kinds.of(batch, addresses)
+            sizes = self.kinds.sizes(batch, addresses, kinds)
+            yield sizes, kinds, np.zeros(len(batch), dtype=np.int32), np.zeros(0, dtype=np.int32)
+            self._done += len(batch)

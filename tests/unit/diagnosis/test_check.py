@@ -44,7 +44,9 @@ class StandIn:
         threads=lambda _: 0,
         mapped=lambda _: 0,
         expires_s=None,
+        complete=True,
     ):
+        self.complete = complete
         self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
         self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
         self.expires_s = expires_s
@@ -113,7 +115,7 @@ class StandIn:
     def _growth(self):
         lost = 0 if self.collecting else self.all_jobs - self.jobs_before
         garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
-        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": []}
+        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": self.complete}
 
     def _sites(self):
         return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]
@@ -204,6 +206,13 @@ def test_a_bounded_cache_is_filled_and_measured_again():
     assert result.verdict is Verdict.NO_LEAK
     assert application.asked.count("baseline") == 2
     assert "filled up to its bound of 900" in result.notes[0]
+
+
+@pytest.mark.parametrize(("complete", "looks"), [(True, 3), (False, 2)])
+def test_holders_are_counted_only_where_the_whole_heap_was_seen(complete, looks):
+    application = StandIn(leak, items=each, bound=900, complete=complete)
+    assert run(application).verdict is Verdict.LEAK
+    assert application.asked.count("baseline") == looks  # one more, where the bound is known to be reached
 
 
 def test_what_grows_beyond_its_bound_is_a_leak_all_the_same():

@@ -350,6 +350,7 @@ def test_what_does_not_grow_is_quiet(found, name):
 
 def test_the_holders_explain_all_that_came(heap):
     assert sum(holder.growth_bytes for holder in heap.holders) / heap.bytes == pytest.approx(1, abs=0.002)
+    assert heap.complete
 
 
 def test_a_plain_leak_is_counted_and_weighed(found):

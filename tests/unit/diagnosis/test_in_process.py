@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labserver.diagnosis import instruments
 from labserver.diagnosis.decision import Verdict
 from labserver.diagnosis.in_process import leak_check
 from labserver.errors import UsageError
@@ -75,6 +76,15 @@ def test_a_body_that_is_too_slow_ends_undecided_in_time():
     result = leak_check(lambda: time.sleep(0.2), seconds=1.0)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.seconds < 40
+
+
+def test_a_heap_too_large_to_be_seen_leaves_the_verdict_and_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(instruments, "_WALK_S", 0.0)
+    kept = []
+    leaky, clean = leak_check(lambda: kept.append(bytes(3000))), leak_check(lambda: bytes(3000))
+    assert (leaky.verdict, clean.verdict) == (Verdict.LEAK, Verdict.NO_LEAK)
+    assert any("too large to be seen whole" in note for note in leaky.notes)
+    assert leaky.growth.held < leaky.growth.total / 2
 
 
 def test_wrong_options_are_one_sentence_and_start_nothing():

@@ -4,6 +4,7 @@ import tracemalloc
 import psutil
 import pytest
 
+from labserver.diagnosis import instruments as module
 from labserver.diagnosis.instruments import Instruments, commands
 from labserver.errors import UsageError
 
@@ -17,6 +18,7 @@ def test_growth_is_told_at_several_floors_against_one_baseline(shop, instruments
     shop.STORE = {}
     before = instruments.baseline()
     assert before["objects"] > 10_000
+    assert before["complete"]
     objects = len(gc.get_objects())
     shop.STORE.update({n: bytes(5000) for n in range(100)})
     first = instruments.growth()
@@ -60,3 +62,20 @@ def test_no_descriptor_is_left_open():
     Instruments()
     gc.collect()
     assert psutil.Process().num_fds() <= before
+
+
+@pytest.mark.parametrize(("name", "value"), [("_WALK_S", 0.0), ("_SHARE_OF_FREE", 1e-6)])
+def test_a_heap_beyond_the_budget_is_seen_in_part_and_said_to_be(shop, monkeypatch, name, value):
+    shop.STORE = {}
+    ample, small = Instruments(), Instruments()
+    whole = ample.baseline()
+    monkeypatch.setattr(module, name, value)
+    part = small.baseline()
+    assert (whole["complete"], part["complete"]) == (True, False)
+    assert part["objects"] < whole["objects"]
+    shop.STORE.update({n: bytes(5000) for n in range(100)})
+    cut = ample.growth()
+    assert (cut["complete"], cut["bytes"]) == (False, None)
+    monkeypatch.undo()
+    assert ample.growth()["complete"]
+    assert not small.growth()["complete"]

@@ -35,7 +35,7 @@ class Process:
         self._found = found
 
     def ask(self, command, **_):
-        growth = {"holders": [self._found], "garbage": {"objects": 0, "bytes": 0}, "notes": []}
+        growth = {"holders": [self._found], "garbage": {"objects": 0, "bytes": 0}, "notes": [], "complete": True}
         return {"growth": growth, "sites": []}.get(command, True)
 
 

@@ -200,6 +200,30 @@ def test_a_linked_list_longer_than_any_batch_is_walked_in_bounded_time(shop):
         shop.HEAD = shop.HEAD[0]
 
 
+@pytest.mark.parametrize(
+    "budget", [{"max_bytes": 2_000_000}, {"max_seconds": 0.0}], ids=lambda budget: next(iter(budget))
+)
+def test_a_walk_that_would_cost_too_much_is_cut_and_says_so(monkeypatch, budget):
+    monkeypatch.setattr(walk, "_BATCH", 1_000)
+    with heap_graph(**budget) as graph:
+        n = len(graph.objects)
+        assert not graph.complete
+        assert any("stopped early" in note for note in graph.notes)
+        assert 0 < n < 100_000
+        assert graph.targets.max(initial=0) < n
+        assert graph.starts.shape == (n + 1,)
+        assert graph.starts[-1] == graph.targets.size
+        assert graph.reach().all()
+        assert (graph.retained_sizes() >= graph.sizes).all()
+        assert [len(column) for column in (graph.sizes, graph.types, graph.addresses, graph.garbage)] == [n] * 4
+
+
+def test_an_ample_budget_changes_nothing():
+    with heap_graph(max_bytes=10**10, max_seconds=600) as graph:
+        assert graph.complete
+        assert not any("stopped" in note for note in graph.notes)
+
+
 def test_looking_creates_no_instance_dictionaries(shop):
     shop.KEPT = [Box() for _ in range(1000)]
     for box in shop.KEPT:
