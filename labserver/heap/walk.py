@@ -50,8 +50,7 @@ class Walk:
         """
         narrow = 0
         while self._done < len(self.objects):
-            taken = _NODE_BYTES * len(self.objects) + _EDGE_BYTES * self._edges
-            if (self._max_bytes and taken > self._max_bytes) or (self._until and time.monotonic() > self._until):
+            if self._batches and self._is_over():  # the modules' own namespaces are seen in any case
                 return False
             batch = self.objects[self._done : self._done + _BATCH]
             self._expand(batch)
@@ -71,6 +70,11 @@ class Walk:
         starts = np.zeros(len(self.objects) + 1, dtype=np.int64)
         np.cumsum(np.concatenate([b[2] for b in self._batches]), out=starts[1:])
         return starts, np.concatenate([b[3] for b in self._batches])
+
+    def _is_over(self) -> bool:
+        taken = _NODE_BYTES * len(self.objects) + _EDGE_BYTES * self._edges
+        late = self._until is not None and time.monotonic() > self._until
+        return late or (self._max_bytes is not None and taken > self._max_bytes)
 
     def _expand(self, batch: list[object]) -> None:
         addresses = addresses_of(batch)

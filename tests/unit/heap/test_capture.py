@@ -201,7 +201,7 @@ def test_a_linked_list_longer_than_any_batch_is_walked_in_bounded_time(shop):
 
 
 @pytest.mark.parametrize(
-    "budget", [{"max_bytes": 2_000_000}, {"max_seconds": 0.0}], ids=lambda budget: next(iter(budget))
+    "budget", [{"max_bytes": 2_000_000}, {"max_bytes": 0}, {"max_seconds": 0.0}], ids=lambda budget: next(iter(budget))
 )
 def test_a_walk_that_would_cost_too_much_is_cut_and_says_so(monkeypatch, budget):
     monkeypatch.setattr(walk, "_BATCH", 1_000)
