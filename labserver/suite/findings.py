@@ -22,7 +22,7 @@ Value = float | int | str | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A claim: ``value`` in ``unit``, its interval from ``low`` to ``high``, the ``bound`` it was held against.
+    """A figure: ``value`` in ``unit``, its interval from ``low`` to ``high``, the ``bound`` it was held against.
 
     ``evidence`` lists files relative to the run directory; ``text`` is an optional sentence for the reader.
     """
@@ -37,6 +37,11 @@ class Finding:
     holds: bool
     evidence: list[str]
     text: str
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it claims something: one without a bound does not, but one that fails is never passed over."""
+        return bool(self.bound) or not self.holds
 
     def number(self) -> str:
         """The value for people, without its unit."""
@@ -133,7 +138,8 @@ class Findings:
         failed = [finding.sentence() for finding in self._mine.values() if not finding.holds]
         if failed:
             verb = "does" if len(failed) == 1 else "do"
-            raise ClaimFailed(f"{len(failed)} of {len(self._mine)} claims {verb} not hold: {'; '.join(failed)}.")
+            claims = sum(finding.is_claim for finding in self._mine.values())
+            raise ClaimFailed(f"{len(failed)} of {claims} claims {verb} not hold: {'; '.join(failed)}.")
 
     def _evidence(self, name: str, item: str) -> str:
         path = PurePosixPath(Path(item).as_posix())

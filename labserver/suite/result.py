@@ -78,7 +78,8 @@ class RunResult:
 
 
 def _claims(findings: Sequence[Finding]) -> str:
-    held = sum(finding.holds for finding in findings)
-    if held < len(findings):
-        return f"{held} of {len(findings)} claims hold"
+    claims = [finding for finding in findings if finding.is_claim]
+    held = sum(finding.holds for finding in claims)
+    if held < len(claims):
+        return f"{held} of {len(claims)} claims hold"
     return f"{held} claim holds" if held == 1 else f"{held} claims hold"

@@ -122,7 +122,8 @@ def everything(tmp_path_factory, scratch):  # noqa: ARG001 - the kernels' files 
             "import os, sys\n"
             "seen = [sys.executable, os.getcwd(), os.environ['LABSERVER_RUN_DIR'], str(users)]\n"
             "_ = (run / 'seen.txt').write_text('|'.join(seen))",
-            "findings.record('fine', 1, holds=True, evidence=['seen.txt'])\nfindings.check()",
+            "findings.record('plain', 1, holds=True)\n"
+            "findings.record('fine', 1, bound='at most 1', holds=True, evidence=['seen.txt'])\nfindings.check()",
         ),
     ]
     lines = []

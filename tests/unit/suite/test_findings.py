@@ -103,7 +103,8 @@ def test_evidence_exists_below_the_run_directory(findings, tmp_path):
 
 
 def test_check_names_each_claim_that_does_not_hold(findings):
-    findings.record("good", 1, holds=True)
+    findings.record("good", 1, bound="at most 1", holds=True)
+    findings.measured("plain", 1)
     findings.record("bad", 1.25, unit="B/job", bound="less than 1", holds=False)
     findings.record("worse", 7, unit="s", bound="at most 5", holds=False)
     with pytest.raises(ClaimFailed) as caught:

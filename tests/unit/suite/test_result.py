@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from labserver.suite.findings import Finding
 from labserver.suite.result import NotebookResult, RunResult, Status
 from labserver.suite.session import CellProgress, cell_label, code_cells
 
@@ -46,3 +47,18 @@ def test_a_cell_is_named_by_the_heading_before_it_or_its_first_line():
 def test_a_progress_line_says_where_it_is():
     line = CellProgress("02_toy", 5, 14, "Load the server", 12.4).line()
     assert line == "02_toy  cell 5/14  Load the server  12 s"
+
+
+@pytest.mark.parametrize(
+    ("findings", "words"),
+    [
+        ([("at most 1", True), ("", True), ("at least 1", True)], "2 claims hold"),
+        ([("at most 1", True), ("", True)], "1 claim holds"),
+        ([("at most 1", True), ("at most 1", False), ("", True)], "1 of 2 claims hold"),
+        ([("at most 1", True), ("", False)], "1 of 2 claims hold"),
+    ],
+)
+def test_the_closing_line_counts_what_has_a_bound_or_fails(findings, words):
+    rows = tuple(Finding("x", "02_toy", 1, "", None, None, bound, holds, [], "") for bound, holds in findings)
+    line = NotebookResult("02_toy", Path("02_toy.ipynb"), Status.PASSED, findings=rows).closing_line()
+    assert line == f"02_toy  passed  0 s  {words}"
