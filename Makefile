@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # These walk the heap of their own process again and again: nothing else is imported there.
 HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
-# The other notebooks' claims are about time, too: nothing runs beside them.
+# With the other tests three at a time, for they mostly wait. The other notebooks' claims are about time, too: nothing runs beside them.
 UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py)
 
 .PHONY: run test cover lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
@@ -20,7 +20,7 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/pytest -n 2 --dist loadfile $(HEAPS)
-	$(BIN)/pytest -n 2 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration $(UNTIMED)
+	$(BIN)/pytest -n 3 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration $(UNTIMED)
 	$(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract
 	$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks
 

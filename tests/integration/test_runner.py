@@ -227,6 +227,7 @@ def test_the_whole_run_is_recorded(everything):
         "leak_bytes",
         "forgotten",
         "fine",
+        "plain",
     ]
 
 
