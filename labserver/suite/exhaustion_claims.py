@@ -7,6 +7,7 @@ from labserver.suite.findings import Findings
 from labserver.suite.forecast import Forecast
 
 _ERROR = 0.10
+_ERROR_AT_WORST = 0.25
 # A job more or less is chance: what the one under way needs at most differs by picture.
 _FEW_JOBS = 8
 _LATE = 0.05
@@ -31,7 +32,7 @@ def record_trials(findings: Findings, trials: Mapping[str, Trial], foretold: For
 def _record_jobs(findings: Findings, leaky: Trial, foretold: Forecast, evidence: Sequence[str]) -> None:
     died, jobs, growth = leaky.death is not None, foretold.jobs, foretold.growth
     error = leaky.jobs / jobs.estimate - 1
-    allowed = max(_ERROR, _FEW_JOBS / jobs.estimate)
+    allowed = max(_ERROR, _chance(foretold))
     findings.record("leaky_jobs_to_death", leaky.jobs, holds=died, unit="jobs", bound="it dies", evidence=evidence)
     findings.record("leaky_jobs_forecast", jobs.estimate, low=jobs.low, high=jobs.high, holds=True, unit="jobs")
     findings.record("leaky_forecast_error", error, holds=died and abs(error) <= allowed, bound=f"within ±{allowed:.0%}")
@@ -49,12 +50,17 @@ def _record_jobs(findings: Findings, leaky: Trial, foretold: Forecast, evidence:
     findings.measured("leaky_at_exhaustion", leaky.afterwards)
 
 
+def _chance(foretold: Forecast) -> float:
+    """The error that a forecast from so few jobs may have."""
+    jobs = foretold.jobs
+    return min(max(_FEW_JOBS, jobs.high - jobs.estimate) / jobs.estimate, _ERROR_AT_WORST)
+
+
 def _record_seconds(findings: Findings, leaky: Trial, foretold: Forecast) -> None:
     seconds = leaky.death.t_s if leaky.death else leaky.ended_s
     error = seconds / foretold.t_s - 1
     kept_pace = leaky.late_s <= _LATE * seconds
-    # The jobs that are chance, and the lateness that is no fault.
-    allowed = max(_ERROR, _FEW_JOBS / foretold.jobs.estimate + _LATE)
+    allowed = max(_ERROR, _chance(foretold) + _LATE)  # the lateness that is no fault
     rule = f"within ±{allowed:.0%}, where no job was late by more than {_LATE:.0%} of it"
     late = f"The latest job was {leaky.late_s:.2f} s late."
     findings.measured("leaky_seconds_to_death", seconds, unit="s")
