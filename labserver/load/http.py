@@ -8,6 +8,7 @@ Source: https://grafana.com/docs/k6/latest/using-k6/metrics/reference/ (http_req
 """
 
 import math
+import os
 import re
 import socket
 import threading
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import RemoteDisconnected
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -246,15 +248,22 @@ def timed_session(
 ) -> tuple[requests.Session, TimedAdapter]:
     """A session whose requests are timed, and the adapter that does it.
 
-    The environment is not looked at: a proxy would be measured in the server's stead, and `.netrc` be read at each
-    request.
+    The environment only says whose certificates are believed: a proxy would be measured in the server's stead, and
+    `.netrc` be read at each request.
     """
     adapter = TimedAdapter(sink, name_request or path_name, timeout_s)
     session = requests.Session()
     session.trust_env = False
+    session.verify = trusted_certificates()
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     return session, adapter
+
+
+def trusted_certificates() -> str | bool:
+    """The file or folder of certificates that requests' own variables name, for its `verify`; else its default."""
+    named = (os.environ.get(name, "") for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    return next((path for path in named if path and Path(path).exists()), True)
 
 
 def path_name(method: str, path: str) -> str:

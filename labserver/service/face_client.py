@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from labserver.errors import UsageError
 from labserver.service.face import BadPhoto, Closing, ComposeError, is_png
 from labserver.service.reach import reach
 
-# A neighbour answers a connection at once. It is also how long closing may have to wait for a TLS handshake.
+# A neighbour answers a connection at once.
 _CONNECT_S = 5.0
 # Not longer: servers close idle connections, some after two seconds, and a request must not meet that.
 _IDLE_S = 1.0
@@ -165,7 +166,7 @@ class FaceClient:
         return self._idle.pop()[1] if self._idle else None
 
     def _new(self) -> HTTPConnection:
-        kind = HTTPSConnection if self._address.scheme == "https" else HTTPConnection
+        kind = _TLSConnection if self._address.scheme == "https" else HTTPConnection
         connection = kind(self._address.hostname or "", self._address.port)
         # What its `connect` calls; a connection has no public way to connect that `close` could end.
         connection._create_connection = partial(reach, unwanted=lambda: self._closed)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -199,6 +200,17 @@ def face_api_address(url: Any) -> SplitResult:
     if not usable or parts.query or parts.fragment or "@" in parts.netloc or not url.isascii() or " " in url:
         raise UsageError(f"face_api={url!r} is no address of a service: give it as http://127.0.0.1:8001.")
     return parts
+
+
+class _TLSConnection(HTTPSConnection):
+    """One whose socket is there while TLS shakes hands, so that `close` can end that."""
+
+    _context: ssl.SSLContext
+
+    def connect(self) -> None:
+        HTTPConnection.connect(self)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        self.sock.do_handshake()
 
 
 class _Incoming(io.RawIOBase):

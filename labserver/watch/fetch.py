@@ -9,6 +9,8 @@ from typing import Any, Self
 import requests
 import urllib3
 
+from labserver.load.http import trusted_certificates
+
 TIMEOUT_S = 5.0
 _MOST_BYTES = 16 * 2**20
 _BLOCK = 65_536
@@ -24,6 +26,7 @@ class Fetcher:
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy would be asked in the service's stead
+        self._session.verify = trusted_certificates()
         # Formats that are asked for explicitly: Spring Boot and prometheus_client choose by this header.
         self._session.headers["Accept"] = "application/json, text/plain;version=0.0.4;q=0.9, */*;q=0.1"
 
@@ -51,6 +54,8 @@ class Fetcher:
                 return _body(response, deadline)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise NoAnswer(f"no answer within {TIMEOUT_S:g} s") from None
+        except requests.exceptions.SSLError:
+            raise NoAnswer("TLS failed") from None
         except requests.ConnectionError as error:
             raise NoAnswer("connection refused" if "refused" in str(error).lower() else "connection failed") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
