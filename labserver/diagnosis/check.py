@@ -159,7 +159,7 @@ class _Check:
         path, bound = filling
         if not self._fill(path, bound, plan):
             why = f"the growth is that of {path}, which declares a bound of {bound:,} and is not full yet"
-            return Decision(Verdict.INCONCLUSIVE, decision.interval, why)
+            return Decision(Verdict.INCONCLUSIVE, decision.interval, why, fills=True)
         self._notes.append(f"{path} was filled up to its bound of {bound:,} before the measured jobs.")
         return self._look(plan, filled=True)
 
@@ -348,3 +348,6 @@ class _Check:
             self._notes.append(f"What fewer than 1 in {max(int(jobs / _HIDES), 1)} jobs keep may not have shown.")
         if decision.verdict is Verdict.INCONCLUSIVE:
             self._notes.append(f"Undecided after {jobs} jobs: {decision.reason}.")
+            if not decision.fills and (kept := self._series.largest) is not None:
+                items = f"{kept.counts[-1]:,} items"
+                self._notes.append(f"Most of the growth is held by {kept.path}: {items} by the last look.")

@@ -146,9 +146,11 @@ class _Look:
             return self._growing(start)
         if self._is_quiet(whole, recent):
             return self._quiet(0 if whole.high < self._rules.tolerance else n - RECENT)
-        return self._counted(
-            Decision(Verdict.INCONCLUSIVE, self._interval(self._begins(0)), "the interval still spans the tolerance")
-        )
+        interval = self._interval(self._begins(0))
+        why = "the interval still spans the tolerance"
+        if self._rules.tolerance not in interval:  # what decides is stricter, and leaves the highest steps out
+            why = "the growth is too near the tolerance to be sure of"
+        return self._counted(Decision(Verdict.INCONCLUSIVE, interval, why))
 
     def _grows_from(self, whole: Line, recent: Line) -> int | None:
         """The floor from which on memory grows by more than the tolerance; None where it is not sure that it does."""

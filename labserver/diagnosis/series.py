@@ -156,6 +156,13 @@ class Series:
             return None
         return decide(Evidence(self.jobs, self._mapped, None, 0, final), mapped_rules(self._rules))
 
+    @property
+    def largest(self) -> Kept | None:
+        """The holder that has gained most by the last look at the heap, where that is most of the growth."""
+        kept = max(self._kept.values(), key=lambda kept: kept.gained_bytes, default=None)
+        growth = max(self.grown, 6 * self._rules.noise_bytes)
+        return kept if kept is not None and kept.gained_bytes >= _EXPLAINED * growth else None
+
     def filling(self) -> tuple[str, int] | None:
         """The cache whose declared bound is not reached yet, and that bound, if the growth is mostly its."""
         holders = [] if self.growth is None else self.growth["holders"]

@@ -10,6 +10,7 @@ import faulthandler
 import gc
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -24,6 +25,8 @@ from labserver.heap.roots import Roots, gather_roots
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _ENDING = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
+# From CPython 3.12 on a fork beside threads warns. The child here needs no lock that another thread could hold.
+_NO_WARNING = ("ignore", None, DeprecationWarning, re.compile(re.escape(__name__)), 0)
 _HEADER_BYTES = 9  # how it went, and the length of what follows
 _CAN_FORK = sys.platform.startswith("linux")  # elsewhere system libraries do not survive a fork without exec
 
@@ -74,8 +77,9 @@ def _ask_child(work: Callable[[Roots], Any], roots: Roots, within_s: float, keep
 
 
 def _fork() -> int:
-    # From CPython 3.12 on a fork beside threads warns. The child here needs no lock that another thread could hold.
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)
+    if _NO_WARNING not in warnings.filters:
+        # Not by `filterwarnings`: each module would then forget which warnings it has shown, and what it kept of them.
+        warnings.filters.insert(0, _NO_WARNING)  # type: ignore[attr-defined]
     # Until they have their plain meaning in the child, the application's handlers must not run there.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     pid = -1

@@ -59,6 +59,14 @@ def test_the_tolerance_itself_is_undecided_however_long_one_looks():
         assert answer(noisy(256, n)).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(("slope", "why"), [(256, "still spans"), (280, "too near")])
+def test_what_is_said_of_undecided_growth_fits_the_interval_that_is_shown(slope, why):
+    decision = answer(noisy(slope))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert why in decision.reason
+    assert (256 in decision.interval) == (why == "still spans")
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 10])
 def test_nothing_is_decided_between_the_looks(n):
     decision = answer(noisy(5000, n))

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,17 @@ def test_the_work_is_done_elsewhere_and_its_result_comes_back():
     assert len(answer["big"]) == 3_000_000
     assert answer["pair"] == [1, None]
     assert changed == []
+
+
+def test_no_module_forgets_which_warnings_it_has_shown():
+    registry = {}
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("default")
+        for text in ("one", "two"):
+            warnings.warn_explicit(text, UserWarning, "shop.py", 1, registry=registry)
+            in_fork(lambda _: 0, within_s=120)
+        warnings.warn_explicit("three", UserWarning, "shop.py", 1, registry=registry)
+    assert {key[0] for key in registry if isinstance(key, tuple)} == {"one", "two", "three"}
 
 
 def test_the_child_sees_what_the_other_threads_held(busy_threads):
