@@ -11,6 +11,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from labserver.errors import CannotRun
+from labserver.targets.asgi import AsgiApplication
 
 Wsgi = Callable[..., Any]
 _ASGI_ARGUMENTS = 3
@@ -46,7 +47,7 @@ def load_application(spec: str, notes: list[str] | None = None) -> Wsgi:
     if is_asgi(found):
         found = _as_wsgi(spec, found)
         if notes is not None:
-            notes.append(f"{spec} is an ASGI application: a2wsgi served it, without its lifespan events.")
+            notes.append(f"{spec} is an ASGI application: a2wsgi served it.")
     _require_wsgi(spec, found)
     application: Wsgi = found
     return application
@@ -97,14 +98,14 @@ def _require_threads(spec: str) -> None:
             )
 
 
-def _as_wsgi(spec: str, found: Any) -> Any:
+def _as_wsgi(spec: str, found: Any) -> AsgiApplication:
     try:
         middleware = importlib.import_module("a2wsgi").ASGIMiddleware
     except (ImportError, AttributeError):
         raise CannotRun(
             f"{spec} is an ASGI application, which is served only with a2wsgi beside it: pip install a2wsgi."
         ) from None
-    return middleware(found)
+    return AsgiApplication(spec, found, middleware)
 
 
 def _require_wsgi(spec: str, found: object) -> None:

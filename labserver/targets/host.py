@@ -27,6 +27,7 @@ from labserver.errors import CannotRun
 from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.protocol import SOCKET
 from labserver.targets.application import Wsgi, in_one_line, load_application, place_of
+from labserver.targets.asgi import AsgiApplication
 from labserver.targets.commands import instruments_of
 from labserver.targets.leftovers import end_marked
 
@@ -148,12 +149,18 @@ def _show_to_instruments(target: str, application: Wsgi) -> None:
     What a factory returns is known to the server's frames alone; a chain that begins with the target says more.
     """
     module = types.ModuleType(target)
-    module.__dict__["application"] = application
+    if isinstance(application, AsgiApplication):
+        parts = {name: getattr(application, name) for name in ("application", "loop", "state")}
+        module.__dict__.update(parts)
+    else:
+        module.__dict__["application"] = application
     sys.modules[target] = module
 
 
 def _parts(application: Any) -> Iterator[Any]:
     """What the application has for its host to start and close: Flask extensions with `start()` and `close()`."""
+    if isinstance(application, AsgiApplication):
+        yield application
     extensions = getattr(application, "extensions", None)
     for part in list(extensions.values()) if isinstance(extensions, dict) else []:
         if callable(getattr(part, "start", None)) and callable(getattr(part, "close", None)):
@@ -164,6 +171,8 @@ def _start(part: Any, stack: ExitStack) -> None:
     name = type(part).__qualname__
     try:
         part.start()
+    except CannotRun:
+        raise
     except Exception as error:  # foreign code may fail in any way
         raise CannotRun(f"{name}.start() fails: {in_one_line(error)}.") from error
     stack.callback(_close, part)

@@ -31,6 +31,31 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
 """
+LIVING = """
+from pathlib import Path
+here = Path.cwd()
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        assert await receive() == {"type": "lifespan.startup"}
+        scope["state"]["name"] = b"shop"
+        await send({"type": "lifespan.startup.complete"})
+        assert await receive() == {"type": "lifespan.shutdown"}
+        (here / "ended").touch()
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["state"]["name"]})
+"""
+UNBORN = """
+async def failed(scope, receive, send):
+    await receive()
+    message = "Traceback:\\n  File x\\nOSError: no database.\\n"
+    await send({"type": "lifespan.startup.failed", "message": message})
+async def silent(scope, receive, send):
+    await send({"type": "lifespan.startup.failed"})
+async def exits(scope, receive, send):
+    raise SystemExit(3)
+"""
 APPS = {
     "package/__init__.py": "",
     "package/tools.py": "",
@@ -58,6 +83,9 @@ APPS = {
     "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n    os._exit(0)\nos.wait()\n"
     + APP,
     "asgi.py": ASGI,
+    "living.py": LIVING,
+    "unborn.py": UNBORN,
+    "lone_asgi.py": "import sys\nsys.modules['a2wsgi'] = None\n" + ASGI,
     "is_patched.py": "import sys, types\nsys.modules['gevent.monkey'] = types.ModuleType('gevent.monkey')\n"
     "sys.modules['gevent.monkey'].is_module_patched = lambda name: name == 'threading'\n" + APP,
     "interrupts.py": "raise KeyboardInterrupt",
@@ -155,24 +183,27 @@ def test_modules_of_the_application_do_not_stand_in_for_those_that_the_instrumen
         assert users.run(iterations=1).ok
 
 
-def test_an_asgi_application_is_wrapped_where_a2wsgi_is_there(shop, monkeypatch):
+@pytest.mark.parametrize(("spec", "answer"), [("asgi:app", "ok"), ("living:app", "shop")])
+def test_an_asgi_application_is_served_with_its_lifespan_where_it_has_one(shop, monkeypatch, spec, answer):
     monkeypatch.chdir(shop)
-    (shop / "a2wsgi.py").write_text("def ASGIMiddleware(asgi):\n    return wsgi\n" + APP.replace("def app", "def wsgi"))
-    try:
-        with open_target("asgi:app") as target:
-            assert target.notes == ["asgi:app is an ASGI application: a2wsgi served it, without its lifespan events."]
-            assert visit(target).ok
-    finally:
-        (shop / "a2wsgi.py").unlink()
+    with open_target(spec) as target:
+        assert target.notes == [f"{spec} is an ASGI application: a2wsgi served it."]
+        assert visit(target).text == answer
+        assert not (shop / "ended").exists()
+    assert (shop / "ended").exists() == (spec == "living:app")
+    (shop / "ended").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
         (
-            "asgi:app",
-            "asgi:app is an ASGI application, which is served only with a2wsgi beside it: pip install",
+            "lone_asgi:app",
+            "lone_asgi:app is an ASGI application, which is served only with a2wsgi beside it: pip install",
         ),
+        ("unborn:failed", "unborn:failed does not start: OSError: no database."),
+        ("unborn:silent", "unborn:silent does not start: it does not say why."),
+        ("unborn:exits", "unborn:exits does not start: it raises SystemExit."),
         ("is_patched:app", "is_patched:app is patched by gevent"),
         ("interrupts:app", "interrupts cannot be imported: KeyboardInterrupt (interrupts.py:1)."),
         ("crashes:app", "was killed by SIGSEGV; its last output: the last words."),
