@@ -37,12 +37,13 @@ here = Path.cwd()
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         assert await receive() == {"type": "lifespan.startup"}
-        scope["state"]["name"] = b"shop"
+        scope["state"].update(name=b"shop", kept=[])
         await send({"type": "lifespan.startup.complete"})
         assert await receive() == {"type": "lifespan.shutdown"}
         (here / "ended").touch()
         await send({"type": "lifespan.shutdown.complete"})
     else:
+        scope["state"]["kept"].append(bytes(5000))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": scope["state"]["name"]})
 """
@@ -192,6 +193,18 @@ def test_an_asgi_application_is_served_with_its_lifespan_where_it_has_one(shop, 
         assert not (shop / "ended").exists()
     assert (shop / "ended").exists() == (spec == "living:app")
     (shop / "ended").unlink(missing_ok=True)
+
+
+def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypatch):
+    monkeypatch.chdir(shop)
+    with open_target("living:app", instruments=COMMANDS) as target:
+        visit(target)
+        target.ask("baseline")
+        for _ in range(20):
+            visit(target)
+        (holder, *_) = target.ask("growth")["holders"]
+        assert holder["buffers"] == 20
+        assert holder["path"].startswith("module living:app → state → ")
 
 
 @pytest.mark.parametrize(

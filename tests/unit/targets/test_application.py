@@ -78,7 +78,6 @@ def test_an_application_is_found_made_or_nested(module, attribute):
         ("app = None", "app", "is a NoneType, not a WSGI"),
         ("def make(): return 1", "make", r"make\(\) is a int, not a WSGI"),
         ("def make():\n    return {}['dsn']", "make", r"make\(\) fails: KeyError: 'dsn' \(shop_.*.py:2\)"),
-        ("async def app(scope, receive, send): pass", "app", "is an ASGI application"),
         (
             "def make(config): pass",
             "make",
