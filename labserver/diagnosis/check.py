@@ -164,8 +164,14 @@ class _Check:
         return self._look(plan, filled=True)
 
     def _look(self, plan: Plan, *, filled: bool = False) -> Decision:
-        """Cycles of jobs with a floor after each, until the floors are sure of one answer."""
-        self._series = self._new_series(filled=filled)
+        """Cycles of jobs with a floor after each, until the floors are sure of one answer.
+
+        Args:
+            plan: how many.
+            filled: whether what declares a bound had the jobs to reach it. What is emptied when it is full still grows
+                up to that once more: only beyond it is the bound none.
+        """
+        self._series = self._new_series()
         self._driver.begin("measuring")
         reading = self._rest()
         if self._process.instrumented:
@@ -177,7 +183,9 @@ class _Check:
             reading = self._rest()
         self._series.add(0, reading)
         decision = self._series.decide(final=False)
-        while decision.verdict is Verdict.INCONCLUSIVE and not decision.fills and not self._is_over(plan):
+        while decision.verdict is Verdict.INCONCLUSIVE and not self._is_over(plan):
+            if decision.fills and not filled:
+                break
             self._driver.drive(min(plan.cycle, plan.jobs - self._driver.jobs))
             self._series.add(self._driver.jobs, self._rest())
             decision = self._decide(final=self._is_over(plan))
@@ -259,8 +267,8 @@ class _Check:
             return False
         return True
 
-    def _new_series(self, *, filled: bool = False) -> Series:
-        return Series(self._rules, countable=self._process.instrumented, filled=filled)
+    def _new_series(self) -> Series:
+        return Series(self._rules, countable=self._process.instrumented)
 
     def _rest(self, settle_s: float | None = None) -> dict[str, Any]:
         self._driver.rest(self._settle_s if settle_s is None else settle_s)

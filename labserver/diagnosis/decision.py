@@ -39,6 +39,7 @@ _FEW_JOBS = 100
 _LAST = 4
 _STEPS = 2  # imports, a table that is doubled: so many jumps of any height are no leak
 _EXPLAINED = 0.5
+_FELL = 0.25
 _AS_STRAIGHT = 1.5
 _BENT = 3.0
 _LEAST_ITEMS = 6
@@ -142,7 +143,8 @@ class _Look:
             return Decision(Verdict.INCONCLUSIVE, self._interval(0), why)
         whole, recent = self._line(0), self._line(max(n - RECENT, 0))
         start = self._grows_from(whole, recent)
-        if start is not None:
+        comes_back = start is not None and self._only_comes_back(start)
+        if start is not None and not comes_back:
             return self._growing(start)
         if self._is_quiet(whole, recent):
             return self._quiet(0 if whole.high < self._rules.tolerance else n - RECENT)
@@ -150,6 +152,8 @@ class _Look:
         why = "the interval still spans the tolerance"
         if self._rules.tolerance not in interval:  # what decides is stricter, and leaves the highest steps out
             why = "the growth is too near the tolerance to be sure of"
+        if comes_back:
+            why = "memory is hardly above what it was before it fell: what is filled and emptied again looks like that"
         return self._counted(Decision(Verdict.INCONCLUSIVE, interval, why))
 
     def _grows_from(self, whole: Line, recent: Line) -> int | None:
@@ -161,6 +165,17 @@ class _Look:
         if whole.low > self._rules.tolerance and self._without_steps(0) and recent.slope > self._rules.tolerance:
             return 0
         return self._as_straight_as(recent) if late else None
+
+    def _only_comes_back(self, start: int) -> bool:
+        """Whether memory fell, and has risen since to little more than it was: what is emptied when it is full."""
+        peak = top = bottom = self._floors[0]
+        fall = 0.0
+        for floor in self._floors:
+            top = max(top, floor)
+            if top - floor > fall:
+                fall, peak, bottom = top - floor, top, floor
+        last = self._floors[-1]
+        return fall > _FELL * (last - self._floors[start]) and last - peak < _FELL * (last - bottom)
 
     def _as_straight_as(self, recent: Line) -> int:
         """The first floor from which on all lie on one line as well as the recent ones do."""
@@ -233,13 +248,15 @@ class _Look:
         explained, courses = 0.0, []
         for kept in sorted(self._evidence.kept or (), key=lambda kept: kept.gained_bytes, reverse=True):
             explained += kept.gained_bytes
-            courses.append(self._course(kept))
+            # Where it is the items that grow, such as a buffer that is written to, their number says nothing.
+            counted = kept.counts[-1] >= _LEAST_ITEMS or kept.is_filling
+            courses.append(self._course(kept) if counted else Course.UNKNOWN)
             if explained >= _EXPLAINED * per_job * jobs:
                 break
         # A late leak's holders explain its growth since it began, not that of all jobs.
         if not courses or explained < _EXPLAINED * min(per_job * jobs, self._floors[-1] - self._floors[0]):
             return Course.UNKNOWN
-        for course in (Course.FILLING, Course.SLOWING, Course.UNSURE):
+        for course in (Course.FILLING, Course.SLOWING, Course.UNSURE, Course.UNKNOWN):
             if course in courses:
                 return course
         return Course.STEADY

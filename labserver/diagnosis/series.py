@@ -24,13 +24,11 @@ class Series:
     Args:
         rules: what counts as a leak.
         countable: whether holders can be counted at all.
-        filled: whether what declares a bound had the jobs to reach it: if it still grows, it does not keep it.
     """
 
-    def __init__(self, rules: Rules, *, countable: bool = True, filled: bool = False) -> None:
+    def __init__(self, rules: Rules, *, countable: bool = True) -> None:
         self._rules = rules
         self._countable = countable
-        self._filled = filled
         self.jobs: list[int] = []
         self.meter = "both"
         self.collecting = True
@@ -83,8 +81,7 @@ class Series:
     def _continued(self, name: str, item: dict[str, Any], gained: int, size: int) -> Kept:
         before = dict(zip(self._kept[name].jobs, self._kept[name].counts, strict=True)) if name in self._kept else {}
         counts = [before.get(jobs, 0) for jobs in self.counted_at[:-1]]
-        bound = None if self._filled else item.get("bound")
-        return Kept(item["path"], tuple(self.counted_at), (*counts, gained), size / gained, bound)
+        return Kept(item["path"], tuple(self.counted_at), (*counts, gained), size / gained, item.get("bound"))
 
     @property
     def floors(self) -> list[int]:

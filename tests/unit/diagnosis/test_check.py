@@ -238,6 +238,15 @@ def test_what_grows_beyond_its_bound_is_a_leak_all_the_same():
     assert run(StandIn(leak, items=each, bound=99)).verdict is Verdict.LEAK
 
 
+@pytest.mark.parametrize("phase", range(0, 700, 100))
+def test_what_is_emptied_when_it_is_full_is_no_leak(phase):
+    def batch(jobs):
+        return (jobs + phase) % 700
+
+    result = run(StandIn(lambda jobs: 2000 * batch(jobs), items=batch, bound=700))
+    assert result.verdict is not Verdict.LEAK
+
+
 @pytest.mark.parametrize("options", [{"max_jobs": 800}, {}])
 def test_a_bounded_cache_that_cannot_be_filled_is_inconclusive(options):
     application = StandIn(leak, items=each, bound=900, ends_after=1e9 if options else 1500)

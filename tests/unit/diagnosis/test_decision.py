@@ -67,6 +67,16 @@ def test_what_is_said_of_undecided_growth_fits_the_interval_that_is_shown(slope,
     assert (256 in decision.interval) == (why == "still spans")
 
 
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_one_item_that_grows_with_every_job_is_a_leak_and_a_few_that_came_are_not(steps):
+    n = 21
+    one = (Kept("module shop → LOG", (200, 1000), (1, 1), 1000 * 1024.0),)
+    assert answer(noisy(1024, n), one).verdict is Verdict.LEAK
+    few = (Kept("module shop → TABLES", (200, 1000), (0, steps), 1024_000 / steps),)
+    floors = [2e7 + 1024_000 * (number * steps // n) / steps for number in range(1, n + 1)]
+    assert answer(floors, few, final=True).verdict is not Verdict.LEAK
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 10])
 def test_nothing_is_decided_between_the_looks(n):
     decision = answer(noisy(5000, n))
