@@ -357,5 +357,5 @@ class _Check:
         if decision.verdict is Verdict.INCONCLUSIVE:
             self._notes.append(f"Undecided after {jobs} jobs: {decision.reason}.")
             if not decision.fills and (kept := self._series.largest) is not None:
-                items = f"{kept.counts[-1]:,} items"
+                items = f"{kept.counts[-1]:,} item{'s' if kept.counts[-1] > 1 else ''}"
                 self._notes.append(f"Most of the growth is held by {kept.path}: {items} by the last look.")

@@ -148,7 +148,7 @@ class _Look:
             return self._growing(start)
         if self._is_quiet(whole, recent):
             return self._quiet(0 if whole.high < self._rules.tolerance else n - RECENT)
-        interval = self._interval(self._begins(0))
+        interval = self._interval(0 if comes_back else self._begins(0))
         why = "the interval still spans the tolerance"
         if self._rules.tolerance not in interval:  # what decides is stricter, and leaves the highest steps out
             why = "the growth is too near the tolerance to be sure of"
