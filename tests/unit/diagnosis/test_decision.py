@@ -77,6 +77,19 @@ def test_one_item_that_grows_with_every_job_is_a_leak_and_a_few_that_came_are_no
     assert answer(floors, few, final=True).verdict is not Verdict.LEAK
 
 
+@pytest.mark.parametrize(("tau", "leaks"), [(None, True), (600, False)])
+def test_a_buffer_that_takes_room_ahead_is_a_leak_unless_it_slows_down(tau, leaks):
+    verdicts = set()
+    for n in range(FIRST_LOOK, 81):
+        used = [600 * (250 + job if tau is None else tau * (1 - np.exp(-job / tau))) for job in jobs_of(n)]
+        room = [1.125 ** np.ceil(np.log(max(size, 1)) / np.log(1.125)) for size in used]
+        counts = tuple(range(CYCLE * 4, CYCLE * n, CYCLE * 4))
+        log = Kept("module shop → LOG", counts or (1,), (1,) * max(len(counts), 1), (room[-1] - room[0]))
+        evidence = Evidence(jobs_of(n), [2e7 + size for size in room], (log,), jobs_of(n)[-1], final=n == 80)
+        verdicts.add(decide(evidence, Rules()).verdict)
+    assert (Verdict.LEAK in verdicts) == leaks
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 10])
 def test_nothing_is_decided_between_the_looks(n):
     decision = answer(noisy(5000, n))
