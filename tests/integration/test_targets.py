@@ -187,12 +187,12 @@ def test_modules_of_the_application_do_not_stand_in_for_those_that_the_instrumen
 @pytest.mark.parametrize(("spec", "answer"), [("asgi:app", "ok"), ("living:app", "shop")])
 def test_an_asgi_application_is_served_with_its_lifespan_where_it_has_one(shop, monkeypatch, spec, answer):
     monkeypatch.chdir(shop)
+    (shop / "ended").unlink(missing_ok=True)
     with open_target(spec) as target:
         assert target.notes == [f"{spec} is an ASGI application: a2wsgi served it."]
         assert visit(target).text == answer
         assert not (shop / "ended").exists()
     assert (shop / "ended").exists() == (spec == "living:app")
-    (shop / "ended").unlink(missing_ok=True)
 
 
 def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypatch):
