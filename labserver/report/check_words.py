@@ -130,7 +130,9 @@ def guilty_index(holder: NamedHolder) -> int:
 def end_of(holder: NamedHolder) -> str:
     """What came, to put behind the name of the chain's last link."""
     came = f"× {number(holder.buffers)}"
-    if holder_index(holder) < len(holder.chain) - 1 and holder.chain[-1]["type"] == holder.buffer_type:
+    inside = holder_index(holder) < len(holder.chain) - 1
+    # One that is its own holder has itself grown.
+    if holder.chain[-1]["type"] == holder.buffer_type and (inside or holder.buffers == 1):
         return came
     return f"with {holder.buffer_type} {came}"
 

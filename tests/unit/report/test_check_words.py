@@ -56,3 +56,6 @@ def test_where_the_chain_ends_with_the_holder_the_edge_to_it_is_the_guilty_one(l
     ends = replace(holder, path=name, holder=name, chain=holder.chain[:3], buffer_type="int")
     assert (holder_index(ends), guilty_index(ends), holder_name(ends)) == (2, 2, "shop.STORE._jobs")
     assert end_of(ends) == "with int × 240"
+    grown = replace(ends, buffer_type=ends.chain[-1]["type"], buffers=1)
+    assert end_of(grown) == "× 1"
+    assert end_of(replace(grown, buffers=2)).startswith("with ")
