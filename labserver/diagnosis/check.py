@@ -183,9 +183,7 @@ class _Check:
             reading = self._rest()
         self._series.add(0, reading)
         decision = self._series.decide(final=False)
-        while decision.verdict is Verdict.INCONCLUSIVE and not self._is_over(plan):
-            if decision.fills and not filled:
-                break
+        while decision.verdict is Verdict.INCONCLUSIVE and (filled or not decision.fills) and not self._is_over(plan):
             self._driver.drive(min(plan.cycle, plan.jobs - self._driver.jobs))
             self._series.add(self._driver.jobs, self._rest())
             decision = self._decide(final=self._is_over(plan))

@@ -26,6 +26,7 @@ class AsgiApplication:
         application: the same.
         loop: on which it runs, in a thread of its own.
         state: what its lifespan leaves for its requests.
+        refusal: the error with which it refused to have a lifespan; empty where there was none.
     """
 
     def __init__(self, spec: str, application: Any, middleware: Callable[..., Any]) -> None:
@@ -34,6 +35,7 @@ class AsgiApplication:
         self._wsgi = middleware(self._serve)
         self.loop: asyncio.AbstractEventLoop = self._wsgi.loop
         self.state: dict[str, Any] = {}
+        self.refusal = ""
         self._started: Future[str] = Future()
         self._ending = asyncio.Event()
         self._life: Future[None] | None = None
@@ -70,8 +72,8 @@ class AsgiApplication:
             await self.application(scope, self._receive, self._send)
         except (SystemExit, KeyboardInterrupt) as error:  # would end the loop's thread
             self._say(f"it raises {type(error).__name__}")
-        except Exception:  # noqa: BLE001, S110 - one that fails before it has started knows no lifespan
-            pass
+        except Exception as error:  # noqa: BLE001 - foreign code may fail in any way; such a one is to be served all the same
+            self.refusal = " ".join(f"{type(error).__name__}: {error}".split())
         self._say("")
 
     async def _receive(self) -> dict[str, str]:

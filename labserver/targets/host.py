@@ -103,6 +103,8 @@ class Host:
         _show_to_instruments(self._target, application)
         for part in _parts(application):
             _start(part, stack)
+        if isinstance(application, AsgiApplication) and application.refusal:
+            self._notes.append(f"It refused to have a lifespan, and was served without: {application.refusal}.")
         self._channels: dict[int, Any] = {}
         dispatcher = _Pool()
         dispatcher.set_thread_count(self._http_threads)

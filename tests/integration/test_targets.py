@@ -54,6 +54,11 @@ async def failed(scope, receive, send):
     await send({"type": "lifespan.startup.failed", "message": message})
 async def silent(scope, receive, send):
     await send({"type": "lifespan.startup.failed"})
+async def served(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise OSError("no\\nlifespan")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
 async def exits(scope, receive, send):
     raise SystemExit(3)
 """
@@ -193,6 +198,13 @@ def test_an_asgi_application_is_served_with_its_lifespan_where_it_has_one(shop, 
         assert visit(target).text == answer
         assert not (shop / "ended").exists()
     assert (shop / "ended").exists() == (spec == "living:app")
+
+
+def test_an_asgi_application_that_refuses_a_lifespan_is_served_without_and_the_answer_says_so(shop, monkeypatch):
+    monkeypatch.chdir(shop)
+    with open_target("unborn:served") as target:
+        assert target.notes[1:] == ["It refused to have a lifespan, and was served without: OSError: no lifespan."]
+        assert visit(target).text == "ok"
 
 
 def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypatch):
