@@ -4,7 +4,8 @@
     ├── UsageError                 2    a wrong argument, parameter or file
     ├── ClaimFailed                1    a notebook's claim does not hold
     └── CannotRun                  3    a notebook, server or client could not do its work
-        └── CannotSay            125    a check has no answer, which `git bisect run` takes for "skip this one"
+        ├── CannotSay            125    a check has no answer, which `git bisect run` takes for "skip this one"
+        └── CannotLook             3    the heap could not be seen; the memory's bytes can be read all the same
 
 Every message is one sentence that says what was wrong and what to do.
 """
@@ -36,3 +37,7 @@ class CannotSay(CannotRun):
     """A check of an application has no answer: it cannot be imported or started, or every job fails."""
 
     exit_code = 125
+
+
+class CannotLook(CannotRun):
+    """A look at a heap failed. Its text is a part of a sentence: what failed."""

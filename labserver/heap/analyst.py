@@ -39,7 +39,8 @@ def notebook_is_measured() -> Iterator[None]:
 
 def analyst_objects() -> list[object]:
     """The objects that the walk must not enter: modules, namespaces, IPython's memory, our own threads and frames."""
-    threads = [thread for thread in threading.enumerate() if is_analyst_thread(thread)]
+    # Not `enumerate`: in a forked child, its lock may be held for ever.
+    threads = [thread for thread in list(threading._active.values()) if is_analyst_thread(thread)]  # type: ignore[attr-defined] # noqa: SLF001
     return [*_modules(), *threads, *_ipython_state(), *_last_error(), *own_frames()]
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labserver.heap.addresses import Indices, addresses_of, reference_counts
 from labserver.heap.analyst import NEVER_TRAVERSED, analyst_objects, is_analyst_module, own_frames
+from labserver.heap.layout.objects import Indices, addresses_of, reference_counts
 from labserver.heap.roots import Roots, frame_locals
 from labserver.heap.search import references_of, search
 from labserver.heap.walk import Walk

@@ -215,7 +215,9 @@ def _frame(owner: types.FrameType, rest: Sequence[object]) -> Fold | None:
         for name, value in variables:
             if value is child:
                 return f"local {name} ({_place(owner)})", covered
-    known = [(name, getattr(owner, name)) for name in ("f_back", "f_globals", "f_code", "f_trace")]
+    if is_a(rest[0], types.FrameType):
+        return "f_back", 1  # not read: in a forked child, the frame before another thread's outermost one is freed
+    known = [(name, getattr(owner, name)) for name in ("f_globals", "f_code", "f_trace")]
     for name, value in known:
         if value is rest[0]:
             return name, 1

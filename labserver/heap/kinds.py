@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from labserver.heap.addresses import AddressMap, Indices, has_lengths, lengths, type_addresses
+from labserver.heap.addresses import AddressMap
 from labserver.heap.hidden import Hidden, hidden_of
 from labserver.heap.is_a import of_class, of_its_classes
+from labserver.heap.layout.objects import Indices, headers_are_known, lengths, type_addresses
 
 _TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
 _ASK = -1
@@ -90,7 +91,7 @@ def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
     size, item = sys.getsizeof(example), of_class(cls, "__itemsize__")
     if not item:
         return size, 0
-    if not has_lengths():
+    if not headers_are_known():
         return _ASK, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
     return size - count * item, item

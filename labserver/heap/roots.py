@@ -1,7 +1,7 @@
 """What CPython holds outside any module: threads' frames, thread-locals, context variables, handled exceptions, hooks.
 
-They are gathered before a process forks: the child loses every thread but one, and with it what only that thread held.
-Gathering takes references and reads no frame; what the frames hold is read later, in the child.
+They are gathered before a process forks: the child loses every thread but one, and with it what only that thread held,
+its stack of frames among them. Gathering takes references; what the frames hold is read later, in the child.
 """
 
 import contextvars
@@ -16,7 +16,8 @@ from typing import Any
 
 from labserver.heap.analyst import is_analyst_thread
 from labserver.heap.is_a import is_a, namespace_of, type_name
-from labserver.heap.thread_states import thread_contexts, thread_dicts, thread_keys
+from labserver.heap.layout.probe import thread_layout
+from labserver.heap.layout.threads import ThreadStates, read_thread_states
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Roots:
     """References to what a fork loses, and to hooks that only C code holds.
 
     Attributes:
-        frames: the innermost frame of every thread but the caller's, by thread identifier.
+        frames: the frames of every thread but the caller's, innermost first, by thread identifier.
         exceptions: the exception that such a thread handles just now.
         dicts: each thread's dictionary, behind `threading.local`: thread identifier and dictionary.
         contexts: each thread's context, behind `contextvars`: thread identifier and context.
@@ -34,7 +35,7 @@ class Roots:
         notes: what could not be had, a sentence each.
     """
 
-    frames: dict[int, types.FrameType]
+    frames: dict[int, list[types.FrameType]]
     exceptions: dict[int, BaseException]
     dicts: list[tuple[int, dict[object, object]]]
     contexts: list[tuple[int, contextvars.Context]]
@@ -45,8 +46,8 @@ class Roots:
 
     def named(self) -> Iterator[tuple[str, object]]:
         """Every root and what a reader calls it: `("thread worker-1 in render, local image", value)`."""
-        for ident, top in self.frames.items():
-            yield from _held_by_frames(self._thread(ident), top)
+        for ident, stack in self.frames.items():
+            yield from _held_by_frames(self._thread(ident), stack)
         for ident, error in self.exceptions.items():
             yield f"{self._thread(ident)} handling {type_name(error)}", error
         for ident, context in self.contexts:
@@ -60,6 +61,7 @@ class Roots:
     def clear(self) -> None:
         """Let go of everything: a frame that is kept keeps its locals."""
         groups: list[Any] = [self.frames, self.exceptions, self.hooks, self.dicts, self.contexts, self.keys]
+        groups += self.frames.values()
         for group in groups:
             group.clear()
 
@@ -72,20 +74,31 @@ def gather_roots() -> Roots:
 
     Where other threads' states cannot be read, theirs are missing, and a note says so.
     """
+    layout = thread_layout()
     threads = {thread.ident: thread for thread in threading.enumerate() if thread.ident is not None}
-    skipped = {ident for ident, thread in threads.items() if is_analyst_thread(thread)} | {threading.get_ident()}
-    dicts, contexts = thread_dicts(), thread_contexts()
+    own = threading.get_ident()
+    skipped = {ident for ident, thread in threads.items() if is_analyst_thread(thread)} | {own}
+    alone = ThreadStates([], [(own, contextvars.copy_context())], [])
+    states = alone if layout is None else read_thread_states(layout)
     note = "Thread-locals and context variables of other threads cannot be read in this interpreter."
     return Roots(
-        frames={ident: frame for ident, frame in sys._current_frames().items() if ident not in skipped},  # noqa: SLF001 - the only way to another thread's stack
+        frames={ident: _stack(frame) for ident, frame in sys._current_frames().items() if ident not in skipped},  # noqa: SLF001 - the only way to another thread's stack
         exceptions={ident: error for ident, error in _handled() if ident not in skipped},
-        dicts=dicts or [],
-        contexts=[(threading.get_ident(), contextvars.copy_context())] if contexts is None else contexts,
-        keys=thread_keys(),
+        dicts=states.dicts,
+        contexts=states.contexts,
+        keys=states.keys,
         hooks=dict(_hooks()),
         names={ident: thread.name for ident, thread in threads.items()},
-        notes=(note,) if dicts is None or contexts is None else (),
+        notes=(note,) if layout is None else (),
     )
+
+
+def _stack(top: types.FrameType) -> list[types.FrameType]:
+    """A thread's frames, innermost first. In a forked child, what is before its outermost one is freed already."""
+    frames = [top]
+    while (before := frames[-1].f_back) is not None:
+        frames.append(before)
+    return frames
 
 
 def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
@@ -99,10 +112,9 @@ def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
     return found
 
 
-def _held_by_frames(thread: str, top: types.FrameType) -> Iterator[tuple[str, object]]:
+def _held_by_frames(thread: str, stack: list[types.FrameType]) -> Iterator[tuple[str, object]]:
     """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it."""
-    frame: types.FrameType | None = top
-    while frame is not None:
+    for frame in stack:
         label = f"{thread} in {frame.f_code.co_qualname}"
         if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             for name, value in frame_locals(frame):
@@ -110,7 +122,6 @@ def _held_by_frames(thread: str, top: types.FrameType) -> Iterator[tuple[str, ob
         module = sys.modules.get(str(frame.f_globals.get("__name__")))
         if not is_a(module, types.ModuleType) or namespace_of(module) is not frame.f_globals:
             yield f"{label}, globals", frame.f_globals
-        frame = frame.f_back
 
 
 def _handled() -> Iterator[tuple[int, BaseException]]:

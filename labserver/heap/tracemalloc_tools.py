@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labserver.heap.addresses import addresses_of, type_addresses
+from labserver.heap.layout.objects import addresses_of, type_addresses
 
 # Ten frames tell two request handlers apart that share their helpers; one names the helper only.
 DEFAULT_FRAMES = 10

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from labserver.heap.addresses import AddressMap, Indices, addresses_of, lengths
+from labserver.heap.addresses import AddressMap
 from labserver.heap.hidden import look
 from labserver.heap.kinds import Kinds
+from labserver.heap.layout.objects import Indices, addresses_of, lengths
 
 _BATCH = 32768
 _MANY_KEYS = 32  # keys of smaller dictionaries are mostly names that the program itself spells

@@ -31,7 +31,8 @@ def node_at(graph, address):
 def _layout(request, monkeypatch):
     """Other interpreters have other headers: everything is then asked from Python."""
     if not request.param:
-        monkeypatch.setattr(addresses, "_KNOWN_LAYOUT", False)
+        monkeypatch.setattr("labserver.heap.layout.objects.headers_are_known", lambda: False)
+        monkeypatch.setattr(kinds, "headers_are_known", lambda: False)
 
 
 @pytest.mark.usefixtures("_layout")

@@ -5,7 +5,9 @@ import gc
 import os
 import resource
 import signal
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 import warnings
@@ -14,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labserver.errors import CannotRun
-from labserver.heap import fork
+from labserver.errors import CannotLook
+from labserver.heap import child, fork
 from labserver.heap.fork import in_fork
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the work is done in place elsewhere")
@@ -74,23 +76,23 @@ def test_the_child_sees_what_the_other_threads_held(busy_threads):
 
 
 def test_a_failing_work_is_one_clear_error():
-    with pytest.raises(CannotRun, match=r"^The look at the heap failed: ZeroDivisionError: division by zero\.$"):
+    with pytest.raises(CannotLook, match=r"^it failed \(ZeroDivisionError: division by zero\)$"):
         in_fork(lambda _: 1 / 0, within_s=120)
-    with pytest.raises(CannotRun, match="SystemExit: 3"):
+    with pytest.raises(CannotLook, match="SystemExit: 3"):
         in_fork(lambda _: sys.exit(3), within_s=120)
-    with pytest.raises(CannotRun, match="not JSON serializable"):
+    with pytest.raises(CannotLook, match="not JSON serializable"):
         in_fork(lambda _: object(), within_s=120)
 
 
 @pytest.mark.parametrize("hang", [lambda _: time.sleep(600), lambda _: ctypes.PyDLL(None).sleep(600)], ids=["py", "c"])
 def test_a_child_that_hangs_is_killed(hang):
-    with pytest.raises(CannotRun, match=r"took longer than 0\.3 s"):
+    with pytest.raises(CannotLook, match=r"took longer than 0\.3 s"):
         in_fork(hang, within_s=0.3)
     assert psutil.Process().children() == []
 
 
 def test_a_child_that_crashes_is_no_crash_of_ours(capfd):
-    with pytest.raises(CannotRun, match="its process died"):
+    with pytest.raises(CannotLook, match="its process died"):
         in_fork(lambda _: ctypes.string_at(0), within_s=120)
     assert capfd.readouterr().err == ""
 
@@ -111,7 +113,7 @@ def test_an_application_may_reap_every_child(monkeypatch, pidfd):
     before = signal.signal(signal.SIGCHLD, reap)
     try:
         assert in_fork(lambda _: 1, within_s=120) == 1
-        with pytest.raises(CannotRun, match="died"):
+        with pytest.raises(CannotLook, match="died"):
             in_fork(lambda _: os.kill(os.getpid(), signal.SIGKILL), within_s=120)
     finally:
         signal.signal(signal.SIGCHLD, before)
@@ -213,7 +215,7 @@ def test_a_process_with_hardly_a_descriptor_left_is_looked_at(few_descriptors):
     with contextlib.suppress(OSError):
         while True:
             few_descriptors.append(os.dup(few_descriptors[0]))
-    with pytest.raises(CannotRun, match=r"^This process cannot be forked to look at its heap: Too many open files\.$"):
+    with pytest.raises(CannotLook, match=r"^this process cannot be forked \(Too many open files\); in place"):
         in_fork(descriptors, within_s=30)
     for _ in range(2):
         os.close(few_descriptors.pop())
@@ -234,16 +236,208 @@ def test_the_child_can_be_ended_whatever_its_parent_has_blocked():
 
 
 def test_where_forking_is_unsafe_the_work_is_done_in_place(monkeypatch):
-    monkeypatch.setattr(fork, "_CAN_FORK", False)
+    monkeypatch.setattr(fork, "CAN_FORK", False)
     assert in_fork(lambda _: (os.getpid(),), within_s=120) == [os.getpid()]
 
 
 def test_a_process_that_may_not_fork_says_so(monkeypatch):
-    def refuse():
+    def refuse(**_):
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(os, "fork", refuse)
+    monkeypatch.setattr(child, "_fork", refuse)
     descriptors = psutil.Process().num_fds()
-    with pytest.raises(CannotRun, match="cannot be forked"):
+    with pytest.raises(
+        CannotLook, match=r"^this process cannot be forked \(Resource temporarily unavailable\); in place"
+    ):
         in_fork(lambda _: 1, within_s=120)
     assert psutil.Process().num_fds() <= descriptors
+
+
+def in_a_process(code):
+    """What a script prints, in a process of its own: what is registered with the interpreter or with C stays there."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        timeout=200,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+HOOKS = {
+    "clears": "CACHE.clear()",
+    "starts a thread": "threading.Thread(target=CACHE.clear).start()",
+    "raises": "raise ValueError('in the child')",
+    "prints": "os.write(1, b'in the child')",
+    "ends": "os._exit(7)",
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_no_hook_of_the_application_runs_in_a_look(hook):
+    assert in_a_process(f"""
+        import os, threading
+        from labserver.heap.fork import in_fork
+
+        CACHE, RAN = {{"image": 1}}, []
+
+        def hook():
+            {hook}
+
+        os.register_at_fork(before=lambda: RAN.append("before"), after_in_parent=lambda: RAN.append("after"))
+        os.register_at_fork(after_in_child=hook)
+        for _ in range(2):
+            print(in_fork(lambda _: len(CACHE), within_s=120), RAN)
+        os.register_at_fork(after_in_child=hook)  # one that comes later
+        print(in_fork(lambda _: (len(CACHE), threading.active_count()), within_s=120), RAN)
+        """) == ["1 []", "1 []", "[1, 1] []"]
+
+
+def test_all_hooks_run_in_the_applications_own_forks_also_while_a_look_forks():
+    assert in_a_process("""
+        import os, threading
+        from labserver.heap import at_fork
+        from labserver.heap.fork import in_fork
+
+        RAN = []
+        for name in ("first", "second"):
+            os.register_at_fork(
+                before=lambda name=name: RAN.append(f"{name} before"),
+                after_in_parent=lambda name=name: RAN.append(f"{name} in the parent"),
+                after_in_child=lambda name=name: RAN.append(f"{name} in the child"),
+            )
+
+        def own_fork():
+            pid = os.fork()
+            if pid == 0:
+                os.write(1, f"{RAN}\\n".encode())
+                os._exit(0)
+            os.waitpid(pid, 0)
+            os.write(1, f"{RAN}\\n".encode())
+            RAN.clear()
+
+        in_fork(lambda _: 1, within_s=120)
+        own_fork()
+        with at_fork.without_hooks():  # as another thread does just now
+            thread = threading.Thread(target=own_fork)
+            thread.start()
+            thread.join()
+        """) == 2 * [
+        "['second before', 'first before', 'first in the child', 'second in the child']",
+        "['second before', 'first before', 'first in the parent', 'second in the parent']",
+    ]
+
+
+def test_a_hook_that_raises_is_told_of_as_ever():
+    done = in_a_process("""
+        import os, sys
+        from labserver.heap.at_fork import without_hooks
+        import threading
+
+        def broken():
+            raise ValueError("no more batches")
+
+        os.register_at_fork(after_in_parent=broken)
+        sys.unraisablehook = lambda told: print(told.exc_value, "broken" in (told.err_msg or "") + repr(told.object))
+
+        def own_fork():
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitpid(pid, 0)
+
+        with without_hooks():
+            thread = threading.Thread(target=own_fork)
+            thread.start()
+            thread.join()
+        """)
+    assert done == ["no more batches True"]
+
+
+# `abort`, `pause` and the like as C-level handlers: nothing in Python can keep them from running in a plain fork.
+REGISTER = """
+        import ctypes, os, sys
+        from labserver.heap import child, fork
+        from labserver.heap.layout.probe import thread_layout
+
+        libc = ctypes.CDLL(None)
+        thread_layout()
+        register = libc.__register_atfork
+        register(None, None, ctypes.cast(libc.{handler}, ctypes.c_void_p), None)
+        child._READY_S = 0.5
+        stderr = os.dup(2)
+"""
+
+
+@pytest.mark.parametrize("handler", ["abort", "pause"])
+def test_where_a_c_librarys_handler_ends_the_child_it_is_tried_once_more_without(handler):
+    assert in_a_process(
+        REGISTER.format(handler=handler)
+        + """
+        def work(_):
+            return os.getppid() == parent, os.path.exists(f"/proc/self/fd/{stderr}")
+
+        parent = os.getpid()
+        print(fork.in_fork(work, within_s=120))
+        """
+    ) == ["[True, True]"]
+
+
+def test_where_no_child_lives_a_look_in_place_is_taken_if_it_fits():
+    assert in_a_process(
+        REGISTER.format(handler="abort")
+        + """
+        from labserver.errors import CannotLook
+
+        child._raw_calls = lambda: None
+        print(fork.in_fork(lambda _: (os.getpid(),), within_s=120, stall_ms=100_000) == [os.getpid()])
+        try:
+            fork.in_fork(lambda _: 1, within_s=120, stall_ms=1)
+        except CannotLook as error:
+            print(error)
+        """
+    )[0:1] == ["True"]
+
+
+def test_what_failed_is_said_for_each_way():
+    (said,) = in_a_process(
+        REGISTER.format(handler="abort")
+        + """
+        from labserver.errors import CannotLook
+
+        child._raw_calls = lambda: None
+        try:
+            fork.in_fork(lambda _: 1, within_s=120, stall_ms=1)
+        except CannotLook as error:
+            print(error)
+        """
+    )
+    assert said.startswith(
+        "its process died, and the second time, with no at-fork handler at all, this process cannot be"
+    )
+    assert "in place it would hold the process up for about" in said
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in CPython 3.12")
+def test_no_profiler_runs_in_the_child():
+    assert in_a_process("""
+        import os, sys
+        from labserver.heap.fork import in_fork
+
+        def started(code, _):
+            if os.getpid() != parent and code.co_name == "inner":
+                CALLED.append(code.co_name)
+
+        def work(_):
+            def inner():
+                return list(CALLED)
+            return inner()
+
+        CALLED, parent = [], os.getpid()
+        sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "profiler")
+        sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.PY_START, started)
+        sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.PY_START)
+        print(in_fork(work, within_s=120), sys.monitoring.get_events(sys.monitoring.PROFILER_ID))
+        """) == ["[] 2".replace("2", str(sys.monitoring.events.PY_START))]

@@ -12,8 +12,9 @@ from labserver.heap.analyst import analyst_objects
 from labserver.heap.chains import chain_to
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
+from labserver.heap.layout.probe import thread_layout
+from labserver.heap.layout.threads import read_thread_states
 from labserver.heap.roots import frame_locals, gather_roots
-from labserver.heap.thread_states import thread_contexts, thread_dicts
 
 SIZE = 54_321
 VARIABLE = contextvars.ContextVar("image")
@@ -56,11 +57,12 @@ def test_another_threads_context_variable_is_a_root_by_its_name():
 
 def test_every_thread_has_its_own_context_and_dictionary():
     with thread_in(in_context) as thread:
-        contexts, own = dict(thread_contexts()), contextvars.Context()
+        states, own = read_thread_states(thread_layout()), contextvars.Context()
+        contexts = dict(states.contexts)
         assert VARIABLE in contexts[thread.ident]
         assert VARIABLE not in contexts.get(threading.get_ident(), {})
-        assert own.run(lambda: any(context is own for _, context in thread_contexts()))
-        assert all(type(namespace) is dict for _, namespace in thread_dicts())
+        assert own.run(lambda: any(context is own for _, context in read_thread_states(thread_layout()).contexts))
+        assert all(type(namespace) is dict for _, namespace in states.dicts)
 
 
 def test_a_handled_exception_is_a_root():
@@ -75,7 +77,7 @@ def test_a_handled_exception_is_a_root():
 
 
 def test_what_cannot_be_read_is_said(monkeypatch):
-    monkeypatch.setattr("labserver.heap.roots.thread_contexts", lambda: None)
+    monkeypatch.setattr("labserver.heap.roots.thread_layout", lambda: None)
     with thread_in(in_context):
         roots = gather_roots()
         assert not any("contextvar" in label and "worker-7" in label for label, _ in roots.named())
@@ -103,7 +105,7 @@ def test_of_more_than_a_thousand_threads_none_is_missed():
         for thread in threads:
             thread.start()
         started.wait(60)
-        found = {ident for ident, _ in thread_contexts()}
+        found = {ident for ident, _ in read_thread_states(thread_layout()).contexts}
     finally:
         leave.set()
         for thread in threads:

@@ -1,0 +1,79 @@
+"""Keeps the application's at-fork hooks out of our forks; its own forks keep theirs.
+
+Libraries register functions that clear caches, drop batches and start threads around a fork (`os.register_at_fork`).
+Where a child is to show the heap as its parent has it, none of them may run, in neither process. The interpreter keeps
+them in plain lists, which are found by a function of our own; around a fork of ours each is replaced by a gate.
+"""
+
+import gc
+import os
+from _thread import _local  # not `threading.local`, which an application may have replaced
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Hook = Callable[[], object]
+
+_ours = _local()
+_lists: list[list[Hook]] | None = None
+
+
+class _Gate:
+    """A hook that does not run in a fork of ours."""
+
+    __slots__ = ("hook",)
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+
+    def __call__(self) -> None:
+        if not getattr(_ours, "forking", False):
+            self.hook()
+
+    def __repr__(self) -> str:
+        return repr(self.hook)  # of a hook that raises, the interpreter tells the name
+
+
+@contextmanager
+def without_hooks() -> Iterator[bool]:
+    """Forks of this thread run no hooks of Python's for the length of the block, which ends in the parent alone.
+
+    Yields:
+        Whether that is so: where the hooks cannot be found, they run.
+    """
+    lists = find_hooks()
+    _ours.forking = True
+    try:
+        for hooks in lists:
+            for at, hook in enumerate(hooks):  # one that is registered meanwhile comes last
+                hooks[at] = _Gate(hook)
+        yield bool(lists)
+    finally:
+        _ours.forking = False
+        take_gates_away()
+
+
+def take_gates_away() -> None:
+    """Put the hooks back, in the child, too: it shows the heap as the parent has it."""
+    for hooks in _lists or ():
+        for at, hook in enumerate(hooks):
+            if type(hook) is _Gate:
+                hooks[at] = hook.hook
+
+
+def find_hooks() -> list[list[Hook]]:
+    """The interpreter's lists of hooks; empty where they cannot be found.
+
+    The first call goes over the whole heap once, so it is best made early.
+    """
+    global _lists  # noqa: PLW0603 - an interpreter has one set of them
+    if _lists is None:
+
+        def probe() -> None:
+            """Found in all three lists, and taken out of them again."""
+
+        os.register_at_fork(before=probe, after_in_parent=probe, after_in_child=probe)
+        found = [held for held in gc.get_referrers(probe) if type(held) is list and held and held[-1] is probe]
+        _lists = found if len(found) == 3 else []
+        for hooks in found:
+            hooks.remove(probe)
+    return _lists
