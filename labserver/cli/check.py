@@ -43,6 +43,13 @@ _FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     help="Wait before a floor: a result's longest life.",
 )
 @click.option("--fast", is_flag=True, help="At most 250 jobs, tolerance at least 512.")
+@click.option(
+    "--stall-ms",
+    type=click.FloatRange(min=0),
+    metavar="MS",
+    help="How long a look at the heap may hold up an application of which no forked child lives; 1000 for one that the "
+    "check starts, else 0.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "json_file", type=_FILE_OR_STDOUT, help="Write the result there; - is standard output.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the result as JUnit XML there.")
@@ -61,6 +68,7 @@ def check(  # noqa: PLR0913 - one argument an option
     confidence: float,
     settle: float,
     fast: bool,
+    stall_ms: float | None,
     quiet: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -97,6 +105,7 @@ def check(  # noqa: PLR0913 - one argument an option
         confidence=confidence,
         settle_s=settle,
         fast=fast,
+        stall_ms=stall_ms,
     )
     started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
     result, exit_code, error = _run(options, quiet=quiet)

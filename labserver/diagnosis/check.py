@@ -9,14 +9,14 @@ from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.decision import Decision, Verdict
 from labserver.diagnosis.driver import Load, TimeIsUp, driving
 from labserver.diagnosis.instruments import COMMANDS
-from labserver.diagnosis.naming import name_holders
+from labserver.diagnosis.naming import Named, name_holders
 from labserver.diagnosis.native import meter_of, native_interval
 from labserver.diagnosis.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
 from labserver.diagnosis.series import Series, floor_name
 from labserver.diagnosis.verdict import Interval
-from labserver.errors import CannotRun
+from labserver.errors import CannotLook, CannotRun
 from labserver.targets.child import START_S
-from labserver.targets.target import Instrumented, open_target
+from labserver.targets.target import Instrumented, open_target, parse_target
 
 _PROBES = 3
 _LEAST_HTTP_THREADS = 4
@@ -31,6 +31,7 @@ _THREADS_WORTH_A_NOTE = 0.02
 _FEWEST_THREADS = 6
 _LINGERING, _SHORT_PATIENCE_S = 2, 0.2
 _HIDES = 4.6  # ln 100
+_STALL_MS = 1000.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -51,6 +52,8 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
         Interrupted: Ctrl-C, while the application ran; a plain KeyboardInterrupt before that.
     """
     validate(options)
+    if options.stall_ms is None:
+        options = replace(options, stall_ms=_STALL_MS if parse_target(options.target).application else 0.0)
     began = time.monotonic()
     report = on_progress or (lambda _: None)
     report(CheckProgress("starting the application", 0, 0.0))
@@ -84,6 +87,7 @@ class _Check:
         self._last_floor = 0
         self._count_s = 0.0
         self._notes: list[str] = list(process.notes)
+        self._can_look = process.instrumented
         self._rules = rules_of(options, instrumented=process.instrumented)
         self._series = self._new_series()
 
@@ -174,11 +178,11 @@ class _Check:
         self._series = self._new_series()
         self._driver.begin("measuring")
         reading = self._rest()
-        if self._process.instrumented:
-            self._process.ask("baseline", within_s=_GRAPH_S)
+        if self._can_look:
+            self._look_at_heap("baseline", stall_ms=self._options.stall_ms or 0.0)
             began = time.monotonic()
             # What a first look imports and keeps is no growth.
-            self._series.begin_counting(self._process.ask("growth", within_s=_GRAPH_S))
+            self._series.begin_counting(self._look_at_heap("growth") or {"holders": []})
             self._count_s = time.monotonic() - began
             reading = self._rest()
         self._series.add(0, reading)
@@ -205,7 +209,7 @@ class _Check:
 
     def _decide(self, *, final: bool) -> Decision:
         """Decide; count what the holders have gained where that is due, or the answer depends on it."""
-        if self._process.instrumented and (len(self._series.jobs) - 1) % _COUNT_EVERY == 0:
+        if self._can_look and (len(self._series.jobs) - 1) % _COUNT_EVERY == 0:
             self._count()
         decision = self._series.decide(final=final)
         if decision.wants_counts and (final or self._is_count_due()):
@@ -219,7 +223,23 @@ class _Check:
         return self._count_s < _QUICK_COUNT_S or not counted or self._series.jobs[-1] >= _LATER * counted[-1]
 
     def _count(self) -> None:
-        self._series.count(self._process.ask("growth", within_s=_GRAPH_S))
+        if (growth := self._look_at_heap("growth")) is not None:
+            self._series.count(growth)
+
+    def _look_at_heap(self, command: str, **arguments: Any) -> Any:
+        """What a look answers; None from the first one on that failed in every way: then the bytes alone decide."""
+        if not self._can_look:
+            return None
+        try:
+            return self._process.ask(command, within_s=_GRAPH_S, **arguments)
+        except CannotLook as error:
+            self._lose_sight(error)
+            return None
+
+    def _lose_sight(self, error: CannotLook) -> None:
+        self._can_look = False
+        self._series.stop_counting()
+        self._notes.append(f"The heap could not be looked at, so the holders are not known: {error}.")
 
     def _expiry(self, decision: Decision) -> float | None:
         """Seconds after which what grew goes away without any load, if it does: results that live for a while."""
@@ -266,7 +286,7 @@ class _Check:
         return True
 
     def _new_series(self) -> Series:
-        return Series(self._rules, countable=self._process.instrumented)
+        return Series(self._rules, countable=self._can_look)
 
     def _rest(self, settle_s: float | None = None) -> dict[str, Any]:
         self._driver.rest(self._settle_s if settle_s is None else settle_s)
@@ -291,15 +311,7 @@ class _Check:
         holders: tuple[NamedHolder, ...] = ()
         findings: tuple[Finding, ...] = ()
         series, traced_per_job = self._series, None
-        if result.verdict is Verdict.LEAK and self._process.instrumented:
-            self._driver.name("looking for the holders")
-            named = name_holders(
-                self._process,
-                growth_bytes=series.grown,
-                jobs=max(series.jobs[-1], 1),
-                collecting=series.collecting,
-                drive=self._drive_traced,
-            )
+        if result.verdict is Verdict.LEAK and (named := self._named_holders()) is not None:
             holders, findings, traced_per_job = named.holders, self._with_threads(named.findings), named.traced_per_job
             self._notes += named.notes
         native = None
@@ -323,6 +335,22 @@ class _Check:
             seconds=seconds,
             notes=tuple(self._notes),
         )
+
+    def _named_holders(self) -> Named | None:
+        if not self._can_look:
+            return None
+        self._driver.name("looking for the holders")
+        try:
+            return name_holders(
+                self._process,
+                growth_bytes=self._series.grown,
+                jobs=max(self._series.jobs[-1], 1),
+                collecting=self._series.collecting,
+                drive=self._drive_traced,
+            )
+        except CannotLook as error:
+            self._lose_sight(error)
+            return None
 
     def _with_threads(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """Threads that jobs leave behind are the cause of what has no other name."""

@@ -28,6 +28,8 @@ class CheckOptions:
         confidence: of the interval.
         settle_s: seconds to wait before each floor: the longest time a result may rightly live.
         fast: fewer jobs, for a coarser answer.
+        stall_ms: for how long a look at the heap may hold the application up where it can be taken in no forked child;
+            if not given, a second for an application that the check starts, and 0 for one that runs already.
     """
 
     target: str
@@ -40,6 +42,7 @@ class CheckOptions:
     confidence: float = 0.99
     settle_s: float = 0.0
     fast: bool = False
+    stall_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,11 @@ from labserver.diagnosis.instruments import commands
 from labserver.errors import UsageError
 from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
+from labserver.heap.interpreter import require_global_lock
 from labserver.heap.is_a import is_a
 
 _SAY_S = 0.5
+_STALL_MS = 60_000.0  # whoever calls this waits for it anyway
 _CALLERS = ("labserver/diagnosis/", "labserver/plugins/")
 
 
@@ -66,9 +68,17 @@ def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked
         raise UsageError("The body is a coroutine function: give a function that runs it, such as with asyncio.run.")
     title = name or str(getattr(body, "__qualname__", type(body).__qualname__))
     options = CheckOptions(
-        title, users=1, max_jobs=jobs, max_seconds=seconds, tolerance=tolerance, confidence=confidence, fast=fast
+        title,
+        users=1,
+        max_jobs=jobs,
+        max_seconds=seconds,
+        tolerance=tolerance,
+        confidence=confidence,
+        fast=fast,
+        stall_ms=_STALL_MS,
     )
     validate(replace(options, target="job:body", requests=("GET /",)))  # the figures are what can be wrong
+    require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
         loop = _Loop(body, forget, options, on_progress or (lambda _: None))
         result = measure(options, process, loop)

@@ -5,15 +5,17 @@ import os
 import tempfile
 import tracemalloc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
-import psutil
 
 from labserver.diagnosis.holders import Growth, find_growth, own_lines
 from labserver.diagnosis.snapshot import Baseline, take_baseline
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
+from labserver.heap.budget import Budget, look_budget
+from labserver.heap.child import in_child
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.roots import Roots
@@ -25,9 +27,6 @@ COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
 _WITHIN_S = 240.0
-# What a look may take: a heap that is larger is seen in part. Walking is about half of the work that it makes.
-_WALK_S = 90.0
-_SHARE_OF_FREE = 0.5  # of the memory that the machine has to give
 _MOST_SITES = 5
 
 
@@ -43,12 +42,14 @@ class Instruments:
         os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
         weakref.finalize(self, os.close, self._file)
         self._complete: bool | None = None
+        self._stall_ms = 0.0
         self._pid = os.getpid()
 
-    def baseline(self) -> dict[str, Any]:
-        """The command `baseline`: remember what is there now."""
+    def baseline(self, *, stall_ms: float | None = None) -> dict[str, Any]:
+        """The command `baseline`: remember what is there now; `stall_ms` holds for this look and those that follow."""
         self._complete = None
-        answer: dict[str, Any] = in_fork(self._take, within_s=_WITHIN_S, keep=(self._file,))
+        self._stall_ms = self._stall_ms if stall_ms is None else stall_ms
+        answer: dict[str, Any] = self._in_fork(self._take)
         self._complete = answer["complete"]
         return answer
 
@@ -56,7 +57,7 @@ class Instruments:
         """The command `growth`: what has come since the baseline and who holds it, most bytes first."""
         if self._complete is None:
             raise UsageError("There is no baseline to compare with.")
-        answer: dict[str, Any] = in_fork(self._compare, within_s=_WITHIN_S, keep=(self._file,))
+        answer: dict[str, Any] = self._in_fork(self._compare)
         answer["complete"] = answer["complete"] and self._complete
         if not answer["complete"]:
             answer["bytes"] = None  # what has come is known in part
@@ -68,8 +69,14 @@ class Instruments:
         found: list[dict[str, Any]] = in_fork(lambda _: _sites(), within_s=_WITHIN_S)
         return found
 
-    def _take(self, roots: Roots) -> dict[str, Any]:
-        with heap_graph(roots, **_budget()) as graph:
+    def _in_fork(self, look: Callable[[Roots, Budget], Any]) -> Any:
+        budget = look_budget()
+        return in_fork(
+            lambda roots: look(roots, budget), within_s=_WITHIN_S, keep=(self._file,), stall_ms=self._stall_ms
+        )
+
+    def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
+        with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             baseline = take_baseline(graph)
             with open(self._file, "w+b", closefd=False) as file:
                 file.seek(0)
@@ -81,12 +88,14 @@ class Instruments:
                 "complete": graph.complete,
             }
 
-    def _compare(self, roots: Roots) -> dict[str, Any]:
+    def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:
-            return self._look(roots).to_dict()
+            return self._look(roots, budget).to_dict()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
-        answer: dict[str, Any] = in_fork(lambda _: self._look_untraced(roots), within_s=_WITHIN_S, keep=(self._file,))
+        answer: dict[str, Any] = in_child(
+            lambda: self._look_untraced(roots, budget), within_s=_WITHIN_S, keep=(self._file,)
+        )
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
         for holder, addresses in zip(answer["holders"], examples, strict=True):
@@ -94,23 +103,18 @@ class Instruments:
             holder["allocated_at"] = own_lines(next(filter(None, map(allocated_at, known)), ()))
         return answer
 
-    def _look_untraced(self, roots: Roots) -> dict[str, Any]:
+    def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         tracemalloc.stop()
-        growth = self._look(roots)
+        growth = self._look(roots, budget)
         return growth.to_dict() | {"examples": [holder.examples for holder in growth.holders]}
 
-    def _look(self, roots: Roots) -> Growth:
-        with heap_graph(roots, **_budget()) as graph:
+    def _look(self, roots: Roots, budget: Budget) -> Growth:
+        with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             # Only now: what reading it imports and allocates is no growth.
             with open(self._file, "rb", closefd=False) as file:
                 file.seek(0)
                 baseline = Baseline.load(file)
             return find_growth(graph, baseline)
-
-
-def _budget() -> dict[str, Any]:
-    free = psutil.virtual_memory().available
-    return {"max_seconds": _WALK_S, "max_bytes": round(_SHARE_OF_FREE * free)}
 
 
 def _sites() -> list[dict[str, Any]]:

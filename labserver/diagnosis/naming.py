@@ -6,6 +6,7 @@ from typing import Any
 
 from labserver.diagnosis.check_result import Finding, NamedHolder
 from labserver.diagnosis.driver import TimeIsUp
+from labserver.errors import CannotLook
 from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES
 from labserver.targets.target import Instrumented
 
@@ -44,6 +45,9 @@ def name_holders(
         jobs: the jobs since then.
         collecting: whether its collector is on.
         drive: runs so many jobs and gives the floor after them.
+
+    Raises:
+        CannotLook: a look at the heap failed.
     """
     growth = process.ask("growth", within_s=_GRAPH_S)
     found = [item for item in growth["holders"] if item["growth_bytes"] >= _LEAST_SHARE * growth_bytes]
@@ -117,19 +121,20 @@ def _traced_pass(
         found: the holders whose lines are wanted.
         leading: whether the leading lines of the whole growth are wanted, too.
     """
-    process.ask("baseline", within_s=_GRAPH_S)
-    process.ask("trace", frames=DEFAULT_FRAMES)
+    lines: dict[str, list[str]] = {}
     try:
+        process.ask("baseline", within_s=_GRAPH_S)
+        process.ask("trace", frames=DEFAULT_FRAMES)
         before = drive(_FIRST_JOBS)
         after = drive(TRACED_JOBS)
+        holders = process.ask("growth", within_s=_GRAPH_S)["holders"] if found else []
+        sites = process.ask("sites", within_s=_GRAPH_S) if leading else []
     except TimeIsUp:
         return _Traced({}, [], None, "The seconds were over before the allocating lines could be looked for.")
-    lines: dict[str, list[str]] = {}
-    if found:
-        holders = process.ask("growth", within_s=_GRAPH_S)["holders"]
-        for item in reversed(holders):  # the largest has the last word
-            lines[item["holder"]] = lines[item["fingerprint"]] = item["allocated_at"]
-    sites = process.ask("sites", within_s=_GRAPH_S) if leading else []
+    except CannotLook as error:
+        return _Traced({}, [], None, f"The allocating lines could not be looked for: {error}.")
+    for item in reversed(holders):  # the largest has the last word
+        lines[item["holder"]] = lines[item["fingerprint"]] = item["allocated_at"]
     note = f"The allocating lines come from {TRACED_JOBS} more jobs under tracemalloc with {DEFAULT_FRAMES} frames."
     per_job = (after["traced_bytes"] - before["traced_bytes"]) / TRACED_JOBS
     return _Traced(lines, sites[0]["allocated_at"] if sites else [], per_job, note)

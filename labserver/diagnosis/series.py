@@ -61,6 +61,10 @@ class Series:
         gains = {name: self._gain(name, item) for name, item in self._items(growth).items()}
         self._kept = {name: self._continued(name, *gain) for name, gain in gains.items() if gain[1] > 0}
 
+    def stop_counting(self) -> None:
+        """From now on the floors alone count: the heap cannot be looked at any more."""
+        self._countable = False
+
     def begin_counting(self, growth: dict[str, Any]) -> None:
         """What the holders seem to have gained before there was any job: what a look at the heap itself brings."""
         self._at_first = self._items(growth)

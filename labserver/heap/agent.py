@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from labserver.errors import CannotRun
+from labserver.errors import CannotLook, CannotRun
 from labserver.heap.footprint import heap_bytes, mapped_bytes
 from labserver.heap.meters import wait_until
 from labserver.heap.protocol import Closed, Lines
@@ -71,6 +71,8 @@ def converse(
                 else:
                     known = commands() if known is None else known
                     answer = _answer(known, message)
+            except CannotLook as error:
+                answer = {"unseen": str(error)}
             except Exception as error:  # noqa: BLE001 - see the module's docstring
                 answer = {"error": f"{type(error).__name__}: {error}"}
             lines.send(answer)

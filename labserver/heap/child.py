@@ -142,6 +142,7 @@ def _run_child(
 ) -> None:
     """Everything that the child does; it never returns. Where nothing is to be kept, nothing is closed."""
     try:
+        _stop_watching()
         os.close(reading)  # where the parent has taken all descriptors, the child needs one
         if keep is not None:
             _close_all_but({0, 1, 2, *keep})
@@ -161,9 +162,6 @@ def _run_child(
 
 def _leave_the_parent_alone(within_s: float) -> None:
     gc.disable()
-    sys.settrace(None)
-    sys.setprofile(None)
-    _monitor_nothing()
     faulthandler.disable()
     # The kernel ends a child that hangs in C code even when its parent is gone.
     for number in _ENDING:
@@ -182,9 +180,11 @@ def _leave_the_parent_alone(within_s: float) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _monitor_nothing() -> None:
-    """Profilers and debuggers that use `sys.monitoring` get no more events; from CPython 3.12 on."""
-    monitoring = getattr(sys, "monitoring", None)
+def _stop_watching() -> None:
+    """Profilers and debuggers get no more events."""
+    sys.settrace(None)
+    sys.setprofile(None)
+    monitoring = getattr(sys, "monitoring", None)  # from CPython 3.12 on
     if monitoring is None:
         return
     events = [value for name, value in vars(monitoring.events).items() if not name.startswith("_") and value]

@@ -22,12 +22,18 @@ _STATUS = Path("/proc/self/status")
 
 def heap_bytes() -> int | None:
     """Bytes that are allocated and not freed, Python's and native ones; None where the platform keeps no such books."""
-    statistics = _pymalloc_statistics()
-    found = _IN_USE.search(statistics()) if statistics is not None else None
-    if found is None or not hasattr(psutil, "heap_info"):
+    small = small_objects_bytes()
+    if small is None or not hasattr(psutil, "heap_info"):
         return None
     native = psutil.heap_info()
-    return _number(found[1]) + int(native.heap_used) + int(native.mmap_used)
+    return small + int(native.heap_used) + int(native.mmap_used)
+
+
+def small_objects_bytes() -> int | None:
+    """Bytes that Python's own allocator has in use, for objects up to 512 bytes; None where nobody knows."""
+    statistics = _pymalloc_statistics()
+    found = _IN_USE.search(statistics()) if statistics is not None else None
+    return None if found is None else _number(found[1])
 
 
 def mapped_bytes() -> int | None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from labserver.errors import CannotRun
+from labserver.errors import CannotLook, CannotRun
 from labserver.heap.protocol import Closed, Lines, Silent
 
 ANSWER_S = 60.0
@@ -40,6 +40,7 @@ class Conversation:
             otherwise: what the sentence says when it did not answer in time.
 
         Raises:
+            CannotLook: it needed a look at the heap, which failed.
             CannotRun: the process has died or does not answer, or the command failed.
         """
         try:
@@ -55,6 +56,8 @@ class Conversation:
             self._late += 1
             otherwise = otherwise or f"did not answer {command!r} within {within_s:.0f} s"
             raise CannotRun(f"The application {otherwise}{self._last_output()}.") from None
+        if "unseen" in answer:
+            raise CannotLook(answer["unseen"])
         if "error" in answer:
             raise CannotRun(f"An instrument in the application's process failed ({answer['error']}).")
         return answer["result"]

@@ -25,6 +25,8 @@ from waitress.task import ThreadedTaskDispatcher
 
 from labserver.errors import CannotRun
 from labserver.heap.agent import Agent, memory_commands
+from labserver.heap.at_fork import find_hooks
+from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import SOCKET
 from labserver.targets.application import Wsgi, in_one_line, load_application, place_of
 from labserver.targets.asgi import AsgiApplication
@@ -99,6 +101,7 @@ class Host:
                     wasyncore.loop(timeout=_LOOP_TIMEOUT_S, use_poll=True, map=self._channels, count=1)
 
     def _open(self, stack: ExitStack) -> None:
+        require_global_lock()
         application = load_application(self._target, self._notes)
         _show_to_instruments(self._target, application)
         for part in _parts(application):
@@ -210,6 +213,7 @@ def main() -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     host = Host(config["target"], config["http_threads"])
     commands = memory_commands(host.connections) | instruments_of(config["instruments"])
+    find_hooks()  # before there is a large heap
     sys.path.insert(0, str(Path.cwd()))  # after our own imports, which it must not answer
     Agent(directory / SOCKET, {**commands, "start": host.start, "quit": host.quit})
     host.run()

@@ -22,6 +22,8 @@ import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.agent import Command, converse, light_commands, memory_commands
+from labserver.heap.at_fork import find_hooks
+from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import Lines
 from labserver.targets.commands import instruments_of
 from labserver.targets.listeners import served_connections
@@ -63,6 +65,7 @@ class _Listener:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(str(self._path))
         self._socket.listen(1)
+        find_hooks()  # before there is a large heap, and before it is frozen
         atexit.register(self._remove)
         threading.Thread(target=self._serve, name="labserver-agent", daemon=True).start()
 
@@ -93,9 +96,14 @@ class _Listener:
         process = psutil.Process()
         others = served_connections(process)  # of other clients, before there is any load
         tracing = tracemalloc.is_tracing()
-        commands = memory_commands(lambda: max(served_connections(process) - others, 0))
+
+        def commands() -> dict[str, Command]:
+            require_global_lock()
+            memory = memory_commands(lambda: max(served_connections(process) - others, 0))
+            return memory | instruments_of(self._instruments)
+
         try:
-            converse(Lines(connection), lambda: commands | instruments_of(self._instruments), _watching())
+            converse(Lines(connection), commands, _watching())
         finally:
             if tracemalloc.is_tracing() and not tracing:
                 tracemalloc.stop()
