@@ -49,9 +49,10 @@ bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated server
 	$(BIN)/python tests/bench/verdict_simulate.py --runs 100000
 	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),9)
 
-soak: $(READY)  ## two stores: more than 10,000 hostile requests to each; then 50 users for a minute, and the face-api killed
+soak: $(READY)  ## hostile requests and load for two stores; then 200 looks at an application in each difficult circumstance
 	$(BIN)/python tests/soak/hostile_requests.py
 	$(BIN)/python tests/soak/hostile_load.py
+	$(BIN)/python tests/soak/harmlessness.py
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check guppy3 pympler

@@ -101,6 +101,15 @@ def test_without_books_the_process_is_traced_from_the_start(monkeypatch):
         tracemalloc.stop()
 
 
+def test_where_the_application_wraps_the_allocators_after_the_start_it_is_traced_from_the_first_floor(monkeypatch):
+    floor = memory_commands(lambda: 0)["floor"]
+    monkeypatch.setattr(agent, "heap_bytes", lambda: None)
+    try:
+        assert floor()["traced_bytes"] > 0
+    finally:
+        tracemalloc.stop()
+
+
 def test_without_books_and_without_traces_the_reason_is_said(monkeypatch):
     monkeypatch.setattr(agent, "heap_bytes", lambda: None)
     floor = memory_commands(lambda: 0)["floor"]
