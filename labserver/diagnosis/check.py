@@ -179,7 +179,8 @@ class _Check:
         self._driver.begin("measuring")
         reading = self._rest()
         if self._can_look:
-            self._look_at_heap("baseline", stall_ms=self._options.stall_ms or 0.0)
+            seen = self._look_at_heap("baseline", stall_ms=self._options.stall_ms or 0.0) or {"notes": ()}
+            self._notes += seen["notes"]
             began = time.monotonic()
             # What a first look imports and keeps is no growth.
             self._series.begin_counting(self._look_at_heap("growth") or {"holders": []})
@@ -313,7 +314,7 @@ class _Check:
         series, traced_per_job = self._series, None
         if result.verdict is Verdict.LEAK and (named := self._named_holders()) is not None:
             holders, findings, traced_per_job = named.holders, self._with_threads(named.findings), named.traced_per_job
-            self._notes += named.notes
+            self._notes += [note for note in named.notes if note not in self._notes]
         native = None
         if result.interval is not None and series.meter == "both" and self._process.instrumented:
             native = native_interval(

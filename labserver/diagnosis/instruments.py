@@ -86,6 +86,7 @@ class Instruments:
                 "objects": baseline.addresses.size,
                 "bytes": int(baseline.allocated.sum()),
                 "complete": graph.complete,
+                "notes": list(graph.notes),
             }
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:

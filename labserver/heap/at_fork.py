@@ -5,6 +5,7 @@ Where a child is to show the heap as its parent has it, none of them may run, in
 them in plain lists, which are found by a function of our own; around a fork of ours each is replaced by a gate.
 """
 
+import ctypes
 import gc
 import os
 from _thread import _local  # not `threading.local`, which an application may have replaced
@@ -13,8 +14,11 @@ from contextlib import contextmanager
 
 Hook = Callable[[], object]
 
+_KINDS = 3  # before a fork, after it in the parent and in the child
+
 _ours = _local()
-_lists: list[list[Hook]] | None = None
+# By address: a reference of ours would make the lists the analyst's. The interpreter keeps them to its end.
+_lists: tuple[int, ...] | None = None
 
 
 class _Gate:
@@ -40,13 +44,13 @@ def without_hooks() -> Iterator[bool]:
     Yields:
         Whether that is so: where the hooks cannot be found, they run.
     """
-    lists = find_hooks()
+    found = find_hooks()
     _ours.forking = True
     try:
-        for hooks in lists:
-            for at, hook in enumerate(hooks):  # one that is registered meanwhile comes last
+        for hooks in _hooks():
+            for at, hook in enumerate(hooks):
                 hooks[at] = _Gate(hook)
-        yield bool(lists)
+        yield found
     finally:
         _ours.forking = False
         take_gates_away()
@@ -54,14 +58,14 @@ def without_hooks() -> Iterator[bool]:
 
 def take_gates_away() -> None:
     """Put the hooks back, in the child, too: it shows the heap as the parent has it."""
-    for hooks in _lists or ():
+    for hooks in _hooks():
         for at, hook in enumerate(hooks):
             if type(hook) is _Gate:
                 hooks[at] = hook.hook
 
 
-def find_hooks() -> list[list[Hook]]:
-    """The interpreter's lists of hooks; empty where they cannot be found.
+def find_hooks() -> bool:
+    """Look for the interpreter's lists of hooks; whether they are found, as they are unless they are frozen.
 
     The first call goes over the whole heap once, so it is best made early.
     """
@@ -73,7 +77,11 @@ def find_hooks() -> list[list[Hook]]:
 
         os.register_at_fork(before=probe, after_in_parent=probe, after_in_child=probe)
         found = [held for held in gc.get_referrers(probe) if type(held) is list and held and held[-1] is probe]
-        _lists = found if len(found) == 3 else []
+        _lists = tuple(map(id, found)) if len(found) == _KINDS else ()
         for hooks in found:
             hooks.remove(probe)
-    return _lists
+    return bool(_lists)
+
+
+def _hooks() -> list[list[Hook]]:
+    return [ctypes.cast(address, ctypes.py_object).value for address in _lists or ()]

@@ -5,6 +5,20 @@ import sysconfig
 
 from labserver.errors import CannotRun
 
+_NEWEST = (3, 15)
+
+
+def unknown_parts() -> tuple[str, ...]:
+    """What cannot be relied on in an interpreter that is newer than all that were tried, a sentence each."""
+    if sys.version_info[:2] <= _NEWEST:
+        return ()
+    version, newest = (".".join(map(str, numbers)) for numbers in (sys.version_info[:2], _NEWEST))
+    note = (
+        f"CPython {version} is newer than {newest}, the last one that labserver knows: bytes and counts hold, but a "
+        "bound that only a cache's code keeps may be overlooked, and a chain may have an edge without a name."
+    )
+    return (note,)
+
 
 def require_global_lock() -> None:
     """Refuse a free-threaded build, with and without its lock.

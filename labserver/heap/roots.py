@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.heap.analyst import is_analyst_thread
+from labserver.heap.at_fork import find_hooks
+from labserver.heap.interpreter import unknown_parts
 from labserver.heap.is_a import is_a, namespace_of, type_name
 from labserver.heap.layout.probe import thread_layout
-from labserver.heap.layout.threads import ThreadStates, read_thread_states
+from labserver.heap.layout.threads import ThreadLayout, ThreadStates, read_thread_states
 
 
 @dataclass(slots=True)
@@ -80,7 +82,6 @@ def gather_roots() -> Roots:
     skipped = {ident for ident, thread in threads.items() if is_analyst_thread(thread)} | {own}
     alone = ThreadStates([], [(own, contextvars.copy_context())], [])
     states = alone if layout is None else read_thread_states(layout)
-    note = "Thread-locals and context variables of other threads cannot be read in this interpreter."
     return Roots(
         frames={ident: _stack(frame) for ident, frame in sys._current_frames().items() if ident not in skipped},  # noqa: SLF001 - the only way to another thread's stack
         exceptions={ident: error for ident, error in _handled() if ident not in skipped},
@@ -89,8 +90,19 @@ def gather_roots() -> Roots:
         keys=states.keys,
         hooks=dict(_hooks()),
         names={ident: thread.name for ident, thread in threads.items()},
-        notes=(note,) if layout is None else (),
+        notes=tuple(_missing(layout)),
     )
+
+
+def _missing(layout: ThreadLayout | None) -> Iterator[str]:
+    yield from unknown_parts()
+    if layout is None:
+        yield "Thread-locals and context variables of other threads cannot be read in this interpreter."
+    if not find_hooks():
+        yield (
+            "The application's at-fork hooks cannot be found, so they run in the copy that is looked at and may change "
+            "what it holds: call labserver.listen() before gc.freeze()."
+        )
 
 
 def _stack(top: types.FrameType) -> list[types.FrameType]:

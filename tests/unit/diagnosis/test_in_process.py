@@ -12,7 +12,8 @@ import pytest
 from labserver.diagnosis import instruments
 from labserver.diagnosis.decision import Verdict
 from labserver.diagnosis.in_process import leak_check
-from labserver.errors import UsageError
+from labserver.errors import CannotLook, UsageError
+from labserver.heap.budget import Budget
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_a_body_that_is_too_slow_ends_undecided_in_time():
 
 
 def test_a_heap_too_large_to_be_seen_leaves_the_verdict_and_says_what_is_missing(monkeypatch):
-    monkeypatch.setattr(instruments, "_WALK_S", 0.0)
+    monkeypatch.setattr(instruments, "look_budget", lambda: Budget(1 << 40, 0.0))
     kept = []
     leaky, clean = leak_check(lambda: kept.append(bytes(3000))), leak_check(lambda: bytes(3000))
     assert (leaky.verdict, clean.verdict) == (Verdict.LEAK, Verdict.NO_LEAK)
@@ -101,3 +102,32 @@ def test_wrong_options_are_one_sentence_and_start_nothing():
 
 async def lambda_of_asyncio():
     await asyncio.sleep(0)
+
+
+def test_where_no_look_succeeds_the_bytes_decide_and_the_page_says_what_is_missing(monkeypatch):
+    def refuse():
+        raise CannotLook("it needs about 900 MiB, and 40 are free")
+
+    monkeypatch.setattr(instruments, "look_budget", refuse)
+    kept = []
+    leaky, clean = leak_check(lambda: kept.append(bytes(3000))), leak_check(lambda: bytes(3000))
+    assert (leaky.verdict, clean.verdict) == (Verdict.LEAK, Verdict.NO_LEAK)
+    assert leaky.holders == clean.holders == ()
+    said = "The heap could not be looked at, so the holders are not known: it needs about 900 MiB, and 40 are free."
+    assert all(said in result.notes for result in (leaky, clean))
+
+
+def test_a_look_that_fails_later_leaves_what_was_known(monkeypatch):
+    looks = []
+
+    def refuse_the_last():
+        looks.append(1)
+        if len(looks) > 3:
+            raise CannotLook("its process died")
+        return Budget(1 << 40)
+
+    monkeypatch.setattr(instruments, "look_budget", refuse_the_last)
+    kept = []
+    leaky = leak_check(lambda: kept.append(bytes(3000)))
+    assert leaky.verdict is Verdict.LEAK
+    assert any("its process died" in note for note in leaky.notes)

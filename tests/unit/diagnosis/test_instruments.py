@@ -7,6 +7,7 @@ import pytest
 from labserver.diagnosis import instruments as module
 from labserver.diagnosis.instruments import Instruments, commands
 from labserver.errors import UsageError
+from labserver.heap.budget import Budget
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +65,12 @@ def test_no_descriptor_is_left_open():
     assert psutil.Process().num_fds() <= before
 
 
-@pytest.mark.parametrize(("name", "value"), [("_WALK_S", 0.0), ("_SHARE_OF_FREE", 1e-6)])
-def test_a_heap_beyond_the_budget_is_seen_in_part_and_said_to_be(shop, monkeypatch, name, value):
+@pytest.mark.parametrize("budget", [Budget(1 << 40, 0.0), Budget(1000)], ids=["time", "memory"])
+def test_a_heap_beyond_the_budget_is_seen_in_part_and_said_to_be(shop, monkeypatch, budget):
     shop.STORE = {}
     ample, small = Instruments(), Instruments()
     whole = ample.baseline()
-    monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "look_budget", lambda: budget)
     part = small.baseline()
     assert (whole["complete"], part["complete"]) == (True, False)
     assert part["objects"] < whole["objects"]
