@@ -8,25 +8,31 @@ from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from labserver.errors import CannotRun
-from labserver.targets.asgi import AsgiApplication
 
-Wsgi = Callable[..., Any]
 _ASGI_ARGUMENTS = 3
 _OURS = Path(__file__).parent
 _PATCHERS = ("gevent.monkey", "eventlet.patcher")
 
 
-def load_application(spec: str, notes: list[str] | None = None) -> Wsgi:
+class Application(NamedTuple):
+    """An application that can be served.
+
+    Attributes:
+        name: `module:attribute`, with `()` behind a factory.
+        call: what takes `environ` and `start_response`, or `scope`, `receive` and `send`.
+        is_asgi: whether it is the latter.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    is_asgi: bool
+
+
+def load_application(spec: str) -> Application:
     """Import what `module:attribute` names; a factory is called without arguments.
-
-    An ASGI application is wrapped where a2wsgi is installed.
-
-    Args:
-        spec: `module:attribute`.
-        notes: is given a sentence for each thing that is not as it stands.
 
     Raises:
         CannotRun: there is no such thing, it fails, or it is no application that can be served.
@@ -44,13 +50,10 @@ def load_application(spec: str, notes: list[str] | None = None) -> Wsgi:
     if is_factory(found):
         found = _guarded(f"{spec}() fails", found, here)
         spec = f"{spec}()"
-    if is_asgi(found):
-        found = _as_wsgi(spec, found)
-        if notes is not None:
-            notes.append(f"{spec} is an ASGI application: a2wsgi served it.")
-    _require_wsgi(spec, found)
-    application: Wsgi = found
-    return application
+    asgi = is_asgi(found)
+    if not asgi:
+        _require_wsgi(spec, found)
+    return Application(spec, found, asgi)
 
 
 def is_factory(found: object) -> bool:
@@ -96,16 +99,6 @@ def _require_threads(spec: str) -> None:
                 f"{spec} is patched by {name.partition('.')[0]}, whose threads are none: run it on its own server with "
                 "labserver.listen() in it, and check its http://127.0.0.1:PORT."
             )
-
-
-def _as_wsgi(spec: str, found: Any) -> AsgiApplication:
-    try:
-        middleware = importlib.import_module("a2wsgi").ASGIMiddleware
-    except (ImportError, AttributeError):
-        raise CannotRun(
-            f"{spec} is an ASGI application, which is served only with a2wsgi beside it: pip install a2wsgi."
-        ) from None
-    return AsgiApplication(spec, found, middleware)
 
 
 def _require_wsgi(spec: str, found: object) -> None:

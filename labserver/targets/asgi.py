@@ -1,83 +1,78 @@
-"""An ASGI application as a WSGI one: a2wsgi serves its requests, and here is the lifespan, which that leaves out.
+"""The lifespan of an ASGI application, and its requests, which find in their scope what the lifespan left for them.
 
 Source: ASGI, Lifespan Protocol 2.0 (https://asgi.readthedocs.io/en/latest/specs/lifespan.html).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, MutableMapping
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from labserver.errors import CannotRun
+from labserver.targets.application import in_one_line
 
 _END_WITHIN_S = 1.0
 
 
-class AsgiApplication:
-    """The application, to be called as WSGI has it after `start`.
+class Lifespan:
+    """Starts and ends the application; all but the constructor is for the event loop that serves it.
 
     Args:
-        spec: its name, for messages.
+        name: the application's, for messages.
         application: what takes `scope`, `receive` and `send`.
-        middleware: a2wsgi's.
 
     Attributes:
-        application: the same.
-        loop: on which it runs, in a thread of its own.
+        name: the same.
+        loop: on which it runs, from `startup` on.
         state: what its lifespan leaves for its requests.
         refusal: the error with which it refused to have a lifespan; empty where there was none.
     """
 
-    def __init__(self, spec: str, application: Any, middleware: Callable[..., Any]) -> None:
-        self.application = application
-        self._spec = spec
-        self._wsgi = middleware(self._serve)
-        self.loop: asyncio.AbstractEventLoop = self._wsgi.loop
+    def __init__(self, name: str, application: Any) -> None:
+        self.name = name
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.state: dict[str, Any] = {}
         self.refusal = ""
-        self._started: Future[str] = Future()
+        self._application = application
+        self._failure = ""
+        self._started = asyncio.Event()
         self._ending = asyncio.Event()
-        self._life: Future[None] | None = None
+        self._life: asyncio.Task[None] | None = None
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve a request."""
-        answer: Iterable[bytes] = self._wsgi(environ, start_response)
+    def serve(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> Awaitable[None]:
+        """The application's answer to a request; no coroutine of our own, whose frame would stand among its frames."""
+        answer: Awaitable[None] = self._application({**scope, "state": self.state.copy()}, receive, send)
         return answer
 
-    def start(self) -> None:
+    async def startup(self) -> None:
         """Let the application start.
 
         Raises:
             CannotRun: it says that it cannot.
         """
-        self._life = asyncio.run_coroutine_threadsafe(self._live(), self.loop)
-        failure = self._started.result()
-        if failure:
-            raise CannotRun(f"{self._spec} does not start: {failure}.")
+        self.loop = asyncio.get_running_loop()
+        self._life = self.loop.create_task(self._live())
+        await self._started.wait()
+        if self._failure:
+            raise CannotRun(f"{self.name} does not start: {self._failure}.")
 
-    def close(self) -> None:
+    async def shutdown(self) -> None:
         """Let the application end."""
-        if self._life is not None and not self._life.done():
-            self.loop.call_soon_threadsafe(self._ending.set)
-            with suppress(Exception):
-                self._life.result(_END_WITHIN_S)
-
-    async def _serve(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        await self.application({**scope, "state": self.state.copy()}, receive, send)
+        self._ending.set()
+        if self._life is not None:
+            await asyncio.wait([self._life], timeout=_END_WITHIN_S)
 
     async def _live(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
-            await self.application(scope, self._receive, self._send)
-        except (SystemExit, KeyboardInterrupt) as error:  # would end the loop's thread
+            await self._application(scope, self._receive, self._send)
+        except (SystemExit, KeyboardInterrupt) as error:  # would end the loop
             self._say(f"it raises {type(error).__name__}")
         except Exception as error:  # noqa: BLE001 - foreign code may fail in any way; such a one is to be served all the same
-            self.refusal = " ".join(f"{type(error).__name__}: {error}".split())
+            self.refusal = in_one_line(error)
         self._say("")
 
     async def _receive(self) -> dict[str, str]:
-        if not self._started.done():
+        if not self._started.is_set():
             return {"type": "lifespan.startup"}
         await self._ending.wait()
         return {"type": "lifespan.shutdown"}
@@ -92,5 +87,6 @@ class AsgiApplication:
             self._say(said[-1] if said else "it does not say why")
 
     def _say(self, failure: str) -> None:
-        if not self._started.done():
-            self._started.set_result(failure)
+        if not self._started.is_set():
+            self._failure = failure
+            self._started.set()

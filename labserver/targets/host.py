@@ -1,10 +1,11 @@
 """The process of an application under test, started by `labserver.targets.child`.
 
-It serves the application with waitress on a loopback port, answers the instruments' commands on a private socket, and
-ends as soon as its parent is gone.
+It serves the application on a loopback port, a WSGI one with waitress and an ASGI one with uvicorn, answers the
+instruments' commands on a private socket, and ends as soon as its parent is gone.
 """
 
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -13,31 +14,48 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep  # by name: not those that an application puts in their place
-from typing import Any
-
-from waitress import wasyncore
-from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
+from typing import Any, Protocol
 
 from labserver.errors import CannotRun
 from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import SOCKET
-from labserver.targets.application import Wsgi, in_one_line, load_application, place_of
-from labserver.targets.asgi import AsgiApplication
+from labserver.targets.application import Application, in_one_line, load_application, place_of
+from labserver.targets.asgi import Lifespan
+from labserver.targets.asgi_bridge import Bridge
 from labserver.targets.commands import instruments_of
+from labserver.targets.host_waitress import Waitress
 from labserver.targets.leftovers import end_marked
 
 END_WITHIN_S = 2.0
-_LOOP_TIMEOUT_S = 1.0
 _POLL_S = 0.01
-_CONNECTIONS = 10_000
-_IN_MEMORY = 2**27
+
+
+class Server(Protocol):
+    """What serves an application.
+
+    Attributes:
+        port: on the loopback interface.
+    """
+
+    port: int
+
+    def connections(self) -> int:
+        """How many connections the clients have open."""
+        ...
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until `stop`; call back when that begins."""
+        ...
+
+    def stop(self) -> None:
+        """End `run`, from another thread."""
+        ...
 
 
 class Host:
@@ -45,7 +63,7 @@ class Host:
 
     Args:
         target: `module:attribute`.
-        http_threads: requests that are handled at the same time.
+        http_threads: requests that a WSGI application handles at the same time.
     """
 
     def __init__(self, target: str, http_threads: int) -> None:
@@ -57,11 +75,11 @@ class Host:
         self._failure: str | None = None
         self._notes: list[str] = []
         self._here = Path.cwd()
-        self._server: Any = None
+        self._server: Server | None = None
 
     def connections(self) -> int:
         """How many connections the clients have open."""
-        return 0 if self._server is None else len(self._server.active_channels)
+        return 0 if self._server is None else self._server.connections()
 
     def start(self, *, within_s: float) -> dict[str, Any]:
         """The command `start`: wait until the application is served, and say where or why it is not."""
@@ -71,15 +89,15 @@ class Host:
         if not self._started:
             frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - nothing else tells
             return {"busy": place_of(frame, self._here)}
-        if self._failure is not None:
+        if self._failure is not None or self._server is None:
             return {"failure": self._failure}
-        return {"port": self._server.effective_port, "notes": self._notes}
+        return {"port": self._server.port, "notes": self._notes}
 
     def quit(self) -> bool:
         """The command `quit`: end in good order, or else without it."""
         self._stopping = True
         if self._server is not None:
-            self._server.pull_trigger()
+            self._server.stop()
         # An application's thread that is no daemon, or an exit handler that hangs, must not keep the process.
         watchdog = threading.Timer(END_WITHIN_S, os._exit, (0,))
         watchdog.daemon = True
@@ -90,82 +108,53 @@ class Host:
         """Serve until told to quit."""
         with ExitStack() as stack:
             try:
-                self._open(stack)
+                require_global_lock()
+                application = load_application(self._target)
+                lifespan = Lifespan(application.name, application.call) if application.is_asgi else None
+                self._server = self._wsgi(application, stack) if lifespan is None else self._asgi(lifespan, stack)
+                self._server.run(lambda: self._ready(application, lifespan))
             except CannotRun as error:
                 self._failure = str(error)
-            self._started = True
-            while not self._stopping:
-                if self._server is None:
+                self._started = True
+                while not self._stopping:
                     sleep(_POLL_S)
-                else:
-                    wasyncore.loop(timeout=_LOOP_TIMEOUT_S, use_poll=True, map=self._channels, count=1)
 
-    def _open(self, stack: ExitStack) -> None:
-        require_global_lock()
-        application = load_application(self._target, self._notes)
-        _show_to_instruments(self._target, application)
-        for part in _parts(application):
+    def _wsgi(self, application: Application, stack: ExitStack) -> Server:
+        for part in _parts(application.call):
             _start(part, stack)
-        if isinstance(application, AsgiApplication) and application.refusal:
-            self._notes.append(f"It refused to have a lifespan, and was served without: {application.refusal}.")
-        self._channels: dict[int, Any] = {}
-        dispatcher = _Pool()
-        dispatcher.set_thread_count(self._http_threads)
-        self._server = create_server(
-            application,
-            map=self._channels,
-            _dispatcher=dispatcher,
-            host="127.0.0.1",
-            port=0,
-            connection_limit=_CONNECTIONS,
-            # Bodies stay in memory: a temporary file would be one more thing that a broken connection leaves.
-            inbuf_overflow=_IN_MEMORY,
-            outbuf_overflow=_IN_MEMORY,
-            log_socket_errors=False,  # users that are cut off are part of a load
-            clear_untrusted_proxy_headers=True,
-        )
-        stack.callback(self._server.close)
+        return Waitress(application.call, self._http_threads)
+
+    def _asgi(self, lifespan: Lifespan, stack: ExitStack) -> Server:
+        """uvicorn, which starts and ends the application itself, or else waitress behind a bridge."""
+        with contextlib.suppress(ImportError):
+            return importlib.import_module("labserver.targets.host_uvicorn").Uvicorn(lifespan)  # type: ignore[no-any-return]
+        bridge = Bridge(lifespan)
+        self._notes.append(f"{lifespan.name} is an ASGI application: a2wsgi served it, for want of uvicorn.")
+        _start(bridge, stack)
+        return Waitress(bridge, self._http_threads)
+
+    def _ready(self, application: Application, lifespan: Lifespan | None) -> None:
+        parts = {"application": application.call}
+        if lifespan is not None:
+            parts |= {"loop": lifespan.loop, "state": lifespan.state}
+            if lifespan.refusal:
+                self._notes.append(f"It refused to have a lifespan, and was served without: {lifespan.refusal}.")
+        _show_to_instruments(self._target, parts)
+        self._started = True
 
 
-class _Pool(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no types
-    """waitress's request threads; one that waits for work must not keep its last request alive meanwhile."""
-
-    def add_task(self, task: Any) -> None:
-        """Hand a request to a thread."""
-        super().add_task(_Once(task))
-
-
-class _Once:
-    """A task that is let go of when it is done."""
-
-    def __init__(self, task: Any) -> None:
-        self._tasks = [task]
-
-    def service(self) -> None:
-        self._tasks.pop().service()
-
-    def cancel(self) -> None:
-        self._tasks.pop().cancel()
-
-
-def _show_to_instruments(target: str, application: Wsgi) -> None:
+def _show_to_instruments(target: str, parts: dict[str, Any]) -> None:
     """Name the application by a module of its own.
 
     What a factory returns is known to the server's frames alone; a chain that begins with the target says more.
     """
     module = types.ModuleType(target)
-    if isinstance(application, AsgiApplication):
-        parts = {name: getattr(application, name) for name in ("application", "loop", "state")}
-        module.__dict__.update(parts)
-    else:
-        module.__dict__["application"] = application
+    module.__dict__.update(parts)
     sys.modules[target] = module
 
 
 def _parts(application: Any) -> Iterator[Any]:
     """What the application has for its host to start and close: Flask extensions with `start()` and `close()`."""
-    if isinstance(application, AsgiApplication):
-        yield application
     extensions = getattr(application, "extensions", None)
     for part in list(extensions.values()) if isinstance(extensions, dict) else []:
         if callable(getattr(part, "start", None)) and callable(getattr(part, "close", None)):
