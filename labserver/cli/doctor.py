@@ -13,6 +13,7 @@ import click
 Row = tuple[str, str, str]
 
 _SWITCHED_OFF = {
+    "asgi": "checks of ASGI applications as they are served",
     "notebooks": "labserver run and labserver report",
     "pdf": "the post-mortem as PDF",
     "stores": "the store ttl-lazy",
@@ -53,7 +54,7 @@ def rows() -> Iterator[Row]:
     yield _present(
         "/proc", Path("/proc/self/smaps_rollup").exists(), "memory that is mapped directly, apart from the heap"
     )
-    yield _present("a2wsgi", _installed("a2wsgi"), "checks of ASGI applications")
+    yield _asgi_server()
     yield "gdb, ptrace", "not needed", "a running service is asked through labserver.listen()"
     yield _tool("Graphviz dot", ("dot",), "pictures of reference chains")
     yield _tool("Chromium", _BROWSERS, "the browser tests")
@@ -67,6 +68,20 @@ def _python() -> Row:
     implementation = platform.python_implementation()
     here = f"{platform.python_version()} ({implementation})"
     return "Python", here, "" if implementation == "CPython" else "exact figures, heap graphs and allocation sites"
+
+
+def _asgi_server() -> Row:
+    """What would serve an ASGI application: what is missing matters only where nothing else does."""
+    title = "ASGI server"
+    if _installed("uvicorn"):
+        return title, "uvicorn", ""
+    if _installed("a2wsgi"):
+        return (
+            title,
+            "a2wsgi",
+            "uvicorn, as which ASGI applications are served in production: pip install 'labserver[asgi]'",
+        )
+    return title, "missing", "checks of ASGI applications: pip install 'labserver[asgi]'"
 
 
 def _extras() -> Iterator[Row]:

@@ -134,7 +134,7 @@ class Host:
         return Waitress(bridge, self._http_threads)
 
     def _ready(self, application: Application, lifespan: Lifespan | None) -> None:
-        parts = {"application": application.call}
+        parts: dict[str, Any] = {"application": application.call}
         if lifespan is not None:
             parts |= {"loop": lifespan.loop, "state": lifespan.state}
             if lifespan.refusal:

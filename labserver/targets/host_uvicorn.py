@@ -16,7 +16,7 @@ _TIMERS, _FAR_S = 256, 3600.0
 
 
 class Uvicorn:
-    """uvicorn with its own defaults, but for its log and for the lifespan, whose failure and refusal it keeps to itself.
+    """uvicorn with its defaults, but for its log and for the lifespan, whose failure and refusal it keeps to itself.
 
     Args:
         lifespan: of the application.
@@ -44,7 +44,7 @@ class Uvicorn:
         self._server = _Server(config, lifespan)
 
     def connections(self) -> int:
-        """How many connections the clients have open; or how many requests go on, where a task runs after its answer."""
+        """How many connections the clients have open, or how many requests go on, some of them after their answer."""
         state = self._server.server_state
         found = max(len(state.connections), len(state.tasks))
         if not found and self._lifespan.loop is not None:
@@ -93,7 +93,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # it may not be installed
 async def _drop_cancelled_timers() -> None:
     """Have asyncio clear away the timers that bounded the pauses between requests, each with its request's context.
 
-    A cancelled timer stays until it would have been due, or until most of many timers are cancelled ones: here are many.
+    A cancelled timer stays until it would have been due, or until most of many timers are cancelled: here are many.
     """
     loop = asyncio.get_running_loop()
     for _ in range(_TIMERS):

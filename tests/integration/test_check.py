@@ -121,7 +121,8 @@ APPS = {
     "hangs": app("import time\nprint('waiting for the database')\ntime.sleep(600)"),
     "broken": app("import subprocess\nsubprocess.Popen(['sleep', '600'])\nraise ValueError('no such\\nsetting')"),
     "exits": app("import sys\nsys.exit('not today')"),
-    "no_wsgi": "import sys; app = 3; sys.modules['a2wsgi'] = None\nasync def asgi(scope, receive, send): ...\n"
+    "no_wsgi": "import sys; app = 3; sys.modules.update(uvicorn=None, a2wsgi=None)\n"
+    "async def asgi(scope, receive, send): ...\n"
     "def broken_factory(): raise KeyError('DSN')",
 }
 

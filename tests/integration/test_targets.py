@@ -56,12 +56,13 @@ async def silent(scope, receive, send):
     await send({"type": "lifespan.startup.failed"})
 async def served(scope, receive, send):
     if scope["type"] == "lifespan":
-        raise OSError("no\\nlifespan")
+        raise OSError("no\\nlifespan.")
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
 async def exits(scope, receive, send):
     raise SystemExit(3)
 """
+NO_UVICORN = "import sys\nsys.modules['uvicorn'] = None\n"
 APPS = {
     "package/__init__.py": "",
     "package/tools.py": "",
@@ -91,7 +92,9 @@ APPS = {
     "asgi.py": ASGI,
     "living.py": LIVING,
     "unborn.py": UNBORN,
-    "lone_asgi.py": "import sys\nsys.modules['a2wsgi'] = None\n" + ASGI,
+    "bridged_living.py": NO_UVICORN + LIVING,
+    "bridged_unborn.py": NO_UVICORN + UNBORN,
+    "lone_asgi.py": NO_UVICORN + "sys.modules['a2wsgi'] = None\n" + ASGI,
     "is_patched.py": "import sys, types\nsys.modules['gevent.monkey'] = types.ModuleType('gevent.monkey')\n"
     "sys.modules['gevent.monkey'].is_module_patched = lambda name: name == 'threading'\n" + APP,
     "interrupts.py": "raise KeyboardInterrupt",
@@ -189,34 +192,41 @@ def test_modules_of_the_application_do_not_stand_in_for_those_that_the_instrumen
         assert users.run(iterations=1).ok
 
 
-@pytest.mark.parametrize(("spec", "answer"), [("asgi:app", "ok"), ("living:app", "shop")])
+@pytest.mark.parametrize(
+    ("spec", "answer"), [("asgi:app", "ok"), ("living:app", "shop"), ("bridged_living:app", "shop")]
+)
 def test_an_asgi_application_is_served_with_its_lifespan_where_it_has_one(shop, monkeypatch, spec, answer):
     monkeypatch.chdir(shop)
     (shop / "ended").unlink(missing_ok=True)
     with open_target(spec) as target:
-        assert target.notes == [f"{spec} is an ASGI application: a2wsgi served it."]
-        assert visit(target).text == answer
+        bridged = [f"{spec} is an ASGI application: a2wsgi served it, for want of uvicorn."]
+        assert target.notes == (bridged if spec.startswith("bridged") else [])
+        response = visit(target)
+        assert response.text == answer
+        assert response.headers["Server"] == ("waitress" if spec.startswith("bridged") else "uvicorn")
         assert not (shop / "ended").exists()
-    assert (shop / "ended").exists() == (spec == "living:app")
+    assert (shop / "ended").exists() == (answer == "shop")
 
 
-def test_an_asgi_application_that_refuses_a_lifespan_is_served_without_and_the_answer_says_so(shop, monkeypatch):
+@pytest.mark.parametrize("spec", ["unborn:served", "bridged_unborn:served"])
+def test_an_asgi_application_that_refuses_a_lifespan_is_served_without_and_the_answer_says_so(shop, monkeypatch, spec):
     monkeypatch.chdir(shop)
-    with open_target("unborn:served") as target:
-        assert target.notes[1:] == ["It refused to have a lifespan, and was served without: OSError: no lifespan."]
+    with open_target(spec) as target:
+        assert target.notes[-1] == "It refused to have a lifespan, and was served without: OSError: no lifespan."
         assert visit(target).text == "ok"
 
 
-def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypatch):
+@pytest.mark.parametrize("spec", ["living:app", "bridged_living:app"])
+def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypatch, spec):
     monkeypatch.chdir(shop)
-    with open_target("living:app", instruments=COMMANDS) as target:
+    with open_target(spec, instruments=COMMANDS) as target:
         visit(target)
         target.ask("baseline")
         for _ in range(20):
             visit(target)
         (holder, *_) = target.ask("growth")["holders"]
         assert holder["buffers"] == 20
-        assert holder["path"].startswith("module living:app → state → ")
+        assert holder["path"].startswith(f"module {spec} → state → ")
 
 
 @pytest.mark.parametrize(
@@ -224,8 +234,9 @@ def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypat
     [
         (
             "lone_asgi:app",
-            "lone_asgi:app is an ASGI application, which is served only with a2wsgi beside it: pip install",
+            "lone_asgi:app is an ASGI application, which is served only with uvicorn or a2wsgi beside it: pip install",
         ),
+        ("bridged_unborn:failed", "bridged_unborn:failed does not start: OSError: no database."),
         ("unborn:failed", "unborn:failed does not start: OSError: no database."),
         ("unborn:silent", "unborn:silent does not start: it does not say why."),
         ("unborn:exits", "unborn:exits does not start: it raises SystemExit."),

@@ -30,7 +30,11 @@ def test_what_is_here_switches_nothing_off():
         ("/proc", lambda patch: patch.setattr(doctor.Path, "exists", lambda _: False), "mapped directly"),
         ("PDF", lambda patch: patch.setattr(pdf, "why_not", lambda: "No Pango."), "the post-mortem as PDF. No Pango."),
         ("Korean fonts", lambda patch: patch.setattr(fonts, "korean", lambda: None), "pip install 'labserver[pdf]'"),
-        ("a2wsgi", lambda patch: patch.setattr(doctor, "_installed", lambda _: False), "ASGI"),
+        (
+            "ASGI server",
+            lambda patch: patch.setattr(doctor, "_installed", lambda _: False),
+            "checks of ASGI applications",
+        ),
     ],
 )
 def test_what_is_missing_says_what_it_switches_off(monkeypatch, title, hide, switched_off):
@@ -38,6 +42,15 @@ def test_what_is_missing_says_what_it_switches_off(monkeypatch, title, hide, swi
     here, without = rows()[title]
     assert here == "missing"
     assert switched_off in without
+
+
+@pytest.mark.parametrize(("installed", "without"), [("uvicorn", ""), ("a2wsgi", "pip install 'labserver[asgi]'")])
+def test_what_would_serve_an_asgi_application_is_named(monkeypatch, installed, without):
+    monkeypatch.setattr(doctor, "_installed", lambda name: name == installed)
+    here, lost = rows()["ASGI server"]
+    assert here == installed
+    assert lost.endswith(without)
+    assert bool(lost) == bool(without)
 
 
 def test_another_python_loses_what_only_cpython_tells(monkeypatch):

@@ -65,7 +65,7 @@ def module(tmp_path, monkeypatch):
 @pytest.mark.parametrize("attribute", ["app", "make", "Holder.app"])
 def test_an_application_is_found_made_or_nested(module, attribute):
     name = module("def app(e, s): pass\ndef make(): return app\nclass Holder:\n    app = staticmethod(app)\n")
-    assert load_application(f"{name}:{attribute}").__name__ == "app"
+    assert load_application(f"{name}:{attribute}").call.__name__ == "app"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import threading
 import weakref
 
 from labserver.heap.meters import wait_until
-from labserver.targets.host import _Pool
+from labserver.targets.host_waitress import _Pool
 
 
 class Task:
