@@ -168,9 +168,9 @@ def child(
     """Serve an application from a process of its own, and leave nothing behind.
 
     Args:
-        target: `module:attribute`, a WSGI application or a factory that takes no arguments; imported from the working
-            directory. Flask extensions with `start()` and `close()` are started before and closed after.
-        http_threads: requests that are handled at the same time.
+        target: `module:attribute`, a WSGI or ASGI application or a factory that takes no arguments; imported from the
+            working directory. Flask extensions with `start()` and `close()` are started before and closed after.
+        http_threads: requests that a WSGI application handles at the same time.
         instruments: `module:callable` that gives further commands, imported in the child.
         start_s: seconds that the application has to get ready.
 

@@ -104,8 +104,9 @@ FRAMEWORKS = {
     """,
 }
 PLAIN = """
-    import asyncio, contextvars
+    import asyncio, contextvars, signal
     KEPT = []
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     REQUEST = contextvars.ContextVar("request")
     ticking = []
 
@@ -132,7 +133,9 @@ PLAIN = """
         if scope["path"] == "/deaf":
             await send({"type": "http.response.body", "body": b"x", "more_body": True})
             await asyncio.Event().wait()
-        await send({"type": "http.response.body", "body": b"ok"})
+        ours = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        body = "ok" if ours else "not ours"
+        await send({"type": "http.response.body", "body": body.encode()})
         if scope["path"] == "/after":
             await asyncio.sleep(1)
             KEPT.append(bytes(50_000))
@@ -209,6 +212,12 @@ def test_a_floor_waits_for_what_runs_after_the_answer():
         assert requests.get(f"{target.url}/after", headers={"Connection": "close"}, timeout=60).text == "ok"
         target.ask("floor", settle_s=60.0)
         assert "plain → KEPT" in str(target.ask("growth"))
+
+
+@pytest.mark.usefixtures("shop")
+def test_signals_are_left_to_the_application():
+    with open_target("plain:app") as target:
+        assert requests.get(target.url, timeout=60).text == "ok"
 
 
 def test_clients_that_leave_a_stream_do_no_harm_and_do_not_delay_the_end(shop):
