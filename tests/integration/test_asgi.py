@@ -114,6 +114,9 @@ PLAIN = """
         while True:
             await asyncio.sleep(0.2)
 
+    async def forget(data):
+        await asyncio.sleep(600)
+
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
             await receive()
@@ -123,6 +126,8 @@ PLAIN = """
             open("ended", "w").close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+        if scope["path"] == "/forgotten":
+            asyncio.get_running_loop().create_task(forget(bytes(50_000)))
         if scope["path"] == "/large":
             REQUEST.set(bytes(100_000))
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -203,6 +208,18 @@ def test_what_past_requests_had_in_their_context_is_gone_at_each_floor():
             assert users.run(iterations=30).ok
             floors.append(target.ask("floor")["heap_bytes"])
         assert max(floors[1:]) - min(floors[1:]) < 100_000  # of one request
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_the_event_loop_alone_holds_is_named_by_it():
+    with open_target("plain:app", instruments=COMMANDS) as target:
+        requests.get(target.url, timeout=60)
+        target.ask("baseline")
+        requests.get(f"{target.url}/forgotten", headers={"Connection": "close"}, timeout=60)
+        target.ask("floor")
+        (holder, *_) = target.ask("growth")["holders"]
+        assert holder["path"].startswith("module plain:app → loop → ")
+        assert holder["path"].endswith("Task._coro → local data (forget)")
 
 
 @pytest.mark.usefixtures("shop")
