@@ -13,7 +13,7 @@ import click
 Row = tuple[str, str, str]
 
 _SWITCHED_OFF = {
-    "asgi": "checks of ASGI applications as they are served",
+    "asgi": "checks of ASGI applications as uvicorn serves them",
     "notebooks": "labserver run and labserver report",
     "pdf": "the post-mortem as PDF",
     "stores": "the store ttl-lazy",
@@ -71,16 +71,12 @@ def _python() -> Row:
 
 
 def _asgi_server() -> Row:
-    """What would serve an ASGI application: what is missing matters only where nothing else does."""
+    """What serves ASGI applications; a2wsgi matters only where there is no uvicorn."""
     title = "ASGI server"
     if _installed("uvicorn"):
         return title, "uvicorn", ""
     if _installed("a2wsgi"):
-        return (
-            title,
-            "a2wsgi",
-            "uvicorn, as which ASGI applications are served in production: pip install 'labserver[asgi]'",
-        )
+        return title, "a2wsgi", "ASGI applications as uvicorn serves them: pip install 'labserver[asgi]'"
     return title, "missing", "checks of ASGI applications: pip install 'labserver[asgi]'"
 
 
