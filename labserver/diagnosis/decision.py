@@ -7,7 +7,7 @@ from a cache that takes thousands of jobs to fill, nor see what one job in a hun
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from labserver.diagnosis.steadiness import (
@@ -118,7 +118,15 @@ class Decision:
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
     """Decide, or say why not yet."""
-    return _Look(evidence, rules).decide()
+    return grounded(_Look(evidence, rules).decide())
+
+
+def grounded(decision: Decision) -> Decision:
+    """The same decision, unless it is a leak whose interval covers 0: growth that may be none is undecided."""
+    interval = decision.interval
+    if decision.verdict is not Verdict.LEAK or (interval is not None and interval.low > 0):
+        return decision
+    return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=_MAY_BE_NONE)
 
 
 class _Look:
@@ -338,5 +346,6 @@ class _Look:
 
 # Measured: of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak.
 _FEW_ITEMS = "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
+_MAY_BE_NONE = "the interval covers 0, so that memory at rest may not have grown at all"
 _FEW = "In so few jobs a cache that takes thousands of keys looks like a leak."
 _NORMAL = 3.5

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labserver.diagnosis.decision import Decision, Evidence, Rules, Verdict, decide
+from labserver.diagnosis.decision import Decision, Evidence, Rules, Verdict, decide, grounded
 from labserver.diagnosis.schedule import mapped_rules
 from labserver.diagnosis.steadiness import Kept
 from labserver.diagnosis.verdict import Interval, bytes_per_job
@@ -146,7 +146,7 @@ class Series:
         if Verdict.LEAK in (mapped.verdict, decision.verdict):
             self._with_pages = True
             note = "The growth is memory that is mapped directly, beside all allocators."
-            return Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note))
+            return grounded(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)))
         if decision.verdict is Verdict.NO_LEAK and not final:
             return Decision(Verdict.INCONCLUSIVE, decision.interval, "memory that is mapped directly grows")
         return decision

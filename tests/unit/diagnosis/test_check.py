@@ -343,6 +343,18 @@ def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_deci
     assert series.grown == 8192 * 1000
 
 
+def test_mapped_memory_that_grows_is_undecided_where_the_rest_hides_whether_all_of_it_does():
+    series = Series(Rules(), countable=False)
+    for number in range(21):
+        heap = 200_000_000 * (number % 3)
+        mapped = 8192 * 50 * number
+        series.add(50 * number, {"heap_bytes": heap, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+    assert series.mapped().verdict is Verdict.LEAK
+    decision = series.decide(final=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert 0 in decision.interval
+
+
 @pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])
 def test_memory_that_is_mapped_once_is_none(mapped):
     assert run(StandIn(lambda _: 0, mapped=mapped)).verdict is Verdict.NO_LEAK

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labserver.diagnosis.decision import FIRST_LOOK, Evidence, Rules, Verdict, decide
 from labserver.diagnosis.steadiness import Kept
@@ -212,3 +214,43 @@ def test_few_jobs_are_enough_where_much_is_kept_of_each():
 def test_a_coarse_meter_is_believed_less():
     assert answer(noisy(1024, 21), noise_bytes=2**18).verdict is Verdict.INCONCLUSIVE
     assert answer(noisy(100_000, 21), noise_bytes=2**18, slowest_fill_jobs=100).verdict is Verdict.LEAK
+
+
+def test_items_that_came_are_no_leak_where_memory_may_not_have_grown():
+    emptied_by_a_timer = [3e7 + 2_500_000 * (number % 3) for number in range(13)]
+    decision = answer(emptied_by_a_timer, kept([200, 400, 600], size=2000.0), final=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert 0 in decision.interval
+    assert "the interval covers 0" in decision.reason
+    assert "gained 600 items in 600 jobs" in decision.notes[0]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    slope=st.floats(-100, 3000),
+    height=st.floats(0, 3e6),
+    period=st.integers(1, 9),
+    late=st.integers(0, 12),
+    n=st.integers(3, 25),
+    per_job=st.floats(0, 2),
+    item_bytes=st.floats(100, 1e5),
+    confidence=st.floats(0.5, 0.999999),
+    noise=st.sampled_from([2048.0, 2.0**18]),
+    final=st.booleans(),
+)
+def test_a_leak_always_has_an_interval_above_0(
+    slope, height, period, late, n, per_job, item_bytes, confidence, noise, final
+):
+    floors = [
+        2e7 + CYCLE * slope * max(number - late, 0) + height * (number % period) / period for number in range(n)
+    ]
+    counted = range(4, n, 4)
+    holder = Kept(
+        "KEPT",
+        (*(CYCLE * at for at in counted), CYCLE * n - CYCLE),
+        (*(int(CYCLE * at * per_job) for at in counted), int((CYCLE * n - CYCLE) * per_job)),
+        item_bytes,
+    )
+    for kept_by in (None, (), (holder,)):
+        decision = answer(floors, kept_by, final=final, confidence=confidence, noise_bytes=noise)
+        assert decision.verdict is not Verdict.LEAK or decision.interval.low > 0
