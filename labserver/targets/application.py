@@ -11,6 +11,7 @@ from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 from labserver.errors import CannotRun
+from labserver.targets.suggestions import after_import, after_lookup
 
 _ASGI_ARGUMENTS = 3
 _OURS = Path(__file__).parent
@@ -40,13 +41,19 @@ def load_application(spec: str) -> Application:
     here = Path.cwd()  # before the application changes it
     module_name, _, attribute = spec.partition(":")
     try:
-        module = _guarded(f"{module_name} cannot be imported", lambda: importlib.import_module(module_name), here)
+        module = _guarded(
+            f"{module_name} cannot be imported",
+            lambda: importlib.import_module(module_name),
+            here,
+            end=lambda error: after_import(error, module_name, here),
+        )
     finally:
         _require_threads(spec)  # also why an import may have failed
     try:
         found = attrgetter(attribute)(module)
     except AttributeError:
-        raise CannotRun(f"{module_name} has no attribute {attribute!r}{_file_of(module, here)}.") from None
+        end = after_lookup(attribute, module)
+        raise CannotRun(f"{module_name} has no attribute {attribute!r}{_file_of(module, here)}{end}") from None
     if is_factory(found):
         found = _guarded(f"{spec}() fails", found, here)
         spec = f"{spec}()"
@@ -129,14 +136,16 @@ def _takes(call: Any, arguments: int) -> bool:
     return True
 
 
-def _guarded(what: str, call: Callable[[], Any], here: Path) -> Any:
+def _guarded(
+    what: str, call: Callable[[], Any], here: Path, end: Callable[[BaseException], str] = lambda _: "."
+) -> Any:
     """Call foreign code, and say what it does wrong in one sentence."""
     try:
         return call()
     except SystemExit as error:
         raise CannotRun(f"{what}: it calls sys.exit({error.code!r}){_where(error, here)}.") from None
     except BaseException as error:  # noqa: BLE001 - foreign code may fail in any way
-        raise CannotRun(f"{what}: {in_one_line(error)}{_where(error, here)}.") from None
+        raise CannotRun(f"{what}: {in_one_line(error)}{_where(error, here)}{end(error)}") from None
 
 
 def _where(error: BaseException, here: Path) -> str:
