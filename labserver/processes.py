@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,7 @@ from labserver.errors import CannotRun
 
 MOST_OUTPUT_BYTES = 2**22
 _TAIL_BYTES = 4000
+_OVERHEARD_BYTES = 2**18
 _LONGEST_LINE = 300
 _DEATH_S = 2.0
 _PACKAGES = Path(__file__).parents[1]
@@ -43,6 +44,17 @@ class Output:
         stripped = [line.strip() for line in self.file.read().decode(errors="replace").splitlines()]
         said = [line for line in stripped if line]
         return f"; its last output: {' | '.join(said[-lines:])[-_LONGEST_LINE:].rstrip('.')}" if said else ""
+
+    def overhear(self) -> Callable[[], str]:
+        """From now on: what is called gives the end of what has been written since."""
+        start = self.file.seek(0, os.SEEK_END)
+
+        def since() -> str:
+            size = self.file.seek(0, os.SEEK_END)
+            self.file.seek(max(start if start <= size else 0, size - _OVERHEARD_BYTES))  # it may have been dropped
+            return self.file.read().decode(errors="replace")
+
+        return since
 
     def bound(self) -> None:
         """Drop what a talkative process has written so far when it is too much."""

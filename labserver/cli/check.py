@@ -91,6 +91,7 @@ def check(  # noqa: PLR0913 - one argument an option
     from labserver.cli._files import STDOUT, require_writable, write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
     from labserver.diagnosis.check_options import CheckOptions
+    from labserver.report.failure_words import explained
 
     require_writable(json_file, junit_file, html_file, new_baseline)
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
@@ -120,7 +121,7 @@ def check(  # noqa: PLR0913 - one argument an option
     elif new_baseline is not None:
         click.echo(f"labserver: {new_baseline} was not written: there is no leak to accept.", err=True)
     if error is not None:
-        raise CannotSay(str(error))
+        raise CannotSay(explained(error))
     click.get_current_context().exit(exit_code)
 
 
@@ -128,6 +129,7 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
     from labserver.diagnosis.check import Interrupted, run_check
+    from labserver.diagnosis.failure import EveryJobFailed
 
     began = time.monotonic()
     with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
@@ -135,7 +137,10 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
             result = run_check(options, watcher)
         except CannotRun as error:
             seconds = time.monotonic() - began
-            return _nothing(options, watcher, seconds, str(error)), CannotSay.exit_code, error
+            nothing = _nothing(options, watcher, seconds, str(error))
+            if isinstance(error, EveryJobFailed):
+                nothing = replace(nothing, errors=nothing.jobs, failure=error.failure)
+            return nothing, CannotSay.exit_code, error
         except KeyboardInterrupt as error:
             if not isinstance(error, Interrupted):  # nothing ran yet
                 error = Interrupted(_nothing(options, watcher, time.monotonic() - began))

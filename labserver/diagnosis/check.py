@@ -8,13 +8,14 @@ from labserver.diagnosis.check_options import CheckOptions, CheckProgress, OnPro
 from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.decision import Decision, Verdict
 from labserver.diagnosis.driver import Load, TimeIsUp, driving
+from labserver.diagnosis.failure import EveryJobFailed
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.diagnosis.naming import Named, name_holders
 from labserver.diagnosis.native import meter_of, native_interval
 from labserver.diagnosis.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
 from labserver.diagnosis.series import Series, floor_name
 from labserver.diagnosis.verdict import Interval
-from labserver.errors import CannotLook, CannotRun
+from labserver.errors import CannotLook
 from labserver.targets.child import START_S
 from labserver.targets.target import Instrumented, open_target, parse_target
 
@@ -105,7 +106,7 @@ class _Check:
             decision = self._last_word()
         jobs, errors = self._driver.jobs, self._driver.errors
         if jobs and errors >= jobs:  # one that was cut short fails uncounted
-            raise CannotRun(f"Every measured job failed: {self._driver.first_failure}.")
+            raise EveryJobFailed("Every measured job failed", self._driver.first_failure)
         self._note_circumstances(decision)
         return self._explained(self._result(decision.verdict, decision.interval))
 
@@ -121,6 +122,7 @@ class _Check:
             jobs=driver.jobs,
             seconds=driver.seconds(),
             errors=driver.errors,
+            failure=driver.first_failure if driver.errors else None,
             floors=tuple(zip(series.jobs, series.floors, strict=False)),  # an interrupt may fall between the two
             notes=tuple(self._notes),
         )
@@ -149,7 +151,7 @@ class _Check:
                 time.sleep(0.5)
             if self._driver.drive(2 * self._options.users):
                 return
-        raise CannotRun(f"Every job failed: {self._driver.first_failure}.")
+        raise EveryJobFailed("Every job failed", self._driver.first_failure)
 
     def _measure(self, plan: Plan) -> Decision:
         """Look, and look again where what grew fills a bounded cache, or goes away by itself."""

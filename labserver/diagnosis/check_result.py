@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.hints import hint_for_finding, hint_for_holder
 from labserver.diagnosis.verdict import Interval
 
@@ -153,6 +154,7 @@ class CheckResult:
         native: bytes per job that the process took beyond Python's objects; None where that was not read.
         provenance: what ran where and how, name by name, for the reader.
         accepted: the verdict is a leak, and a baseline file accepts all of it.
+        failure: why the first job that failed did; None where none did.
     """
 
     target: str
@@ -170,6 +172,7 @@ class CheckResult:
     native: Interval | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
+    failure: Failure | None = None
 
     @property
     def parts(self) -> "tuple[NamedHolder | Finding, ...]":
@@ -202,6 +205,7 @@ class CheckResult:
             "jobs": self.jobs,
             "seconds": round(self.seconds, 2),
             "errors": self.errors,
+            "failure": None if self.failure is None else self.failure.to_dict(),
             "native_bytes_per_job": None if self.native is None else asdict(self.native),
             "growth": None if growth is None else growth.to_dict(),
             "holders": [holder.to_dict() for holder in self.holders],

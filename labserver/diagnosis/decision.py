@@ -7,7 +7,7 @@ from a cache that takes thousands of jobs to fill, nor see what one job in a hun
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from labserver.diagnosis.steadiness import (
@@ -121,12 +121,17 @@ def decide(evidence: Evidence, rules: Rules) -> Decision:
     return grounded(_Look(evidence, rules).decide())
 
 
-def grounded(decision: Decision) -> Decision:
-    """The same decision, unless it is a leak whose interval covers 0: growth that may be none is undecided."""
+def grounded(decision: Decision, although: str = "") -> Decision:
+    """The same decision, unless it is a leak whose interval covers 0: growth that may be none is undecided.
+
+    Args:
+        decision: what the evidence says.
+        although: what speaks for a leak, to begin the reason with.
+    """
     interval = decision.interval
     if decision.verdict is not Verdict.LEAK or (interval is not None and interval.low > 0):
         return decision
-    return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=_MAY_BE_NONE)
+    return Decision(Verdict.INCONCLUSIVE, interval, although + _MAY_BE_NONE)
 
 
 class _Look:
@@ -311,8 +316,9 @@ class _Look:
             course = self._course(kept)
             enough = kept.counts[-1] >= _LEAST_ITEMS and kept.gained_bytes >= least * jobs
             if enough and course is Course.STEADY:
-                note = f"Found by counting: {kept.path} gained {kept.counts[-1]:,} items in {jobs:,} jobs."
-                return Decision(Verdict.LEAK, otherwise.interval, notes=(note, *self._doubts))
+                gained = f"{kept.path} gained {kept.counts[-1]:,} items in {jobs:,} jobs"
+                notes = (f"Found by counting: {gained}.", *self._doubts)
+                return grounded(Decision(Verdict.LEAK, otherwise.interval, notes=notes), f"{gained}, but ")
             if course is not Course.SLOWING:
                 notes.append(
                     f"{kept.path} gained {kept.counts[-1]:,} items of {kept.item_bytes:,.0f} B in {jobs:,} jobs."
@@ -346,6 +352,6 @@ class _Look:
 
 # Measured: of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak.
 _FEW_ITEMS = "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
-_MAY_BE_NONE = "the interval covers 0, so that memory at rest may not have grown at all"
+_MAY_BE_NONE = "the interval covers 0, so memory at rest may not have grown at all"
 _FEW = "In so few jobs a cache that takes thousands of keys looks like a leak."
 _NORMAL = 3.5

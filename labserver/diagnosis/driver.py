@@ -2,20 +2,26 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from labserver.diagnosis.check_options import CheckOptions, CheckProgress, OnProgress
+from labserver.diagnosis.failure import Failure, end_of, has_traceback
 from labserver.errors import CannotRun, UsageError
+from labserver.heap.meters import wait_until
 from labserver.load import Progress, Summary, VirtualUsers, virtual_users
+from labserver.load.answer import Answer
 from labserver.targets.target import Target
+from labserver.text import one_line
 
 if TYPE_CHECKING:
     from labserver.diagnosis.verdict import Interval
 
 
 _SLICE_S = 0.5
+_SERVER_ERROR = 500
+_LOGGED_WITHIN_S = 0.5
 
 
 class TimeIsUp(Exception):  # noqa: N818 - an end that was asked for
@@ -28,13 +34,13 @@ class Load(ABC):
     Attributes:
         jobs: finished jobs since the last phase began to count.
         errors: those of them that failed.
-        first_failure: why the first one did.
+        first_failure: why the first of them that failed did.
         interval: bytes per job as far as known, for the report.
     """
 
     def __init__(self, options: CheckOptions, began: float, report: OnProgress) -> None:
         self.jobs = self.errors = 0
-        self.first_failure: str | None = None
+        self.first_failure: Failure | None = None
         self.interval: Interval | None = None
         self._began = began
         self._phase = "warming up"
@@ -48,7 +54,7 @@ class Load(ABC):
     def begin(self, phase: str) -> None:
         """Name what is done now; the counts and what is known start anew."""
         self.jobs = self.errors = 0
-        self.interval = None
+        self.first_failure = self.interval = None
         self.name(phase)
 
     def name(self, phase: str) -> None:
@@ -86,9 +92,11 @@ class Driver(Load):
         super().__init__(options, began, report)
         self.users: VirtualUsers
         self._process = process
+        self._printed: Callable[[], str] | None = None
 
     def drive(self, jobs: int) -> int:
         """Run so many jobs; see `Load.drive`."""
+        self._printed = self._process.overhear()
         try:
             summary = self.users.run(iterations=jobs)
         except TimeIsUp:
@@ -120,10 +128,18 @@ class Driver(Load):
         failed = sum(check.fails for check in summary.checks.values())
         self.jobs += summary.iterations
         self.errors += failed
-        if summary.first_failure is not None:  # without the name of the check
-            self.first_failure = self.first_failure or summary.first_failure.partition(": ")[2]
+        if self.first_failure is None and summary.first_failure is not None:
+            self.first_failure = self._failure(summary.first_failure, summary.first_failed_answer)
         self.say()
         return summary.iterations - failed
+
+    def _failure(self, said: str, answer: Answer | None) -> Failure:
+        why, printed = one_line(said.partition(": ")[2]), self._printed  # without the name of the check
+        if printed is None:
+            return Failure(why, answer)
+        if answer is None or answer.status >= _SERVER_ERROR:  # which some servers answer first and log afterwards
+            wait_until(lambda: has_traceback(printed()), timeout_s=_LOGGED_WITHIN_S, poll_s=_LOGGED_WITHIN_S / 10)
+        return Failure(why, answer, end_of(printed()))
 
 
 @contextmanager

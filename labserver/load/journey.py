@@ -4,9 +4,11 @@ import itertools
 import random
 import struct
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ import requests
 from PIL import Image
 from urllib3 import encode_multipart_formdata
 
+from labserver.load.answer import Answer
 from labserver.load.http import error_kind
 from labserver.load.photos import Pair
 from labserver.load.polling import Polling, retry_after_s
@@ -186,10 +189,20 @@ class PlainJourney:
         except BaseException as error:  # foreign code may fail in any way, `sys.exit` included, and that is a result
             if self._cut.is_set():
                 raise CutShortError from error
-            self._samples.check("journey completed", ok=False, why=f"{type(error).__name__}: {error}")
+            response = getattr(error, "response", None)
+            answer = Answer.of(response) if isinstance(response, requests.Response) else None
+            self._samples.check("journey completed", ok=False, why=_words(error), answer=answer)
             return Outcome(ok=False, pause_s=FAILURE_PAUSE_S)
         self._samples.check("journey completed", ok=True, why="")
         return Outcome(ok=True)
+
+
+def _words(error: BaseException) -> str:
+    """What a foreign error says; where it failed, if it says nothing, as a bare `assert` does."""
+    if str(error):
+        return f"{type(error).__name__}: {error}"
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} ({Path(line.filename).name}:{line.lineno})"
 
 
 def is_png(body: bytes) -> bool:

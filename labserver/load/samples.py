@@ -3,6 +3,7 @@
 import threading
 from array import array
 
+from labserver.load.answer import Answer
 from labserver.load.http import INTERRUPTED, RequestRecord
 from labserver.load.outputs import Outputs
 
@@ -39,6 +40,7 @@ class Samples:
         self.errors: dict[str, int] = {}
         self.checks: dict[str, list[int]] = {}
         self.first_failure: str | None = None
+        self.first_failed_answer: Answer | None = None
 
     @property
     def names(self) -> list[str]:
@@ -63,14 +65,15 @@ class Samples:
                 self.errors[record.error] = self.errors.get(record.error, 0) + 1
             self._outputs.request(record)
 
-    def check(self, name: str, ok: bool, why: str) -> bool:
-        """Count one check, keep why the run's first one failed, and give the outcome back."""
+    def check(self, name: str, ok: bool, why: str, answer: Answer | None = None) -> bool:
+        """Count one check, keep why the run's first one failed, with its answer, and give the outcome back."""
         with self._lock:
             counts = self.checks.setdefault(name, [0, 0])
             counts[0 if ok else 1] += 1
             if not ok:
                 self.failed_checks += 1
-                self.first_failure = self.first_failure or f"{name}: {why}"
+                if self.first_failure is None:
+                    self.first_failure, self.first_failed_answer = f"{name}: {why}", answer
             self._outputs.check(name, ok)
         return ok
 

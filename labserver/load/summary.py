@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from labserver.load.answer import Answer
 from labserver.load.thresholds import Judged
 
 LITTLE_TOLERANCE = 0.10
@@ -115,6 +116,7 @@ class Summary:
         generator: the audit of the generator.
         first_failure: why the first failed check failed.
         thresholds: how each that was given fared.
+        first_failed_answer: the answer that this check was about, where it is known.
     """
 
     vus: int
@@ -143,6 +145,7 @@ class Summary:
     generator: Generator
     first_failure: str | None
     thresholds: list[Judged] = field(default_factory=list)
+    first_failed_answer: Answer | None = None
 
     @property
     def ok(self) -> bool:
@@ -173,6 +176,8 @@ class Summary:
         made["png_bytes"] = Sizes(**plain["png_bytes"])
         made["littles_law"] = LittlesLaw(**plain["littles_law"])
         made["thresholds"] = [Judged(**value) for value in plain.get("thresholds", [])]
+        answer = plain.get("first_failed_answer")
+        made["first_failed_answer"] = None if answer is None else Answer(**answer)
         made["generator"] = Generator(**plain["generator"])
         return cls(**{**plain, **made})
 

@@ -27,6 +27,7 @@ from urllib.parse import parse_qsl, quote, quote_plus
 import requests
 
 from labserver.errors import UsageError
+from labserver.load.answer import Answer
 from labserver.load.filling import FRESH, NAME, Known, field, in_json, plain
 from labserver.load.http import error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
@@ -218,11 +219,12 @@ def _check_body(text: str, kind: str, body: str, uploads: list[Upload]) -> None:
 
 
 class _Failed(Exception):  # noqa: N818 - an end, not an error
-    """The job has failed, for the reason given, and its user rests for some seconds."""
+    """The job has failed, for the reason given, at this answer, and its user rests for some seconds."""
 
-    def __init__(self, why: str, pause_s: float) -> None:
+    def __init__(self, why: str, pause_s: float, answer: requests.Response | None = None) -> None:
         super().__init__(why)
         self.pause_s = pause_s
+        self.answer = None if answer is None else Answer.of(answer)
 
 
 class RequestsJourney:
@@ -250,7 +252,7 @@ class RequestsJourney:
             for template in self._templates:
                 known.learn(self._await(template, session, base_url, known))
         except _Failed as failure:
-            self._samples.check(CHECK, ok=False, why=str(failure))
+            self._samples.check(CHECK, ok=False, why=str(failure), answer=failure.answer)
             return Outcome(ok=False, pause_s=failure.pause_s)
         self._samples.check(CHECK, ok=True, why="")
         return Outcome(ok=True)
@@ -267,7 +269,8 @@ class RequestsJourney:
             if template.until is None or said in template.until.values:
                 return fields
             if time.monotonic() > deadline:
-                raise _Failed(f"{template} {template.until} said {said!r} for {POLL_WITHIN_S:.0f} s", _REFUSED_PAUSE_S)
+                why = f"{template} {template.until} said {said!r} for {POLL_WITHIN_S:.0f} s"
+                raise _Failed(why, _REFUSED_PAUSE_S, answer)
             self._cut.wait(pause_s)
             pause_s = min(1.5 * pause_s, _LAST_POLL_S)
 
@@ -286,7 +289,7 @@ class RequestsJourney:
                 raise CutShortError from error
             raise _Failed(f"{template} got no answer ({error_kind(error)})", FAILURE_PAUSE_S) from error
         if answer.status_code >= requests.codes.bad_request:
-            raise _Failed(f"{template} answered {answer.status_code}", _REFUSED_PAUSE_S)
+            raise _Failed(f"{template} answered {answer.status_code}", _REFUSED_PAUSE_S, answer)
         return answer
 
 
@@ -301,7 +304,7 @@ def _said(template: RequestTemplate, answer: requests.Response, fields: dict[str
     except KeyError:
         keys = ", ".join(sorted(fields)[:20]) or "none"
         why = f"{template} {template.until}: the answer has no {template.until.field!r} (keys there were: {keys})"
-        raise _Failed(why, _REFUSED_PAUSE_S) from None
+        raise _Failed(why, _REFUSED_PAUSE_S, answer) from None
 
 
 def _fields(answer: requests.Response) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from labserver.diagnosis.check_result import CheckResult
 from labserver.diagnosis.in_process import leak_check
 from labserver.errors import LabserverError
 from labserver.plugins.notebook_view import live_view
+from labserver.report.failure_words import explained
 from labserver.targets.application import in_one_line
 
 
@@ -96,7 +97,7 @@ class LeakMagics:
                     result, interrupted = error.result, True
                 view.answer(result)
         except LabserverError as error:
-            raise OneSentence(str(error)) from None
+            raise OneSentence(explained(error)) from None
         except KeyboardInterrupt:
             raise OneSentence("Interrupted: there is no answer.") from None
         except Exception as error:

@@ -20,6 +20,7 @@ from labserver.diagnosis.in_process import leak_check
 from labserver.errors import LabserverError
 from labserver.plugins.wsgi import wsgi_job
 from labserver.report.check_page import render
+from labserver.report.failure_words import explained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,7 @@ class LeakCheck:
                         name=name,
                     )
         except LabserverError as error:
-            _fail(str(error))
+            _fail(explained(error))
         self._keep(result)
         if result.verdict is not Verdict.NO_LEAK:
             _fail(render(result))

@@ -26,6 +26,7 @@ from labserver.report.check_words import (
     tolerance_of,
     verdict_word,
 )
+from labserver.report.failure_words import details_of
 from labserver.report.junit import clean
 
 _TEMPLATES = Path(__file__).parent / "templates" / "check"
@@ -57,6 +58,7 @@ def html_of(result: CheckResult) -> str:
         native=native_sentence(result),
         figures=_figures(result),
         growth=growth_sentence(result),
+        details=details_of(result.failure),
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,
         # These three are made here, of escaped parts.

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder, State
 from labserver.diagnosis.decision import Verdict
 from labserver.report.check_page import render
-from labserver.report.check_words import headline, holder_name, number, percent
+from labserver.report.check_words import headline, holder_name, number, percent, reason
 from labserver.report.junit import clean
 
 _COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
@@ -36,7 +36,7 @@ def junit_of(result: CheckResult) -> str:
 def _verdict(result: CheckResult) -> ET.Element:
     case = ET.Element("testcase", {"classname": "labserver.check", "name": clean(result.target)})
     if result.verdict is Verdict.INCONCLUSIVE:
-        outcome = _outcome(case, "error", headline(result), str(result.verdict))
+        outcome = _outcome(case, "error", reason(result), str(result.verdict))
     elif result.verdict is Verdict.LEAK and result.accepted:
         outcome = _outcome(case, "skipped", headline(result))
     elif result.verdict is Verdict.LEAK:

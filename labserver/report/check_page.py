@@ -24,6 +24,7 @@ from labserver.report.check_words import (
     verdict_sentence,
     verdict_word,
 )
+from labserver.report.failure_words import details_of
 from labserver.report.junit import clean
 
 WIDTH = 110
@@ -86,6 +87,9 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
         if at == 0:
             yield Text()
         yield from (Text(line, _FAINT) for line in _wrapped(note, width))
+    for detail in details_of(result.failure):
+        yield from (Text(line, _FAINT) for line in _wrapped(detail.heading, width))
+        yield from (Text(f"    {clean(line)}", _FAINT) for line in detail.lines)
 
 
 def _holder(position: int, holder: NamedHolder, width: int) -> Iterator[Text]:

@@ -15,6 +15,7 @@ from labserver.report.check_words import (
     how,
     number,
     percent,
+    reason,
     size,
     verdict_sentence,
     verdict_word,
@@ -38,8 +39,9 @@ def summary_of(result: CheckResult) -> str:
     for finding in result.findings:
         lines += [f"- {_plain(finding.text)}{_state(finding)}"]
     lines += ["", _plain(growth_sentence(result)), ""]
-    fence = "`" * 5  # a page may hold three of them, not five
-    lines += ["<details><summary>Chains, hints and notes</summary>", "", f"{fence}text", render(result).rstrip(), fence]
+    page = render(result).rstrip()
+    fence = "`" * (1 + max(map(len, re.findall("`{4,}", page)), default=4))  # longer than any in what it encloses
+    lines += ["<details><summary>Chains, hints and notes</summary>", "", f"{fence}text", page, fence]
     return "\n".join([*lines, "", "</details>", ""])
 
 
@@ -66,7 +68,7 @@ def annotations_of(result: CheckResult) -> Iterator[str]:
     if result.verdict is Verdict.NO_LEAK:
         return
     if result.verdict is Verdict.INCONCLUSIVE:
-        yield _annotation("warning", headline(result), None)
+        yield _annotation("warning", reason(result), None)
         return
     texts = [f"{holder_name(one)} keeps {size(one.retained_bytes)}; {one.hint}" for one in result.holders]
     texts += [one.text for one in result.findings]

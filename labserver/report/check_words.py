@@ -77,6 +77,12 @@ def headline(result: CheckResult) -> str:
     return f"{verdict_word(result)}  {verdict_sentence(result)}"
 
 
+def reason(result: CheckResult) -> str:
+    """The same, and where nothing can be said, why."""
+    why = result.notes[:1] if result.interval is None else ()
+    return ": ".join([headline(result), *why])
+
+
 def how(result: CheckResult) -> str:
     """How much was measured, and with what."""
     if not result.jobs:

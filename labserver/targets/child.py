@@ -9,7 +9,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,10 @@ class Child:
     def last_output(self) -> str:
         """What the application printed last, ready to be appended to a sentence."""
         return self._output.last(lines=2)
+
+    def overhear(self) -> Callable[[], str]:
+        """What the application prints from now on."""
+        return self._output.overhear()
 
     def close(self) -> None:
         """End the process and whatever it started, and remove its socket and directory; may be called again."""

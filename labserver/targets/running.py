@@ -97,6 +97,9 @@ class Running:
             )
         return CannotRun(f"The service at {self.url} has ended (process {gone[0]}).")
 
+    def overhear(self) -> None:
+        """What it prints goes elsewhere."""
+
     def close(self) -> None:
         """Let go of the service; may be called again."""
         if self._conversation is not None:

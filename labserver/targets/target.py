@@ -1,7 +1,7 @@
 """What can be checked, by one spelling: an application to be started, or a service that runs already."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,9 @@ class Target(Instrumented, Protocol):
 
     def death(self) -> CannotRun:
         """Why it is gone, in one sentence, to be raised."""
+
+    def overhear(self) -> Callable[[], str] | None:
+        """From now on: what is called gives what has been printed since; None where that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from labserver.diagnosis.check import Interrupted, _Check
 from labserver.diagnosis.check_options import CheckOptions
 from labserver.diagnosis.decision import Rules, Verdict
 from labserver.diagnosis.driver import TimeIsUp
+from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.schedule import WARM_UP_JOBS
 from labserver.diagnosis.series import Series
 from labserver.errors import CannotRun
@@ -29,7 +30,7 @@ HOLDER = {
 class StandIn:
     """The application, its process and its users; a job takes a hundredth of a second of a clock of its own."""
 
-    first_failure = "GET /work answered 500"
+    first_failure = Failure("GET /work answered 500")
     interval = None
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that can be different
