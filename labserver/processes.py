@@ -1,5 +1,6 @@
 """Processes of this package: they end with the one that started them, and say why where they end before it."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -34,6 +35,8 @@ class Output:
     def __init__(self) -> None:
         # Appended to: the process shares the position in it with whoever reads or truncates it here.
         self.file = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - lives as long as the process that writes to it
+        # A file without a name is opened before its mode is looked at, so that "a" alone does not make it so.
+        fcntl.fcntl(self.file, fcntl.F_SETFL, fcntl.fcntl(self.file, fcntl.F_GETFL) | os.O_APPEND)
 
     def last(self, lines: int = 1) -> str:
         """The last lines, ready to be appended to a sentence; empty without any."""

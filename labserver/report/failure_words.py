@@ -27,9 +27,7 @@ def details_of(failure: Failure | None) -> list[Detail]:
     if failure.output:
         details.append(Detail("What the application printed meanwhile ends:", failure.output))
     elif failure.output is not None and failure.answer is not None and failure.answer.status >= _SERVER_ERROR:
-        details.append(
-            Detail("The application printed nothing meanwhile: what it logs to its standard error is shown here.")
-        )
+        details.append(Detail("The application printed nothing meanwhile: have it log errors to its standard error."))
     return details
 
 

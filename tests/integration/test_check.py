@@ -107,6 +107,17 @@ APPS = {
     def work():
         return {"ok": False}, 503
     """),
+    "raises": app("""
+    def connect():
+        return {}["DSN"]
+
+    @app.get("/work")
+    def work():
+        return connect()
+
+    def plain(environ, start_response):
+        return connect()
+    """),
     "dies": app("""
     import itertools, os
     NUMBERS = itertools.count()
@@ -165,7 +176,7 @@ def check(shop, target, *arguments, request="GET /work"):
         check=False,
         timeout=250,
     )
-    assert "Traceback" not in done.stderr
+    assert not re.search("^Traceback", done.stderr, re.MULTILINE)
     result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     return done.returncode, result, done.stdout, done.stderr
 
@@ -285,7 +296,8 @@ def test_a_journey_drives_the_application(shop):
         ("broken:app", "broken cannot be imported: ValueError: no such setting (broken.py:"),
         ("exits:app", "exits cannot be imported: it calls sys.exit('not today') (exits.py:5)."),
         ("nowhere:app", "nowhere cannot be imported: ModuleNotFoundError: No module named 'nowhere'."),
-        ("clean:nothing", "clean has no attribute 'nothing'."),
+        ("clean:nothing", "clean has no attribute 'nothing': did you mean `app`?"),
+        ("cleen:app", "No module named 'cleen': did you mean `clean`?"),
         ("no_wsgi:app", "no_wsgi:app is a int, not a WSGI application or a factory of one."),
         ("no_wsgi:asgi", "no_wsgi:asgi is an ASGI application"),
         ("no_wsgi:broken_factory", "no_wsgi:broken_factory() fails: KeyError: 'DSN' (no_wsgi.py:3)."),
@@ -300,6 +312,21 @@ def test_what_cannot_be_said_is_one_sentence_and_exit_code_125(shop, target, sen
     assert result["verdict"] == "inconclusive"
     assert result["bytes_per_job"] is None
     assert sentence in result["notes"][0]
+
+
+@pytest.mark.parametrize("target", ["raises:app", "raises:plain"])
+def test_what_fails_says_what_was_answered_and_printed(shop, target):
+    code, result, _, error = check(shop, target, "--html", "a.html", "--junit", "a.xml")
+    assert code == 125
+    assert "labserver: Every job failed: GET /work answered 500.\n" in error
+    failure = result["failure"]
+    assert failure["answer"]["status"] == 500
+    assert failure["answer"]["body"]
+    assert failure["output"][-1] == "KeyError: 'DSN'"
+    assert any(line.endswith(", in connect") for line in failure["output"])
+    for text in (error, (shop / "a.xml").read_text(), (shop / "a.html").read_text()):
+        assert "in connect" in text
+        assert "DSN" in text
 
 
 def test_a_journey_that_is_not_there_cannot_be_said_either(shop):

@@ -9,8 +9,10 @@ from labserver.diagnosis.check import Interrupted
 from labserver.diagnosis.check_options import CheckProgress
 from labserver.diagnosis.check_result import CheckResult, NamedHolder
 from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.failure import EveryJobFailed, Failure
 from labserver.diagnosis.verdict import Interval
 from labserver.errors import CannotRun
+from labserver.load.answer import Answer
 
 REQUEST = ["--request", "GET /work"]
 HOLDER = NamedHolder(
@@ -164,6 +166,25 @@ def test_what_cannot_run_is_125_and_still_leaves_its_files(answers, capsys, tmp_
     assert (plain["verdict"], plain["notes"]) == ("inconclusive", ["The printer is on fire."])
     assert "The printer is on fire." in (tmp_path / "a.xml").read_text()
     assert "The printer is on fire." in (tmp_path / "a.html").read_text()
+
+
+def test_where_every_job_failed_the_answer_and_the_output_are_told(answers, capsys, tmp_path):
+    answer = Answer(500, "INTERNAL SERVER ERROR", 17, "no such <b>table")
+    answers(EveryJobFailed("Every job failed", Failure("GET /work answered 500", answer, ("KeyError: 'DSN'",))))
+    assert check("--json", "a.json", "--junit", "a.xml", "--html", "a.html", "--quiet") == 125
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("labserver: Every job failed: GET /work answered 500.\n")
+    plain = json.loads((tmp_path / "a.json").read_text())
+    assert (plain["jobs"], plain["errors"]) == (40, 40)
+    assert plain["failure"] == {
+        "why": "GET /work answered 500",
+        "answer": {"status": 500, "reason": "INTERNAL SERVER ERROR", "bytes": 17, "body": "no such <b>table"},
+        "output": ["KeyError: 'DSN'"],
+    }
+    for text in (err, ET.parse(tmp_path / "a.xml").getroot()[0][0][0].text, (tmp_path / "a.html").read_text()):
+        assert "500 INTERNAL SERVER ERROR and 17 bytes" in text
+        assert "KeyError: " in text
 
 
 def test_an_interrupted_check_says_what_it_knew(answers, capsys, tmp_path):

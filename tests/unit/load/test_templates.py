@@ -239,6 +239,8 @@ def test_an_error_fails_the_job_and_ends_it(status):
     assert not outcome.ok
     assert len(asked) == 1
     assert samples.first_failure == f"requests answered: GET /a answered {status}"
+    answer = samples.first_failed_answer
+    assert (answer.status, answer.bytes, answer.body) == (status, 2, "{}")
 
 
 def test_virtual_users_drive_requests():
