@@ -317,8 +317,8 @@ class _Look:
             enough = kept.counts[-1] >= _LEAST_ITEMS and kept.gained_bytes >= least * jobs
             if enough and course is Course.STEADY:
                 gained = f"{kept.path} gained {kept.counts[-1]:,} items in {jobs:,} jobs"
-                notes = (f"Found by counting: {gained}.", *self._doubts)
-                return grounded(Decision(Verdict.LEAK, otherwise.interval, notes=notes), f"{gained}, but ")
+                found = (f"Found by counting: {gained}.", *self._doubts)
+                return grounded(Decision(Verdict.LEAK, otherwise.interval, notes=found), f"{gained}, but ")
             if course is not Course.SLOWING:
                 notes.append(
                     f"{kept.path} gained {kept.counts[-1]:,} items of {kept.item_bytes:,.0f} B in {jobs:,} jobs."

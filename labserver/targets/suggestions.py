@@ -4,22 +4,22 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from labserver.heap.is_a import is_a
+from labserver.heap.is_a import is_a, is_any
 
 _USUAL = ("app", "application", "create_app", "make_app", "wsgi_app", "asgi_app", "wsgi", "asgi")
+_FUNCTIONS = (FunctionType, BuiltinFunctionType)
+_ALIKE = 0.75  # so that `application` is not taken for `plain`
 
 
 def after_lookup(name: str, module: ModuleType) -> str:
-    """The end for an attribute that the module lacks: another of a like name, or else of a usual one."""
-    names = [
-        one
-        for one, value in vars(module).items()
-        if callable(value) and not one.startswith("_") and not _is_imported_class(value, module)
-    ]
-    usual = next((one for one in _USUAL if one in names), None)
-    return _did_you_mean(_closest(name, names) or usual)
+    """The end for an attribute that the module lacks: one of a like name, one of a usual name, or its only object."""
+    known = {one: value for one, value in vars(module).items() if _may_serve(value) and not one.startswith("_")}
+    usual = [one for one in _USUAL if one in known]
+    objects = [one for one, value in known.items() if not is_any(value, _FUNCTIONS)]
+    only = objects if len(objects) == 1 else []
+    return _did_you_mean(_closest(name, known) or next(iter(usual + only), None))
 
 
 def after_import(error: BaseException, name: str, here: Path) -> str:
@@ -45,9 +45,9 @@ def after_import(error: BaseException, name: str, here: Path) -> str:
     return _did_you_mean(closest and f"{parent}.{closest}".lstrip(".") + name.removeprefix(missing))
 
 
-def _is_imported_class(value: object, module: ModuleType) -> bool:
+def _may_serve(value: object) -> bool:
     # Not `isinstance`: it would ask what a proxy stands for, such as a request that is not there.
-    return is_a(value, type) and getattr(value, "__module__", None) != module.__name__
+    return callable(value) and not is_a(value, type)
 
 
 def _did_you_mean(name: str | None) -> str:
@@ -55,7 +55,7 @@ def _did_you_mean(name: str | None) -> str:
 
 
 def _closest(name: str, names: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=_ALIKE)), None)
 
 
 def _modules(folder: Path) -> list[str]:

@@ -1,3 +1,4 @@
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -29,7 +30,10 @@ def app():
         ("server", {"helper": app, "create_app": app, "wsgi": app}, ": did you mean `create_app`?"),
         ("server", {"application": app, "app": app}, ": did you mean `app`?"),
         ("aplication", {"application": "no callable", "_aplication": app}, "."),
+        ("aplication", {"plain": app, "app": app}, ": did you mean `app`?"),
         ("server", {"helper": app}, "."),
+        ("server", {"helper": app, "Partial": partial, "service": partial(app)}, ": did you mean `service`?"),
+        ("server", {"one": partial(app), "other": partial(app)}, "."),
         ("localproxy", {"LocalProxy": LocalProxy, "app": app}, ": did you mean `app`?"),
         ("request", {"requests": LocalProxy(lambda: 1 / 0)}, ": did you mean `requests`?"),
     ],
