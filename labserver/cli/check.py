@@ -129,7 +129,7 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
     from labserver.diagnosis.check import Interrupted, run_check
-    from labserver.diagnosis.failure import EveryJobFailed
+    from labserver.diagnosis.failure import JobsFailed
 
     began = time.monotonic()
     with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
@@ -138,7 +138,7 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
         except CannotRun as error:
             seconds = time.monotonic() - began
             nothing = _nothing(options, watcher, seconds, str(error))
-            if isinstance(error, EveryJobFailed):
+            if isinstance(error, JobsFailed):
                 nothing = replace(nothing, errors=nothing.jobs, failure=error.failure)
             return nothing, CannotSay.exit_code, error
         except KeyboardInterrupt as error:

@@ -8,7 +8,7 @@ from labserver.diagnosis.check_options import CheckOptions, CheckProgress, OnPro
 from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.decision import Decision, Verdict
 from labserver.diagnosis.driver import Load, TimeIsUp, driving
-from labserver.diagnosis.failure import EveryJobFailed
+from labserver.diagnosis.failure import JobsFailed
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.diagnosis.naming import Named, name_holders
 from labserver.diagnosis.native import meter_of, native_interval
@@ -106,7 +106,7 @@ class _Check:
             decision = self._last_word()
         jobs, errors = self._driver.jobs, self._driver.errors
         if jobs and errors >= jobs:  # one that was cut short fails uncounted
-            raise EveryJobFailed("Every measured job failed", self._driver.first_failure)
+            raise JobsFailed("Every measured job failed", self._driver.first_failure)
         self._note_circumstances(decision)
         return self._explained(self._result(decision.verdict, decision.interval))
 
@@ -151,7 +151,7 @@ class _Check:
                 time.sleep(0.5)
             if self._driver.drive(2 * self._options.users):
                 return
-        raise EveryJobFailed("Every job failed", self._driver.first_failure)
+        raise JobsFailed("Every job failed", self._driver.first_failure)
 
     def _measure(self, plan: Plan) -> Decision:
         """Look, and look again where what grew fills a bounded cache, or goes away by itself."""

@@ -36,8 +36,8 @@ class Failure:
         return asdict(self)
 
 
-class EveryJobFailed(CannotRun):
-    """No job was done, so there is nothing to judge.
+class JobsFailed(CannotRun):
+    """Jobs failed, and nothing can be judged.
 
     Args:
         what: which jobs, such as `Every job failed`.

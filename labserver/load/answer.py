@@ -27,11 +27,22 @@ class Answer:
     bytes: int
     body: str | None
 
-    @classmethod
-    def of(cls, response: requests.Response) -> "Answer":
-        """What is to be kept of an answer that was read to its end."""
-        content, reason = response.content, harmless(response.reason or "")
-        return cls(response.status_code, reason, len(content), _beginning(content, response.encoding))
+
+def answer_of(response: requests.Response) -> Answer:
+    """What is to be kept of an answer that was read to its end."""
+    return answer_from(response.status_code, response.reason or "", response.content, response.encoding)
+
+
+def answer_from(status: int, reason: str, content: bytes, encoding: str | None = None) -> Answer:
+    """The same of an answer in parts.
+
+    Args:
+        status: the HTTP status.
+        reason: its words.
+        content: the whole body.
+        encoding: what the answer declares; without a declaration only UTF-8 is text.
+    """
+    return Answer(status, harmless(reason), len(content), _beginning(content, encoding))
 
 
 def _beginning(content: bytes, declared: str | None) -> str | None:

@@ -16,7 +16,7 @@ import requests
 from PIL import Image
 from urllib3 import encode_multipart_formdata
 
-from labserver.load.answer import Answer
+from labserver.load.answer import answer_of
 from labserver.load.http import error_kind
 from labserver.load.photos import Pair
 from labserver.load.polling import Polling, retry_after_s
@@ -190,7 +190,7 @@ class PlainJourney:
             if self._cut.is_set():
                 raise CutShortError from error
             response = getattr(error, "response", None)
-            answer = Answer.of(response) if isinstance(response, requests.Response) else None
+            answer = answer_of(response) if isinstance(response, requests.Response) else None
             self._samples.check("journey completed", ok=False, why=_words(error), answer=answer)
             return Outcome(ok=False, pause_s=FAILURE_PAUSE_S)
         self._samples.check("journey completed", ok=True, why="")

@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, quote, quote_plus
 import requests
 
 from labserver.errors import UsageError
-from labserver.load.answer import Answer
+from labserver.load.answer import answer_of
 from labserver.load.filling import FRESH, NAME, Known, field, in_json, plain
 from labserver.load.http import error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
@@ -224,7 +224,7 @@ class _Failed(Exception):  # noqa: N818 - an end, not an error
     def __init__(self, why: str, pause_s: float, answer: requests.Response | None = None) -> None:
         super().__init__(why)
         self.pause_s = pause_s
-        self.answer = None if answer is None else Answer.of(answer)
+        self.answer = None if answer is None else answer_of(answer)
 
 
 class RequestsJourney:

@@ -1,11 +1,14 @@
 """Requests to a WSGI application in this process, without a socket."""
 
 from collections.abc import Callable, Sequence
+from io import StringIO
 from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
+from labserver.diagnosis.failure import Failure, JobsFailed, end_of
 from labserver.errors import CannotRun, UsageError
+from labserver.load.answer import answer_from
 from labserver.load.filling import Known
 from labserver.load.templates import parse_requests
 
@@ -24,7 +27,7 @@ def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callab
             )
 
     def job() -> None:
-        """Raises `CannotRun` where a request is answered with an error."""
+        """Raises `JobsFailed` where a request is answered with an error."""
         known = Known()
         session = _Session(application)
         for template in templates:
@@ -33,7 +36,7 @@ def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callab
             except KeyError as error:
                 raise CannotRun(f"{template} needs {{{error.args[0]}}}, which no JSON answer before it has.") from None
             if answer.status_code >= 400:
-                raise CannotRun(f"{template} answered {answer.status_code}.")
+                raise JobsFailed("A job failed", session.failure(f"{template} answered {answer.status_code}", answer))
             known.learn(_fields(answer))
 
     return job
@@ -44,12 +47,20 @@ class _Session:
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self._client = Client(application)
+        self._errors = StringIO()
 
     def request(
         self, method: str, path: str, data: bytes | None = None, headers: dict[str, str] | None = None
     ) -> TestResponse:
         # As a server does: the whole answer is taken, and then closed.
-        return self._client.open(path, method=method, data=data, headers=headers, buffered=True)
+        return self._client.open(
+            path, method=method, data=data, headers=headers, buffered=True, errors_stream=self._errors
+        )
+
+    def failure(self, why: str, response: Any) -> Failure:
+        """Why the job failed, with what the application has written to the server's log, as WSGI has it."""
+        status, _, reason = response.status.partition(" ")
+        return Failure(why, answer_from(int(status), reason, response.data), end_of(self._errors.getvalue()))
 
 
 def _fields(answer: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import textwrap
 from dataclasses import dataclass
 
-from labserver.diagnosis.failure import EveryJobFailed, Failure
+from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import LabserverError
 from labserver.load.answer import Answer
 
@@ -34,7 +34,7 @@ def details_of(failure: Failure | None) -> list[Detail]:
 def explained(error: LabserverError) -> str:
     """An error's sentence, and the details below it where there are any."""
     lines = [str(error)]
-    for detail in details_of(error.failure if isinstance(error, EveryJobFailed) else None):
+    for detail in details_of(error.failure if isinstance(error, JobsFailed) else None):
         lines += [detail.heading, *(" " * _INDENT + line for line in detail.lines)]
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ from labserver.diagnosis.check import Interrupted
 from labserver.diagnosis.check_options import CheckProgress
 from labserver.diagnosis.check_result import CheckResult, NamedHolder
 from labserver.diagnosis.decision import Verdict
-from labserver.diagnosis.failure import EveryJobFailed, Failure
+from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.diagnosis.verdict import Interval
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
@@ -170,7 +170,7 @@ def test_what_cannot_run_is_125_and_still_leaves_its_files(answers, capsys, tmp_
 
 def test_where_every_job_failed_the_answer_and_the_output_are_told(answers, capsys, tmp_path):
     answer = Answer(500, "INTERNAL SERVER ERROR", 17, "no such <b>table")
-    answers(EveryJobFailed("Every job failed", Failure("GET /work answered 500", answer, ("KeyError: 'DSN'",))))
+    answers(JobsFailed("Every job failed", Failure("GET /work answered 500", answer, ("KeyError: 'DSN'",))))
     assert check("--json", "a.json", "--junit", "a.xml", "--html", "a.html", "--quiet") == 125
     out, err = capsys.readouterr()
     assert out == ""

@@ -1,13 +1,13 @@
 import pytest
 import requests
 
-from labserver.load.answer import MOST_CHARACTERS, Answer
+from labserver.load.answer import MOST_CHARACTERS, answer_of
 
 
 def answer(content, encoding=None, reason="INTERNAL SERVER ERROR"):
     response = requests.Response()
     response.status_code, response.reason, response.encoding, response._content = 500, reason, encoding, content
-    return Answer.of(response)
+    return answer_of(response)
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,12 @@ def test_a_wsgi_application_is_driven_with_requests(run):
         failed=3,
     )
     result.stdout.fnmatch_lines(
-        ["LEAK  test_leaks keeps *", "*JOBS*", "GET /broken answered 503.", "GET /jobs/{key} needs {key}*"]
+        [
+            "LEAK  test_leaks keeps *",
+            "*JOBS*",
+            "A job failed: GET /broken answered 503.",
+            "GET /jobs/{key} needs {key}*",
+        ]
     )
 
 
