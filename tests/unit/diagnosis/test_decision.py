@@ -224,6 +224,14 @@ def test_items_that_came_are_no_leak_where_memory_may_not_have_grown():
     assert "gained 600 items in 600 jobs, but the interval covers 0" in decision.reason
 
 
+@pytest.mark.parametrize(("confidence", "leaks"), [(0.99, True), (0.9999999, False)])
+def test_an_interval_that_is_asked_to_be_surer_than_the_decision_may_leave_it_open(confidence, leaks):
+    floors = [2e7 + CYCLE * 700 * number + 40_000 * (-1) ** number for number in range(13)]
+    decision = answer(floors, kept([200, 400, 600], size=700.0), confidence=confidence)
+    assert (decision.verdict is Verdict.LEAK) == leaks
+    assert (0 in decision.interval) != leaks
+
+
 @st.composite
 def evidence(draw):
     """Floors with a slope and teeth, which begin at some time, and what a holder gained meanwhile."""

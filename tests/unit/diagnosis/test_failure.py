@@ -76,6 +76,10 @@ def test_a_deep_traceback_keeps_its_end_without_the_marks_below_its_code():
     assert lines[-3:-1] == ('  File "a.py", line 29, in f', "    g()")
 
 
+def test_a_line_without_end_has_one():
+    assert end_of("x" * 10_000) == ("x" * 200,)
+
+
 def test_without_a_traceback_the_last_lines_are_shown():
     assert end_of("\n".join(f"line {number}\n" for number in range(9))) == tuple(f"line {n}" for n in range(4, 9))
     assert end_of(" \n\n") == ()
