@@ -50,6 +50,9 @@ def run(  # noqa: PLR0913 - one argument an option
         progress=screen.progress,
     )
     _write_reports(result)
+    if len(result.notebooks) > 1:  # what failed has scrolled away
+        for notebook in result.failures:
+            click.echo("\n".join(notebook.closing_lines()))
     click.get_current_context().exit(result.exit_code)
 
 

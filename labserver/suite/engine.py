@@ -144,9 +144,9 @@ def _settle() -> None:
 
 
 def _cell_failure(error: Any, number: int) -> Failure:
-    text = _first_line(error.evalue or "")
     if error.ename == ClaimFailed.__name__:
-        return Failure(Status.CLAIM_FAILED, number, text)
+        return Failure(Status.CLAIM_FAILED, number, (error.evalue or "").strip())
+    text = _first_line(error.evalue or "")
     if error.ename == "SystemExit":
         return Failure(Status.ERROR, number, f"The notebook ended itself in cell {number}, before its last")
     return Failure(Status.ERROR, number, f"{error.ename} in cell {number}: {text}")

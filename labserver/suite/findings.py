@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -135,11 +135,11 @@ class Findings:
         """
         if not self._mine:
             raise ClaimFailed(f"{self.notebook} recorded no claim.")
-        failed = [finding.sentence() for finding in self._mine.values() if not finding.holds]
+        failed = failed_claims(self._mine.values())
         if failed:
             verb = "does" if len(failed) == 1 else "do"
             claims = sum(finding.is_claim for finding in self._mine.values())
-            raise ClaimFailed(f"{len(failed)} of {claims} claims {verb} not hold: {'; '.join(failed)}.")
+            raise ClaimFailed("\n".join([f"{len(failed)} of {claims} claims {verb} not hold:", *failed]))
 
     def _evidence(self, name: str, item: str) -> str:
         path = PurePosixPath(Path(item).as_posix())
@@ -172,6 +172,11 @@ def load_findings(run_dir: Path | str) -> list[Finding]:
         return [Finding(**entry) for entry in document["findings"]]
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path.name} is not a file of findings.") from None
+
+
+def failed_claims(findings: Iterable[Finding]) -> list[str]:
+    """Each claim that does not hold, on an indented line of its own."""
+    return [f"  ✗ {finding.sentence()}" for finding in findings if not finding.holds]
 
 
 def run_directory(run_dir: str) -> Path:

@@ -45,8 +45,10 @@ def _banner(notebook: Any) -> Any:
 def _banner_text(notebook: Any, failure: Failure, log: Path, curves: Path) -> str:
     anchored = any("papermill-error-cell" in c.source for c in notebook.cells[1:] if c.cell_type == "markdown")
     link = f" [Go to cell {failure.cell}](#papermill-error-cell)." if anchored else ""
+    what, *claims = html.escape(failure.message).splitlines() or [""]
     parts = [
-        f'<div style="color:red; font-size:1.5em">{html.escape(failure.message)} ({failure.status.value})</div>',
+        f'<div style="color:red; font-size:1.5em">{what.removesuffix(":")} ({failure.status.value})</div>',
+        *(f'<div style="color:red">{claim.strip()}</div>' for claim in claims),
         f"What was recorded up to here is kept.{link}",
     ]
     tail = _tail(log)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from labserver.suite.findings import Finding
+from labserver.suite.findings import Finding, failed_claims
 
 INTERRUPTED_EXIT_CODE = 130
 """What a shell reports for a command that Ctrl-C ended."""
@@ -46,14 +46,14 @@ class NotebookResult:
     parameters: dict[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
-    def closing_line(self) -> str:
-        """The notebook's last progress line: its status, duration, and its claims or what went wrong."""
-        parts = [self.name, self.status.value, f"{self.seconds:.0f} s"]
-        if self.status in (Status.PASSED, Status.CLAIM_FAILED):
-            parts.append(_claims(self.findings))
-        else:
-            parts.append(self.message)
-        return "  ".join(part for part in parts if part)
+    def closing_lines(self) -> list[str]:
+        """The notebook's last progress line: its status, duration, claims or error; then each claim that fails."""
+        failed = failed_claims(self.findings)
+        # A claim can fail without a finding: none was recorded.
+        counts = self.status is Status.PASSED or (self.status is Status.CLAIM_FAILED and failed)
+        said = _claims(self.findings) if counts else self.message
+        parts = [self.name, self.status.value, f"{self.seconds:.0f} s", said]
+        return ["  ".join(part for part in parts if part), *failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class RunResult:
     started: datetime
     ended: datetime
     notebooks: tuple[NotebookResult, ...]
+
+    @property
+    def failures(self) -> tuple[NotebookResult, ...]:
+        """The notebooks whose claims do not hold, or that could not run."""
+        return tuple(notebook for notebook in self.notebooks if notebook.status in (Status.CLAIM_FAILED, *_CANNOT_RUN))
 
     @property
     def exit_code(self) -> int:

@@ -16,7 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from labserver.errors import CannotRun, LabserverError, UsageError
 from labserver.suite import engine
-from labserver.suite.findings import Finding, load_findings
+from labserver.suite.findings import Finding, failed_claims, load_findings
 from labserver.suite.kernel import running_kernel
 from labserver.suite.marks import finish_notebook
 from labserver.suite.plan import Step, plan_steps
@@ -49,7 +49,7 @@ def run_suite(  # noqa: PLR0913 - keywords that mirror the command line
         profile: table of ``profiles.toml``, or None for the notebooks' own values.
         output_root: where the run directory is made.
         deadline_s: seconds that each notebook may take.
-        echo: takes the closing line of each notebook.
+        echo: takes the closing lines of each notebook.
         progress: takes a line for each cell that starts; ``echo`` unless given.
 
     Raises:
@@ -68,7 +68,8 @@ def run_suite(  # noqa: PLR0913 - keywords that mirror the command line
         results = []
         for step in steps:
             results.append(run.execute(step))
-            echo(results[-1].closing_line())
+            for line in results[-1].closing_lines():
+                echo(line)
     ended = datetime.now(UTC)
     write_provenance(run_dir, steps, profile, started, ended=ended)
     return RunResult(run_dir, profile, started, ended, tuple(results))
@@ -146,9 +147,10 @@ class _Run:
             findings = tuple(f for f in load_findings(self.run_dir) if f.notebook == step.name)
         except LabserverError as error:
             return (), failure or Failure(Status.ERROR, None, str(error))
-        broken = [finding.sentence() for finding in findings if not finding.holds]
+        broken = failed_claims(findings)
         if broken and failure is None:
-            failure = Failure(Status.CLAIM_FAILED, None, f"The notebook did not check its claims: {'; '.join(broken)}")
+            message = "\n".join(["The notebook did not check its claims:", *broken])
+            failure = Failure(Status.CLAIM_FAILED, None, message)
         return findings, failure
 
     def _on_cell(self, cell: CellProgress) -> None:

@@ -267,13 +267,19 @@ def test_a_wrong_argument_starts_nothing(labserver, tmp_path, arguments):
 
 
 def test_a_failed_claim_is_exit_code_1_with_reports(labserver, tmp_path):
-    write(tmp_path / "notebooks", "02_toy", "findings.record('a', 1, holds=False)\nfindings.check()")
+    claim = "findings.record('a', 2, unit='s', low=1.5, high=2.5, bound='at most 1', holds=False)\nfindings.check()"
+    write(tmp_path / "notebooks", "02_toy", claim)
     write(tmp_path / "notebooks", "03_toy", "findings.record('b', 1, holds=True)\nfindings.check()")
     process = labserver()
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (1, "")
     (run_dir,) = (tmp_path / "outputs" / "runs").iterdir()
     assert f"Run directory: {run_dir}" in output
+    # Once when its notebook ends, and again at the end of the run: much may come between.
+    lines = output.splitlines()
+    closing = [number for number, line in enumerate(lines) if line.startswith("02_toy  claim-failed  ")]
+    assert [lines[number + 1] for number in closing] == ["  ✗ a = 2 (1.5 to 2.5) s, claimed: at most 1"] * 2
+    assert closing[-1] == len(lines) - 2
     for name in ("02_toy.ipynb", "03_toy.ipynb", "findings.json", "junit.xml", "provenance.json", "logs/02_toy.log"):
         assert f"  {name}\n" in output
 

@@ -47,6 +47,14 @@ def test_the_banner_tells_what_happened_and_shows_log_and_readings(run_dir):
     assert len(notebook.cells) == 4
 
 
+def test_the_banner_names_each_failed_claim_on_a_line_of_its_own(run_dir):
+    message = "2 of 3 claims do not hold:\n  ✗ a = 1, claimed: <1\n  ✗ b = 2"
+    banner = finish(run_dir, Failure(Status.CLAIM_FAILED, 2, message)).cells[0].source
+    assert "do not hold (claim-failed)</div>" in banner
+    assert ">✗ a = 1, claimed: &lt;1</div>" in banner
+    assert ">✗ b = 2</div>" in banner
+
+
 def test_a_notebook_that_passed_carries_no_mark(run_dir):
     notebook = finish(run_dir, None)
     assert [cell.source for cell in notebook.cells] == ["1", "2"]

@@ -60,5 +60,38 @@ def test_a_progress_line_says_where_it_is():
 )
 def test_the_closing_line_counts_what_has_a_bound_or_fails(findings, words):
     rows = tuple(Finding("x", "02_toy", 1, "", None, None, bound, holds, [], "") for bound, holds in findings)
-    line = NotebookResult("02_toy", Path("02_toy.ipynb"), Status.PASSED, findings=rows).closing_line()
+    line = NotebookResult("02_toy", Path("02_toy.ipynb"), Status.PASSED, findings=rows).closing_lines()[0]
     assert line == f"02_toy  passed  0 s  {words}"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "words"),
+    [
+        (Status.CLAIM_FAILED, "2 of 3 claims do not hold: …", "1 of 3 claims hold"),
+        (Status.ERROR, "KeyError in cell 4: 'x'", "KeyError in cell 4: 'x'"),
+    ],
+)
+def test_the_closing_lines_name_each_failed_claim(status, message, words):
+    rows = (
+        Finding("fine", "02_toy", 1, "", None, None, "at most 1", True, [], ""),
+        Finding("growth", "02_toy", 188_697.4, "B/job", 185_216.0, 192_178.0, "at most 256", False, [], "Why."),
+        Finding("verdict", "02_toy", "leak", "", None, None, "no-leak", False, [], ""),
+    )
+    result = NotebookResult("02_toy", Path("02_toy.ipynb"), status, message=message, findings=rows)
+    assert result.closing_lines() == [
+        f"02_toy  {status}  0 s  {words}",
+        "  ✗ growth = 188,697 (185,216 to 192,178) B/job, claimed: at most 256",
+        "  ✗ verdict = leak, claimed: no-leak",
+    ]
+
+
+def test_a_claim_that_fails_without_a_finding_says_why():
+    result = NotebookResult("02_toy", Path("02_toy.ipynb"), Status.CLAIM_FAILED, message="02_toy recorded no claim.")
+    assert result.closing_lines() == ["02_toy  claim-failed  0 s  02_toy recorded no claim."]
+
+
+def test_failures_are_what_makes_a_run_fail():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    notebooks = tuple(NotebookResult("02_toy", Path("02_toy.ipynb"), status) for status in Status)
+    failed = [notebook.status.value for notebook in RunResult(Path(), None, now, now, notebooks).failures]
+    assert failed == ["claim-failed", "error", "timeout", "dead-kernel"]
