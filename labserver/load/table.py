@@ -1,19 +1,29 @@
 """The summary as text, in the layout of k6's end-of-test summary."""
 
+import textwrap
 from collections.abc import Iterator
 
 from labserver.load.summary import Summary, Trend
 from labserver.load.thresholds import Judged
 
-WIDTH = 32
+WIDTH = 28
+LINE = 104
+"""What JupyterLab shows on one line in a window of 1280 pixels, beside its file browser."""
 NOTHING = "—"
 
 
 def render(summary: Summary) -> str:
-    """The whole table, one metric a line, without a newline at the end."""
-    return "\n".join(
-        [*_thresholds(summary), *_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)]
-    )
+    """The whole table, without a newline at the end: one metric a line, which goes on below where it is too long."""
+    lines = [
+        *_thresholds(summary), *_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)
+    ]  # fmt: skip
+    return "\n".join(piece for line in lines for piece in _fitted(line))
+
+
+def _fitted(line: str) -> list[str]:
+    """The line in pieces of at most `LINE` characters, the later ones below its figures or its text."""
+    below = " " * (WIDTH + 4 if line[WIDTH + 2 : WIDTH + 4] == ": " else 6)
+    return textwrap.wrap(line, LINE, subsequent_indent=below, break_on_hyphens=False) or [""]
 
 
 def _thresholds(summary: Summary) -> Iterator[str]:
@@ -94,18 +104,21 @@ def _line(label: str, text: str) -> str:
 def _trend(trend: Trend) -> str:
     figures = {"avg": trend.avg, "min": trend.min, "med": trend.med, "max": trend.max}
     figures |= {"p(90)": trend.p90, "p(95)": trend.p95}
-    text = " ".join(f"{name}={_time(value)}" for name, value in figures.items())
+    text = " ".join(f"{name}={_time(value, short=True)}" for name, value in figures.items())
     if not trend.unanswered:
         return text
     return f"{text}  ({trend.unanswered} unanswered: slower than any in the percentiles, not in avg, min and max)"
 
 
-def _time(seconds: float | None) -> str:
+def _time(seconds: float | None, *, short: bool = False) -> str:
+    """A time in two decimals; in three digits where it is short, so that six stand on a line."""
     if seconds is None:
         return NOTHING
-    if seconds >= 1:
-        return f"{seconds:.2f}s"
-    return f"{seconds * 1e3:.2f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}µs"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f}µs"
+    scaled, unit = (seconds, "s") if seconds >= 1 else (seconds * 1e3, "ms")
+    decimals = 2 if not short or scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:.{decimals}f}{unit}"
 
 
 def _percent(share: float | None) -> str:

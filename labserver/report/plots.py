@@ -1,4 +1,4 @@
-"""The figures of the suite: drawn without pyplot (which would keep each one), byte-stable as SVG."""
+"""The figures of the suite: drawn without pyplot (which would keep each one), byte-stable as SVG and PNG."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +17,7 @@ from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite
 from labserver.report import series
+from labserver.report.picture import save_png, show_picture
 
 # Okabe & Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"leaky": "#D55E00", "ttl": "#0072B2"}
@@ -139,10 +140,10 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
 
 
 def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Write a figure as SVG below the run directory; the id of each text says how it is aligned.
+    """Write a figure as SVG, and as PNG beside it, below the run directory; the id of each text says how it is aligned.
 
     Returns:
-        Its path relative to the run directory: the evidence that a finding names.
+        The SVG's path relative to the run directory: the evidence that a finding names.
     """
     path = run_dir / "figures" / f"{name}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,15 +152,15 @@ def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
         text.set_gid(f"{text.get_horizontalalignment()}_{number}")
     with mpl.rc_context(STYLE):
         figure.savefig(path, metadata={"Date": None, "Creator": None})
+        save_png(figure, path.with_suffix(".png"))
     return path.relative_to(run_dir).as_posix()
 
 
 def show_figure(figure: Figure, run_dir: Path, name: str) -> str:
     """Save a figure and show it in the notebook; returns its evidence path."""
-    from IPython.display import SVG, display  # noqa: PLC0415 - only there in a notebook
-
     evidence = save_figure(figure, run_dir, name)
-    display(SVG(data=(run_dir / evidence).read_text(encoding="utf-8")))
+    titles = [figure.get_suptitle(), *(axes.get_title(side) for axes in figure.axes for side in ("left", "center"))]
+    show_picture(run_dir / evidence, "; ".join(" ".join(title.split()) for title in titles if title))
     return evidence
 
 

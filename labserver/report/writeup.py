@@ -12,6 +12,7 @@ import jinja2
 from labserver.errors import UsageError
 from labserver.report import fonts
 from labserver.report.i18n import Catalogue
+from labserver.report.picture import show_picture
 from labserver.report.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
 from labserver.suite import provenance
 from labserver.suite.findings import Finding
@@ -30,6 +31,7 @@ SECTIONS = (
     "findings",
 )
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
+_PICTURE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.svg)\)")
 _ATTACHED = re.compile(r"[/가-힣]")  # units that are written without a space
 _NAMED = 3  # of what a sentence misses; the appendix lists all
 
@@ -125,10 +127,14 @@ class Writeup:
         return " ".join(said) + "\n"
 
     def show(self, name: str) -> None:
-        """Show a section in the notebook."""
+        """Show a section in the notebook, its figures as part of it: from another folder their paths lead nowhere."""
         from IPython.display import Markdown, display  # noqa: PLC0415 - only there in a notebook
 
-        display(Markdown(self.section(name)))
+        text, *figures = _PICTURE.split(self.section(name))
+        display(Markdown(text))
+        for caption, path, rest in zip(figures[::3], figures[1::3], figures[2::3], strict=True):
+            show_picture(self._run_dir / path, caption)
+            display(Markdown(f"*{caption}*{rest}"))
 
     def say(self, key: str, **values: Any) -> str:
         """A message of the catalogue, or what keeps it from being said."""

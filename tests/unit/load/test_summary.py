@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from labserver.load import table
 from labserver.load.http import INTERRUPTED, RequestRecord
 from labserver.load.samples import MAX_NAMES, Samples
 from labserver.load.summarise import littles_law, percentile, sizes, summarise, trend
@@ -61,9 +62,41 @@ def test_a_percentile_just_below_the_unanswered_is_known():
 
 def test_the_table_states_the_unanswered():
     _, summary = summed([record()] * 8 + [refused()] * 2)
-    line = next(line for line in summary.table().splitlines() if "http_req_duration" in line)
+    text = summary.table()
+    line = next(line for line in text.splitlines() if "http_req_duration" in line)
     assert "p(95)=—" in line
-    assert "2 unanswered" in line
+    assert "2 unanswered: slower than any in the percentiles, not in avg, min and max" in " ".join(text.split())
+
+
+def test_six_times_stand_on_one_line_and_what_is_longer_goes_on_below():
+    times = [0.4321, 0.0123456, 12.3456, 123.4567, 0.000_999_9]
+    records = [record(one, name) for one in times for name in ("submit", "GET /" + "a/long/path" * 5)]
+    _, summary = summed([*records, refused()], [(one, True) for one in times])
+    lines = summary.table().splitlines()
+    assert max(map(len, lines)) <= table.LINE
+    (six,) = [line for line in lines if "iteration_duration" in line]
+    assert six.endswith(": avg=27.2s min=1000µs med=432ms max=123s p(90)=79.0s p(95)=101s")
+    first = next(number for number, line in enumerate(lines) if "http_req_duration" in line)
+    assert lines[first + 1].startswith(" " * (table.WIDTH + 4))
+    whole = " ".join(summary.table().split())
+    assert f"{{ name:GET /{'a/long/path' * 5} }}: avg=" in whole
+
+
+@pytest.mark.parametrize(
+    ("seconds", "short", "long"),
+    [
+        (None, "—", "—"),
+        (0.00123456, "1.23ms", "1.23ms"),
+        (0.0099951, "10.0ms", "10.00ms"),
+        (0.0567891, "56.8ms", "56.79ms"),
+        (0.4999, "500ms", "499.90ms"),
+        (3.14159, "3.14s", "3.14s"),
+        (59.987, "60.0s", "59.99s"),
+    ],
+)
+def test_a_time_is_short_in_the_table_and_exact_beside_a_threshold(seconds, short, long):
+    assert table._time(seconds, short=True) == short
+    assert table._time(seconds) == long
 
 
 def test_an_error_status_is_answered_but_not_expected():

@@ -36,6 +36,18 @@ def test_a_section_quotes_findings_with_their_interval(run_dir):
     assert "**200.1 kB per finished job** (199.9 to 200.3, 99 % confidence)" in Writeup(run_dir).section("summary")
 
 
+def test_a_section_is_shown_with_its_figures_as_part_of_it(run_dir, monkeypatch):
+    seen = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: seen.append(getattr(data, "data", data)))
+    Writeup(run_dir).show("discovery")
+    before, figure, after = seen
+    caption = "The leaky server's traced heap in time; shaded: while users load it"
+    assert figure["text/plain"] == f"{caption} (figures/02_heap_over_time.svg)"
+    assert after.startswith(f"*{caption}*\n\n")
+    whole = Writeup(run_dir).section("discovery")
+    assert whole == f"{before}![{caption}](figures/02_heap_over_time.svg){after.removeprefix(f'*{caption}*')}"
+
+
 def test_what_was_not_measured_is_said_and_remembered(run_dir):
     writeup = Writeup(run_dir)
     assert "not measured in this run" in writeup.section("verification")

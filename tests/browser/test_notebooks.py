@@ -1,0 +1,139 @@
+"""An executed notebook as JupyterLab shows it to somebody who did not run it: an untrusted one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from labserver.load.http import RequestRecord
+from labserver.load.samples import Samples
+from labserver.load.summarise import summarise
+
+_WITHIN_S = 60  # for hangs only
+_FIGURE = """\
+from labserver.heap.chains import Chain, Link
+from labserver.report import plots
+from labserver.suite.findings import run_directory
+run = run_directory(run_dir)
+links = (Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", "bytes"))
+_ = plots.show_figure(plots.chain_picture(Chain(links), title="Who holds the bytes"), run, "02_heap_over_time")"""
+_PAGE = """\
+from labserver.report.writeup import Writeup
+Writeup(run).show("discovery")"""
+_TABLE = """\
+import json
+from pathlib import Path
+from labserver.load import Summary, table
+print("=" * table.LINE)
+print(Summary.from_dict(json.loads(Path("summary.json").read_text())).table())"""
+# How high what stands in an element is, in lines, and how many lines were written.
+_LINES = """pre => {
+  const all = document.createRange();
+  all.selectNodeContents(pre);
+  const written = pre.textContent.replace(/\\n$/, "").split("\\n").length;
+  return [Math.round(all.getBoundingClientRect().height / parseFloat(getComputedStyle(pre).lineHeight)), written];
+}"""
+
+
+def summary():
+    """One whose every time is as long as a time gets, with some that never came."""
+    samples = Samples()
+    for name in ("submit", "status", "result"):
+        for seconds in (0.0123, 0.0234, 0.456):
+            samples.request(RequestRecord(name, 0.0, 0.0, 0.0, seconds, 0.0, seconds, 200, None, 100, 50))
+    for seconds in (12.34, 23.45, 34.56):
+        samples.iteration(seconds, ok=True)
+    samples.iteration(1.0, ok=False)
+    return summarise(samples, vus=5, elapsed_s=60.0, cpu_s=1.0, peak_rss=60_000_000)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A folder that holds nothing but a notebook that was run elsewhere: no figures beside it."""
+    folder = tmp_path_factory.mktemp("project")
+    parameters = new_code_cell('run_dir: str = ""', metadata={"tags": ["parameters"]})
+    path = folder / "02_shown.ipynb"
+    nbformat.write(new_notebook(cells=[parameters, *map(new_code_cell, (_FIGURE, _PAGE, _TABLE))]), path)
+    (folder / "summary.json").write_text(json.dumps(summary().to_dict()), encoding="utf-8")
+    # Not in this process: the browser's event loop runs here.
+    command = [sys.executable, "-m", "labserver", "run", str(path), "--output", str(folder / "runs")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (output,) = folder.glob("runs/*/02_shown.ipynb")
+    return Path(shutil.copy(output, tmp_path_factory.mktemp("alone")))
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(tmp_path_factory, executed):
+    """The address of a JupyterLab that has no settings, and no record of whom to trust."""
+    home = tmp_path_factory.mktemp("home")
+    folders = {name: str(home) for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
+    folders |= {f"JUPYTERLAB_{name}_DIR": str(home / name) for name in ("SETTINGS", "WORKSPACES")}
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": "0",
+        "ServerApp.allow_root": "True",
+        "ServerApp.open_browser": "False",
+        "ServerApp.root_dir": executed.parent,
+        "IdentityProvider.token": "",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.news_url": "None",
+    }
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    environment = os.environ | folders | {"JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+    ):
+        try:
+            yield _address(server, home)
+        finally:
+            server.terminate()
+
+
+def _address(server, home):
+    deadline = time.monotonic() + _WITHIN_S
+    while time.monotonic() < deadline and server.poll() is None:
+        for told in (home / "runtime").glob("jpserver-*.json"):
+            return json.loads(told.read_text(encoding="utf-8"))["url"]
+        time.sleep(0.05)
+    pytest.fail((home / "log").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def outputs(browser, jupyterlab, executed):
+    """The notebook's page, in a window of the usual width that is high enough for all of it."""
+    with browser.new_context(viewport={"width": 1280, "height": 4000}) as context:
+        page = context.new_page()
+        page.set_default_timeout(1000 * _WITHIN_S)
+        page.goto(f"{jupyterlab}lab/tree/{executed.name}")
+        page.wait_for_selector(".jp-OutputArea-output pre >> text=iteration_duration")
+        yield page
+
+
+def test_each_figure_is_a_picture_also_in_the_pages_of_the_write_up(outputs):
+    found = ".jp-OutputArea-output img"
+    here = f"[...document.querySelectorAll('{found}')]"
+    outputs.wait_for_function(f"() => {here}.length == 2 && {here}.every(image => image.complete)")
+    images = outputs.eval_on_selector_all(
+        found, "all => all.map(image => [image.src.slice(0, 14), image.naturalWidth, image.clientWidth])"
+    )
+    # Twice as many pixels as it is wide, for dense screens.
+    assert images == [["data:image/png", 1536, 768]] * 2
+    said = outputs.inner_text(".jp-Notebook")
+    assert "The leaky server's traced heap in time" in said
+    assert "object>" not in said
+
+
+def test_the_summary_of_a_load_is_not_wrapped(outputs):
+    found = outputs.locator(".jp-OutputArea-output pre", has_text="iteration_duration")
+    shown, written = found.evaluate(_LINES)
+    assert shown == written
+    assert written > 15
