@@ -85,6 +85,7 @@ def jupyterlab(tmp_path_factory, executed):
         "IdentityProvider.token": "",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": "None",
+        "KernelSpecManager.allowed_kernelspecs": "none",  # who looks at a notebook needs no kernel
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     environment = os.environ | folders | {"JUPYTER_RUNTIME_DIR": str(home / "runtime")}
@@ -95,7 +96,8 @@ def jupyterlab(tmp_path_factory, executed):
         try:
             yield _address(server, home)
         finally:
-            server.terminate()
+            # Without kernels it has no children; asked to end, it may wait for a thread of its own for ever.
+            server.kill()
 
 
 def _address(server, home):
