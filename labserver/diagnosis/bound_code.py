@@ -6,9 +6,10 @@ import dis
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labserver.diagnosis.control_flow import reached_without
-from labserver.heap.is_a import is_a, is_any, module_of, namespace_of, of_class, type_name
+from labserver.heap.is_a import is_a, is_any, module_of, named, namespace_of, of_class, own_attribute, text_of, type_name
 from labserver.heap.tracemalloc_tools import short_path
 
 _REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
@@ -17,6 +18,12 @@ _IN_PLACE = "="  # ends the name of `+=` and its like
 _NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
 _STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
 _COMPARED = ("<", ">")
+# What holds the function behind a method or property, as those say that are made in C: a class derived from them may lie.
+_BEHIND: dict[type, Any] = {
+    staticmethod: vars(staticmethod)["__func__"],
+    classmethod: vars(classmethod)["__func__"],
+    property: property.fget,
+}
 # From CPython 3.13 on the compiler joins what it does to two locals in a row.
 _JOINED = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
@@ -74,13 +81,13 @@ def bound_in_code(owner: object, name: str | None, held: object) -> tuple[int, s
 def _found(owner: object, name: str | None, shown: str | None) -> Iterator[tuple[int, str]]:
     # To take code apart is slow, and most of a module has nothing to do with the holder.
     functions = [(function, code) for function, code in _functions(owner) if _mentions(code, name)]
-    evicting = {function.__name__ for function, code in functions if _removes(code, name)}
+    evicting = {text_of(function.__name__) for function, code in functions if _removes(code, name)}
     guards = _guards(functions, name, owner)
     for function, code in functions:
         if _removes(code, name) or not evicting.isdisjoint(code.co_names):
             guards += [(one, code) for one in _compared(code, name, function, owner)]
     for one, code in guards:
-        yield one.limit, f"{short_path(code.co_filename)}:{one.line} compares len({shown}) with {one.limit}"
+        yield one.limit, f"{short_path(text_of(code.co_filename))}:{one.line} compares len({shown}) with {one.limit}"
 
 
 def _guards(
@@ -102,14 +109,13 @@ def _guards(
 def _functions(owner: object) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
     """The functions of a module, with its classes' methods, or of an object's class; and the code within them."""
     if is_a(owner, types.ModuleType):
-        own = dict(namespace_of(owner) or {})
-        classes = [cls for cls in own.values() if is_a(cls, type) and module_of(cls) == own.get("__name__")]
-        spaces = [own, *(dict(of_class(cls, "__dict__")) for cls in classes)]
+        name = text_of(own_attribute(owner, "__name__"))
+        classes = [cls for _, cls in named(namespace_of(owner)) if is_a(cls, type) and module_of(cls) == name]
+        spaces = [owner, *classes]
     else:
-        bases = of_class(owner if is_a(owner, type) else type(owner), "__mro__")
-        spaces = [dict(of_class(base, "__dict__")) for base in bases]
+        spaces = of_class(owner if is_a(owner, type) else type(owner), "__mro__")
     for space in spaces:
-        for value in list(space.values()):
+        for _, value in named(namespace_of(space)):
             function = _plain(value)
             # A name that is imported says nothing about this module's globals.
             if function is not None and (
@@ -123,14 +129,12 @@ def _plain(value: object) -> types.FunctionType | None:
     """The Python function behind a function, method or property; decorated ones by what they wrap."""
     for _ in range(5):
         if is_a(value, types.FunctionType):
-            wrapped = value.__dict__.get("__wrapped__")
+            wrapped = own_attribute(value, "__wrapped__")
             if not is_a(wrapped, types.FunctionType):
                 return value
             value = wrapped
-        elif is_any(value, (staticmethod, classmethod)):
-            value = value.__func__
-        elif is_a(value, property):
-            value = value.fget
+        elif is_any(value, tuple(_BEHIND)):
+            value = next(behind.__get__(value) for kind, behind in _BEHIND.items() if is_any(value, kind))
         else:
             return None
     return None
@@ -139,7 +143,7 @@ def _plain(value: object) -> types.FunctionType | None:
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
+        if is_a(constant, types.CodeType):
             yield from _codes(constant)
 
 
@@ -227,7 +231,9 @@ def _steps(code: types.CodeType) -> list[dis.Instruction]:
 
 def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
     """The instructions one by one, each at an offset of its own."""
-    for step in dis.get_instructions(code):
+    # `dis` makes a text of every constant, and a tool may have put any object among them.
+    plain = code.replace(co_consts=tuple(found if type(found) is int else None for found in code.co_consts))
+    for step in dis.get_instructions(plain):
         if step.opname not in _JOINED:
             yield step
             continue
@@ -273,7 +279,7 @@ def _number(value: _Value, function: types.FunctionType, owner: object) -> int |
     if value.kind == "const":
         found = value.of
     elif value.kind == "name":
-        found = function.__globals__.get(value.name)
+        found = dict(named(function.__globals__)).get(value.name)
     elif value.kind == "attribute":
         found = next((held for key, held in attributes(owner) if key == value.name), None)
     return found if type(found) is int else None
@@ -310,11 +316,12 @@ def _line_of(step: dis.Instruction) -> int | None:
 
 def attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's own attributes and slots, and what its classes define, the nearest first."""
-    yield from [(name, value) for name, value in list((namespace_of(owner) or {}).items()) if isinstance(name, str)]
+    if not is_a(owner, type):
+        yield from named(namespace_of(owner))
     for base in of_class(type(owner), "__mro__"):
-        for name, value in list(of_class(base, "__dict__").items()):
-            if isinstance(value, types.MemberDescriptorType):
-                with contextlib.suppress(AttributeError):
+        for name, value in named(namespace_of(base)):
+            if is_a(value, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError, TypeError):  # an empty slot; another class's
                     yield name, value.__get__(owner)
             else:
                 yield name, value

@@ -3,6 +3,8 @@
 It is read from plain attributes and from the bytecode of the code around; no code of the application runs.
 """
 
+import contextlib
+import functools
 import re
 import types
 from collections import deque
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 from labserver.diagnosis.bound_code import attributes, bound_in_code
 from labserver.heap.chains import chain_of
-from labserver.heap.is_a import is_a, is_any, type_name
+from labserver.heap.is_a import is_a, is_any, own_attribute, text_of, type_name
 
 _NAMED = 2  # owners, from the holder upwards, whose attributes and code say something about it
 # `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
@@ -42,10 +44,11 @@ def bound_of(path: Sequence[object]) -> Bound | None:
     """
     bounds: list[Bound] = []
     for owner, name, held in _owners(path):
-        bounds += _declared(held)
-        bounds += _declared(owner)
-        if (said := bound_in_code(owner, name, held)) is not None:
-            bounds.append(Bound(*said))
+        with contextlib.suppress(Exception):  # an object or a code that cannot be read says nothing
+            bounds += _declared(held)
+            bounds += _declared(owner)
+            if (said := bound_in_code(owner, name, held)) is not None:
+                bounds.append(Bound(*said))
     return min((bound for bound in bounds if bound.entries > 0), key=lambda bound: bound.entries, default=None)
 
 
@@ -72,13 +75,22 @@ def _declared(owner: object) -> Iterator[Bound]:
         most = deque.maxlen.__get__(owner)
         if most is not None:
             yield Bound(most, f"{kind}.maxlen")
-    elif kind == "_lru_cache_wrapper":
-        size = owner.cache_parameters()["maxsize"]  # type: ignore[attr-defined] # the type has no public name
-        if size is not None:
-            yield Bound(size, f"{getattr(owner, '__qualname__', kind)}.cache_parameters()['maxsize']")
+    elif is_a(owner, functools._lru_cache_wrapper):  # noqa: SLF001 - the type has no public name
+        size = _in_closure(own_attribute(owner, "cache_parameters"), "maxsize")
+        if type(size) is int:
+            name = text_of(own_attribute(owner, "__qualname__"), kind)
+            yield Bound(size, f"{name}.cache_parameters()['maxsize']")
     elif not is_any(owner, (types.ModuleType, type)):
         yield from (
             Bound(value, f"{kind}.{name}")
             for name, value in attributes(owner)
             if type(value) is int and _BOUND.fullmatch(name)
         )
+
+
+def _in_closure(function: object, name: str) -> object:
+    """The value of a function's variable that an outer function has given it; None where it has none."""
+    if not is_a(function, types.FunctionType):
+        return None
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return next((cell.cell_contents for variable, cell in cells if variable == name), None)

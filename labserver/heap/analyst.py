@@ -10,6 +10,8 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from labserver.heap.is_a import is_a, namespace_of, own_attribute, text_of
+
 # Modules whose own state is the analyst's; their functions and classes are shared with everybody and stay visible.
 _ANALYST_PACKAGES = ("IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter_client", "objgraph")
 # In CPython 3.12 this module shows the collector its list of dead objects for use again; whoever takes a reference to
@@ -53,7 +55,7 @@ def is_analyst_module(name: str) -> bool:
 
 def is_analyst_thread(thread: threading.Thread) -> bool:
     """Whether a thread is one of the instruments'."""
-    return thread.name in _ANALYST_THREADS
+    return text_of(own_attribute(thread, "_name")) in _ANALYST_THREADS
 
 
 def own_frames() -> list[types.FrameType]:
@@ -66,24 +68,40 @@ def own_frames() -> list[types.FrameType]:
     return frames
 
 
+def loaded_modules() -> list[tuple[str, object]]:
+    """What `sys.modules` has under names, and under `?` what it has under anything else; a lazy module stays unloaded."""
+    modules = sys.modules if is_a(sys.modules, dict) else {}
+    return [(text_of(name), module) for name, module in list(dict.items(modules)) if module is not None]
+
+
+def never_traversed() -> object:
+    """The module of that name, where it is loaded."""
+    return _module(NEVER_TRAVERSED)
+
+
+def _module(wanted: str) -> object:
+    return next((module for name, module in loaded_modules() if name == wanted), None)
+
+
 def _is_interactive() -> bool:
     """Whether `__main__` is a notebook, a prompt or an instrument, and not the application's own script."""
-    main = sys.modules.get("__main__")
-    name = getattr(getattr(main, "__spec__", None), "name", None) or ""
-    return not hasattr(main, "__file__") or name.startswith("labserver")
+    main = _module("__main__")
+    name = text_of(own_attribute(own_attribute(main, "__spec__"), "name"), "")
+    without_file = is_a(main, types.ModuleType) and own_attribute(main, "__file__") is None
+    return without_file or name.startswith("labserver")
 
 
 def _modules() -> list[object]:
     found: list[object] = []
-    for name, module in list(sys.modules.items()):
-        if module is not None and is_analyst_module(name):
-            found += [module, getattr(module, "__dict__", None)]
+    for name, module in loaded_modules():
+        if is_analyst_module(name):
+            found += [module, namespace_of(module)]
     return [item for item in found if item is not None]
 
 
 def _ipython_state() -> list[object]:
     """IPython's shell and its memories of results, found without importing IPython."""
-    core = sys.modules.get("IPython.core.interactiveshell")
+    core = _module("IPython.core.interactiveshell")
     shell_class = getattr(core, "InteractiveShell", None)
     shell = getattr(shell_class, "_instance", None)
     if shell is None:

@@ -7,14 +7,13 @@ the walk could see is held by C code, and what is left are cycles that wait for 
 
 import gc
 import itertools
-import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from labserver.heap.analyst import NEVER_TRAVERSED, analyst_objects, is_analyst_module, own_frames
+from labserver.heap.analyst import analyst_objects, is_analyst_module, loaded_modules, never_traversed, own_frames
 from labserver.heap.layout.objects import Indices, addresses_of, reference_counts
 from labserver.heap.roots import Roots, frame_locals
 from labserver.heap.search import references_of, search
@@ -78,14 +77,15 @@ def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | 
     # From here on all that is made is younger than this list, so the walk does not come across itself.
     tracked = gc.get_objects()
     walk = Walk(shut, max_bytes=max_bytes, until=None if max_seconds is None else time.monotonic() + max_seconds)
-    walk.add([m for name, m in list(sys.modules.items()) if m is not None and not is_analyst_module(name)])
+    walk.add([module for name, module in loaded_modules() if not is_analyst_module(name)])
     modules = len(walk.objects)
     names = _add_named(walk, named)
     complete = walk.close(more=tracked)
     analyst = _Analyst(np.zeros(0, dtype=np.int64), addresses_of(frames))
     if complete:
         walk.add(tracked)
-        mine += gc.get_referents(*(obj for obj in shut if obj is not sys.modules.get(NEVER_TRAVERSED)))
+        avoided = id(never_traversed())
+        mine += gc.get_referents(*(obj for obj in shut if id(obj) != avoided))
         analyst.seeds = walk.add(mine)
     for objects in (tracked, frames, named, mine, shut):
         objects.clear()

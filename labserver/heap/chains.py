@@ -10,7 +10,7 @@ import objgraph
 from labserver.heap.analyst import analyst_objects
 from labserver.heap.edges import fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
-from labserver.heap.is_a import is_a, namespace_of, of_class, type_name
+from labserver.heap.is_a import is_a, of_class, own_attribute, text_of, type_name
 
 _REPEATS = 4  # of the same step, from which on a chain says how often
 _PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …
@@ -116,9 +116,9 @@ def _collapse(objects: Sequence[object], links: list[Link], ends: list[int]) -> 
         step = [(link.edge, link.type) for link in links[-period:]]
         if len(links) <= length or [(link.edge, link.type) for link in links[-length:]] != step * _REPEATS:
             continue
-        kinds = [type(obj) for obj in objects[ends[-1 - period] + 1 : ends[-1] + 1]]
+        kinds = [id(type(obj)) for obj in objects[ends[-1 - period] + 1 : ends[-1] + 1]]
         at, times = ends[-1] + 1, _REPEATS
-        while [type(obj) for obj in objects[at : at + len(kinds)]] == kinds and fold(
+        while [id(type(obj)) for obj in objects[at : at + len(kinds)]] == kinds and fold(
             objects[at - 1], objects[at : at + 9]
         ) == (step[0][0], ends[-period] - ends[-1 - period]):
             at, times = at + len(kinds), times + 1
@@ -138,7 +138,7 @@ def _step(owner: Link, link: Link) -> str:
 
 def _name(obj: object) -> str:
     if is_a(obj, types.ModuleType):
-        return str((namespace_of(obj) or {}).get("__name__", "?"))
+        return text_of(own_attribute(obj, "__name__"))
     if is_a(obj, type):
-        return str(of_class(obj, "__qualname__"))
-    return obj.__qualname__ if is_a(obj, types.FunctionType) else type_name(obj)
+        return text_of(of_class(obj, "__qualname__"))
+    return text_of(obj.__qualname__) if is_a(obj, types.FunctionType) else type_name(obj)

@@ -12,23 +12,34 @@ import inspect
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import local as ThreadLocal  # noqa: N812 - a class with a function's name
 from typing import Any
 
-from labserver.heap.is_a import is_a, is_any, module_of, namespace_of, of_class, of_its_classes, type_name
+import numpy as np
+
+from labserver.heap.is_a import (
+    is_a,
+    is_any,
+    is_made_in_c,
+    module_of,
+    named,
+    namespace_of,
+    of_class,
+    of_its_classes,
+    text_of,
+    type_name,
+)
 from labserver.heap.roots import frame_locals
 
 Fold = tuple[str, int]
 """An edge's name, and how many of the objects that follow it covers."""
 
-# Builtins whose computed attributes are safe to read and are where their references sit.
+# Builtins whose computed attributes are safe to read and are where their references sit. A method's are not: its
+# `__doc__` asks what it calls, the `__qualname__` of one that is made in C asks the class.
 _READABLE = (
     types.FunctionType,
-    types.MethodType,
-    types.BuiltinMethodType,
-    types.MethodWrapperType,
     types.CellType,
     types.GeneratorType,
     types.CoroutineType,
@@ -44,12 +55,14 @@ _SUSPENDED = {
     types.CoroutineType: "cr_frame",
     types.AsyncGeneratorType: "ag_frame",
 }
-_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: made in C, not by a class statement
 _ITEMS: dict[type[Any], str] = {list: "[…]", tuple: "[…]", deque: "[…]", set: "{…}", frozenset: "{…}"}
 _CONTAINERS: tuple[type[Any], ...] = (dict, *_ITEMS)  # all that they hold can be looked through
 UNKNOWN, C_FIELD = "?", "C field"
 UNNAMED = (UNKNOWN, C_FIELD)
 """What edges are called that no code spells: where nothing is known, or a field of an object that is made in C."""
+_ARGS: Any = functools.partial.args
+_KEYWORDS: Any = functools.partial.keywords
+_CALLBACK: Any = weakref.ref.__callback__
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 
@@ -61,28 +74,25 @@ def fold(owner: object, rest: Sequence[object]) -> Fold:
         owner: an object of the path.
         rest: what comes after it; at least one object.
     """
-    for kind, folded in _FOLDS:
-        if is_any(owner, kind):
-            found = folded(owner, rest)
-            if found is not None:
-                return found
+    with contextlib.suppress(Exception):  # what a type that is made in C answers may fail, and is one edge without name
+        for kind, folded in _FOLDS:
+            if is_any(owner, kind):
+                found = folded(owner, rest)
+                if found is not None:
+                    return found
     return edge_name(owner, rest[0]), 1
 
 
 def edge_name(owner: object, child: object) -> str:
     """How an owner refers to a child: an attribute, `['…']`, `[…]`, `{…}`, words, or `?` where nothing is known."""
-    return next(_names(owner, child), UNKNOWN)
+    with contextlib.suppress(Exception):  # the same
+        return next(_names(owner, child), UNKNOWN)
+    return UNKNOWN
 
 
 def namespace(owner: object, child: object) -> dict[str, object] | None:
     """The child, if it is the dictionary behind the owner's attributes."""
-    if not is_a(child, dict):
-        return None
-    if is_a(owner, type):
-        return child if child.keys() == of_class(owner, "__dict__").keys() and "__module__" in child else None
-    if of_class(type(owner), "__dictoffset__") == 0:
-        return None
-    return child if namespace_of(owner) is child else None
+    return child if is_a(child, dict) and namespace_of(owner) is child else None
 
 
 def _names(owner: object, child: object) -> Iterator[str]:
@@ -95,7 +105,8 @@ def _names(owner: object, child: object) -> Iterator[str]:
     elif is_a(owner, tuple):
         names = of_its_classes(owner, "_fields")
         if type(names) is tuple:
-            yield from (str(name) for name, value in zip(names, tuple.__iter__(owner), strict=False) if value is child)
+            fields = zip(names, tuple.__iter__(owner), strict=False)
+            yield from (text_of(name) for name, value in fields if value is child)
     for kind, edge in _ITEMS.items():
         # The kind's own iterator: a lazy collection may load itself, or never end.
         if is_a(owner, kind) and any(item is child for item in list(kind.__iter__(owner))):
@@ -108,14 +119,11 @@ def _names(owner: object, child: object) -> Iterator[str]:
 
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:
     """An object's references by name, without running any code of its own."""
-    if is_a(owner, type):
-        yield from list(of_class(owner, "__dict__").items())
-    else:
-        yield from [(str(key), value) for key, value in list((namespace_of(owner) or {}).items())]
-    computed = is_any(owner, _READABLE) or module_of(type(owner)) in _READABLE_MODULES
-    readable = (types.MemberDescriptorType, types.GetSetDescriptorType)[: 1 + computed]
+    yield from named(namespace_of(owner))
     for base in of_class(type(owner), "__mro__"):
-        for name, descriptor in list(of_class(base, "__dict__").items()):
+        computed = is_made_in_c(base) and (issubclass(base, _READABLE) or module_of(base) in _READABLE_MODULES)
+        readable = (types.MemberDescriptorType, types.GetSetDescriptorType)[: 1 + computed]
+        for name, descriptor in named(namespace_of(base)):
             if is_any(descriptor, readable) and name not in _MADE_WHEN_READ:
                 with contextlib.suppress(Exception):  # an empty slot, an empty cell, a closed file
                     yield name, descriptor.__get__(owner)
@@ -124,8 +132,8 @@ def _attributes(owner: object) -> Iterator[tuple[str, object]]:
 def _words(owner: object, child: object) -> Iterator[str]:
     """What can be said of a reference that has no name in the code."""
     kind = type_name(owner)
-    if kind == "ndarray" and module_of(type(owner)) == "numpy":
-        yield "base" if child is owner.base else "[…]"  # type: ignore[attr-defined] # NumPy's
+    if is_a(owner, np.ndarray):
+        yield "base" if child is np.ndarray.base.__get__(owner) else "[…]"
     elif kind in _KNOWN:
         yield _KNOWN[kind]
     elif is_a(owner, types.FunctionType):
@@ -134,9 +142,7 @@ def _words(owner: object, child: object) -> Iterator[str]:
         yield "iterated items"
     elif callable(child):
         yield "registered callback"
-    elif not is_any(owner, _CONTAINERS) and any(
-        of_class(base, "__flags__") & _IMMUTABLE for base in of_class(type(owner), "__mro__")[:-1]
-    ):
+    elif not is_any(owner, _CONTAINERS) and any(map(is_made_in_c, of_class(type(owner), "__mro__")[:-1])):
         yield C_FIELD
 
 
@@ -165,36 +171,35 @@ def _namespaced(owner: object, rest: Sequence[object]) -> Fold | None:
     found = namespace(owner, rest[0])
     if found is None or len(rest) == 1:
         return None
-    names = [str(key) for key, value in list(found.items()) if value is rest[1]]
-    otherwise = "{key}" if any(key is rest[1] for key in list(found)) else "?"
-    # A notebook's `_` is one more name of whatever was shown last.
-    return min(names, key=lambda name: name.startswith("_"), default=otherwise), 2
+    names = [name for name, value in named(found) if value is rest[1]]
+    # A notebook's `_` is one more name of whatever was shown last. A key that is no text names nothing.
+    return min(names, key=lambda name: name.startswith("_"), default=None) or edge_name(found, rest[1]), 2
 
 
 def _function(owner: types.FunctionType, rest: Sequence[object]) -> Fold | None:
     if len(rest) < 2:
         return None
     holder, child, code = rest[0], rest[1], owner.__code__
-    if holder is owner.__closure__ and isinstance(holder, tuple):
+    if holder is owner.__closure__ and is_a(holder, tuple):
         cells = zip(code.co_freevars, holder, strict=False)
         name = next((name for name, cell in cells if cell is child), "?")
         return f"closure {name}", min(3, len(rest))
-    if holder is owner.__defaults__ and isinstance(holder, tuple):
-        names = code.co_varnames[code.co_argcount - len(holder) : code.co_argcount]
-        return f"default {_which(zip(names, holder, strict=False), child)}", 2
-    if holder is owner.__kwdefaults__ and isinstance(holder, dict):
-        return f"keyword default {_which(holder.items(), child)}", 2
-    if holder is owner.__globals__ and isinstance(holder, dict):
-        return f"global {_which(holder.items(), child)}", 2
+    if holder is owner.__defaults__ and is_a(holder, tuple):
+        names = code.co_varnames[code.co_argcount - tuple.__len__(holder) : code.co_argcount]
+        return f"default {_which(zip(names, tuple.__iter__(holder), strict=False), child)}", 2
+    if holder is owner.__kwdefaults__ and is_a(holder, dict):
+        return f"keyword default {_which(named(holder), child)}", 2
+    if holder is owner.__globals__ and is_a(holder, dict):
+        return f"global {_which(named(holder), child)}", 2
     return ("code constant", min(3, len(rest))) if holder is code and child is code.co_consts else None
 
 
 def _partial(owner: Any, rest: Sequence[object]) -> Fold | None:
-    if len(rest) > 1 and rest[0] is owner.args:
+    if len(rest) > 1 and rest[0] is _ARGS.__get__(owner):
         return "partial argument", 2
-    keywords: dict[str, object] = owner.keywords
+    keywords: dict[str, object] = _KEYWORDS.__get__(owner)
     if len(rest) > 1 and rest[0] is keywords:
-        return f"partial keyword {_which(keywords.items(), rest[1])}", 2
+        return f"partial keyword {_which(named(keywords), rest[1])}", 2
     return None
 
 
@@ -226,7 +231,7 @@ def _frame(owner: types.FrameType, rest: Sequence[object]) -> Fold | None:
 
 
 def _place(frame: types.FrameType) -> str:
-    return f"{frame.f_code.co_qualname.rpartition('<locals>.')[2]}:{frame.f_lineno}"
+    return f"{text_of(frame.f_code.co_qualname).rpartition('<locals>.')[2]}:{frame.f_lineno}"
 
 
 def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
@@ -244,7 +249,7 @@ def _context(owner: contextvars.Context, rest: Sequence[object]) -> Fold | None:
     way = 0
     while way < len(rest) - 1 and type_name(rest[way]) in _HAMT:
         way += 1
-    name = next((variable.name for variable, value in owner.items() if value is rest[way]), None)
+    name = next((text_of(variable.name) for variable, value in owner.items() if value is rest[way]), None)
     return (f"contextvar {name}", way + 1) if name is not None else None
 
 
@@ -252,7 +257,7 @@ def _thread_local(_: object, rest: Sequence[object]) -> Fold | None:
     """A dictionary of one dictionary for each thread."""
     if len(rest) < 3 or not is_a(rest[1], dict):
         return None
-    return _which(rest[1].items(), rest[2]), 3
+    return _which(named(rest[1]), rest[2]), 3
 
 
 def _through(kind: type | tuple[type, ...], name: str) -> Callable[[Any, Sequence[object]], Fold | None]:
@@ -270,11 +275,15 @@ def _memory_view(_: object, rest: Sequence[object]) -> Fold | None:
 
 
 def _weak(owner: Any, rest: Sequence[object]) -> Fold | None:
-    return ("weakref callback", 1) if rest[0] is owner.__callback__ else None
+    return ("weakref callback", 1) if rest[0] is _CALLBACK.__get__(owner) else None
 
 
-def _which(pairs: Any, child: object) -> str:
-    return next((str(name) for name, value in list(pairs) if value is child), "?")
+def _bound(owner: types.BuiltinMethodType, rest: Sequence[object]) -> Fold | None:
+    return ("__self__", 1) if rest[0] is owner.__self__ else None
+
+
+def _which(pairs: Iterable[tuple[str, object]], child: object) -> str:
+    return next((name for name, value in list(pairs) if value is child), "?")
 
 
 _FOLDS: list[tuple[type | tuple[type, ...], Callable[[Any, Sequence[object]], Fold | None]]] = [
@@ -291,4 +300,5 @@ _FOLDS: list[tuple[type | tuple[type, ...], Callable[[Any, Sequence[object]], Fo
     (SimpleQueue, _through(list, "[…]")),
     (memoryview, _memory_view),
     (weakref.ref, _weak),
+    (types.BuiltinMethodType, _bound),
 ]

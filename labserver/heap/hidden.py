@@ -17,13 +17,17 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from labserver.heap.is_a import module_of, of_class, type_name
+import numpy as np
+
+from labserver.heap.is_a import module_of, of_class, text_of, type_name
 
 Hidden = tuple[Sequence[object], int]
 """Further referents of an object, and its further bytes."""
 
 _NOTHING: Hidden = ((), 0)
+_DERIVABLE = 1 << 10  # Py_TPFLAGS_BASETYPE
 _C_DATA_INSIDE = 16
+_NEEDS_FREE: Any = ctypes.Array._b_needsfree_
 _DEFLATE_BYTES = 268_000  # at zlib's usual settings: 2^(15 + 2) of window and 2^(8 + 9) of matches, and the rest
 
 
@@ -31,43 +35,52 @@ def hidden_of(cls: type) -> Callable[[object], Hidden] | None:
     """What looks up the hidden part of a class's instances; None for types that hide nothing, which are nearly all.
 
     Ask once for each class and walk: nothing is remembered here, since that would keep the application's classes alive.
-    The function may fail, as whatever asks an application's object may: call it through `look`.
+    The function may fail, as on a file that is closed: call it through `look`. It reads what the type that is made in C
+    says, never what a class derived from it does.
     """
-    for base in of_class(cls, "__mro__"):
-        found = _FINDERS.get(id(base)) or _FINDERS_BY_NAME.get(f"{module_of(base)}.{of_class(base, '__qualname__')}")
+    if not of_class(cls, "__flags__") & _DERIVABLE:
+        # All these are final, which no class statement makes: an application's class of the same name is passed over.
+        found = _FINDERS_BY_NAME.get(f"{module_of(cls)}.{text_of(of_class(cls, '__qualname__'))}")
         if found is not None:
             return found
-    return None
+    return next((_FINDERS[id(base)] for base in of_class(cls, "__mro__") if id(base) in _FINDERS), None)
 
 
 def look(find: Callable[[object], Hidden], obj: object) -> Hidden:
-    """The hidden part of one object; nothing where its type's own answer fails."""
+    """The hidden part of one object; nothing where it cannot be had."""
     try:
         return find(obj)
-    except Exception:  # noqa: BLE001 - a closed file, a released buffer, a foreign type's own idea: nothing to see
+    except Exception:  # noqa: BLE001 - a closed file, a released buffer, an object that was never set up
         return _NOTHING
 
 
 def _array(array: Any) -> Hidden:
     """NumPy's: a view's base, which may be large behind a small view; the items of object arrays."""
-    base = array.base
+    base = np.ndarray.base.__get__(array)
     if base is None:
-        return (_items(array), 0) if array.dtype.hasobject else _NOTHING
+        return (_items(array), 0) if np.ndarray.dtype.__get__(array).hasobject else _NOTHING
     # Memory that a C library has allocated is shown by the capsule that frees it.
-    return [base], array.nbytes if type_name(base) == "PyCapsule" else 0
+    return [base], np.ndarray.nbytes.__get__(array) if type_name(base) == "PyCapsule" else 0
 
 
 def _items(array: Any) -> list[object]:
     """The objects in an array, also in the fields of its records."""
-    if array.dtype.names is None:
-        return list(array.flat) if array.dtype == object else []
-    fields = [array[name] for name in array.dtype.names if array.dtype[name].hasobject]
+    plain: Any = np.ndarray.view(array, np.ndarray)
+    if plain.dtype.names is None:
+        return list(plain.flat) if plain.dtype == object else []
+    fields = [plain[name] for name in plain.dtype.names if plain.dtype[name].hasobject]
     return [item for field in fields for item in _items(field)]
 
 
-def _base(view: Any) -> Hidden:
-    """What a record or an iterator of NumPy's looks into."""
-    return [] if view.base is None else [view.base], 0
+def _record(record: Any) -> Hidden:
+    """What a record of NumPy's looks into."""
+    base = np.void.base.__get__(record)
+    return [] if base is None else [base], 0
+
+
+def _iterator(iterator: Any) -> Hidden:
+    """The array that an iterator of NumPy's goes over."""
+    return [iterator.base], 0
 
 
 def _image_core(core: Any) -> Hidden:
@@ -77,14 +90,14 @@ def _image_core(core: Any) -> Hidden:
     return (), width * pixel * height + height * ctypes.sizeof(ctypes.c_void_p)
 
 
-def _mapping(mapping: object) -> Hidden:
-    return (), len(mapping)  # type: ignore[arg-type]
+def _mapping(mapping: Any) -> Hidden:
+    return (), mmap.mmap.__len__(mapping)
 
 
 def _c_data(data: Any) -> Hidden:
     """ctypes': its memory, if it is its own and does not fit into the object."""
     size = ctypes.sizeof(data)
-    return (), size if data._b_needsfree_ and size > _C_DATA_INSIDE else 0
+    return (), size if _NEEDS_FREE.__get__(data) and size > _C_DATA_INSIDE else 0
 
 
 def _bytes_io(stream: Any) -> Hidden:
@@ -92,7 +105,7 @@ def _bytes_io(stream: Any) -> Hidden:
 
     From CPython 3.12 on the collector sees that buffer too, so that it would count twice.
     """
-    if io.BytesIO.__sizeof__(stream) > type(stream).__basicsize__:
+    if io.BytesIO.__sizeof__(stream) > of_class(type(stream), "__basicsize__"):
         return (), -sum(sys.getsizeof(held) for held in gc.get_referents(stream) if type(held) is bytes)
     return _unseen(stream, [io.BytesIO.getvalue(stream)])
 
@@ -108,11 +121,11 @@ def _string_io(stream: Any) -> Hidden:
 
 
 def _pickler(pickler: Any) -> Hidden:
-    return _unseen(pickler, [obj for _, obj in pickler.memo.copy().values()])
+    return _unseen(pickler, [obj for _, obj in pickle.Pickler.memo.__get__(pickler).copy().values()])
 
 
 def _unpickler(unpickler: Any) -> Hidden:
-    return _unseen(unpickler, list(unpickler.memo.copy().values()))
+    return _unseen(unpickler, list(pickle.Unpickler.memo.__get__(unpickler).copy().values()))
 
 
 def _decompressor(decompressor: Any) -> Hidden:
@@ -158,6 +171,9 @@ _FINDERS: dict[int, Callable[[object], Hidden]] = {
     id(types.CodeType): _code,
     id(type(zlib.decompressobj())): _decompressor,
     id(type(zlib.compressobj())): _deflate,
+    id(np.ndarray): _array,
+    id(np.flatiter): _iterator,
+    id(np.void): _record,
     id(ctypes.Array): _c_data,
     id(ctypes.Structure): _c_data,
     id(ctypes.Union): _c_data,
@@ -165,9 +181,6 @@ _FINDERS: dict[int, Callable[[object], Hidden]] = {
 
 # By name: nothing is imported that the application does not use.
 _FINDERS_BY_NAME: dict[str, Callable[[object], Hidden]] = {
-    "numpy.ndarray": _array,
-    "numpy.flatiter": _base,
-    "numpy.void": _base,
     "builtins.ImagingCore": _image_core,
     "_ssl.MemoryBIO": _memory_bio,
     "_bz2.BZ2Decompressor": _unused,

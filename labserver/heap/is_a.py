@@ -5,10 +5,17 @@ a lazy setting of Django's would be set up, a context's local looked for, for no
 metaclass may answer for its classes' attributes as it likes.
 """
 
-from types import GetSetDescriptorType, MemberDescriptorType
+import ctypes
+import gc
+from collections.abc import Iterator
 from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
+
+_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+# It takes an address: ctypes would ask an object whether it is an argument, by its `__class__` and `_as_parameter_`.
+_prototype = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p)
+_generic_dict = _prototype(("PyObject_GenericGetDict", ctypes.pythonapi))
 
 
 def is_a(obj: object, kind: type[T]) -> TypeGuard[T]:
@@ -26,33 +33,66 @@ def of_class(cls: type, name: str) -> Any:
     return type.__dict__[name].__get__(cls)
 
 
+def text_of(name: object, otherwise: str = "?") -> str:
+    """A name as plain text: a class derived from `str` may have its own idea of it. No text: something else."""
+    return str.__str__(name) if is_a(name, str) else otherwise
+
+
 def type_name(obj: object) -> str:
     """The name of an object's type."""
-    return str(of_class(type(obj), "__name__"))
+    return text_of(of_class(type(obj), "__name__"))
 
 
 def module_of(cls: type) -> str:
     """The module that a class says it is from."""
     try:
-        return str(of_class(cls, "__module__"))
+        return text_of(of_class(cls, "__module__"))
     except AttributeError:  # made in C under a name without a dot, as SWIG's are
         return "builtins"
 
 
+def is_made_in_c(cls: type) -> bool:
+    """Whether no class statement made it, so that its name and module tell what it is."""
+    return bool(of_class(cls, "__flags__") & _IMMUTABLE)
+
+
+def named(namespace: dict[Any, object] | None) -> list[tuple[str, object]]:
+    """What a namespace has under names. Nothing is looked up: that would compare with keys that may be anything."""
+    items = list(dict.items(namespace)) if namespace is not None else []
+    return [(text_of(key), value) for key, value in items if is_a(key, str)]
+
+
+def own_attribute(obj: object, name: str) -> Any:
+    """What an object has under a name in its own namespace; None where there is nothing."""
+    return next((value for key, value in named(namespace_of(obj)) if key == name), None)
+
+
+def definitions(cls: type, name: str) -> Iterator[tuple[type, Any]]:
+    """What a class and its bases define under a name, the nearest first."""
+    for base in of_class(cls, "__mro__"):
+        space = of_class(base, "__dict__")
+        if is_made_in_c(base):
+            if name in space:
+                yield base, space[name]
+        else:  # its keys may be anything, too
+            yield from ((base, value) for key, value in space.items() if type(key) is str and key == name)
+
+
 def of_its_classes(obj: object, name: str) -> Any:
     """What the nearest of an object's classes defines under a name; None where none does."""
-    spaces = (of_class(base, "__dict__") for base in of_class(type(obj), "__mro__"))
-    return next((space[name] for space in spaces if name in space), None)
+    return next((value for _, value in definitions(type(obj), name)), None)
 
 
-def namespace_of(obj: object) -> dict[str, object] | None:
-    """The dictionary behind an object's attributes; a lazy module is not loaded for it.
+def namespace_of(obj: object) -> dict[Any, object] | None:
+    """The dictionary behind an object's or class's attributes: its own, whatever its `__dict__` answers.
 
-    Reading it makes the dictionary where there was none yet: some hundred bytes.
+    That of a proxy answers with what it stands for, that of a lazy module loads it, and that of a thread-local begins
+    the calling thread's. Reading makes the dictionary where there was none yet: some hundred bytes.
     """
-    for base in of_class(type(obj), "__mro__"):
-        found = of_class(base, "__dict__").get("__dict__")
-        if is_any(found, (GetSetDescriptorType, MemberDescriptorType)):
-            namespace = found.__get__(obj)
-            return namespace if is_a(namespace, dict) else None
-    return None
+    if is_a(obj, type):
+        (found,) = gc.get_referents(of_class(obj, "__dict__"))
+    elif of_class(type(obj), "__dictoffset__") == 0:
+        return None
+    else:
+        found = _generic_dict(id(obj), None)
+    return found if is_a(found, dict) else None

@@ -2,16 +2,19 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from types import MethodDescriptorType
+from typing import Any
 
 import numpy as np
 
 from labserver.heap.addresses import AddressMap
 from labserver.heap.hidden import Hidden, hidden_of
-from labserver.heap.is_a import of_class, of_its_classes
+from labserver.heap.is_a import definitions, of_class
 from labserver.heap.layout.objects import Indices, headers_are_known, lengths, type_addresses
 
 _TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
-_ASK = -1
+_MANAGED = 3 << 3  # Py_TPFLAGS_MANAGED_DICT or, from CPython 3.12 on, Py_TPFLAGS_MANAGED_WEAKREF
+_ASK, _ASK_BASE = -1, -2
 
 
 class Kinds:
@@ -67,7 +70,10 @@ class Kinds:
         if counted.size:
             sizes[counted] += np.abs(lengths(objects, addresses, counted)) * item[counted]
         asked = np.flatnonzero(sizes < 0)
-        sizes[asked] = _asked_sizes(list(map(objects.__getitem__, asked.tolist())))
+        by_base = asked[sizes[asked] == _ASK_BASE]
+        asked = asked[sizes[asked] == _ASK]
+        sizes[asked] = _asked_sizes(list(map(objects.__getitem__, asked.tolist())), sys.getsizeof)
+        sizes[by_base] = _asked_sizes(list(map(objects.__getitem__, by_base.tolist())), _size_by_base)
         return sizes
 
     def _add(self, address: int, example: object, at: Indices) -> None:
@@ -85,27 +91,53 @@ class Kinds:
 
 
 def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
-    """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own."""
-    if of_its_classes(example, "__sizeof__") is not vars(object)["__sizeof__"]:
-        return _ASK, 0
-    size, item = sys.getsizeof(example), of_class(cls, "__itemsize__")
+    """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own.
+
+    `_ASK_BASE` where that answer is the application's code: then a base that is made in C is asked.
+    """
+    _, nearest = next(definitions(cls, "__sizeof__"))
+    own = _sizeof(cls)
+    ask = _ASK if own is nearest else _ASK_BASE
+    item = of_class(cls, "__itemsize__")
+    if own is not vars(object)["__sizeof__"] or (item and not headers_are_known()):
+        return ask, 0
+    size = sys.getsizeof(example) if own is nearest else _size_by_base(example)
     if not item:
         return size, 0
-    if not headers_are_known():
-        return _ASK, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
     return size - count * item, item
 
 
-def _asked_sizes(objects: list[object]) -> Indices:
-    try:
-        return np.fromiter(map(sys.getsizeof, objects), dtype=np.int64, count=len(objects))
-    except Exception:  # noqa: BLE001 - a type's own __sizeof__ may do anything; the walk must not end for it
-        return np.fromiter(map(_asked_size, objects), dtype=np.int64, count=len(objects))
+def _sizeof(cls: type) -> Any:
+    """The nearest `__sizeof__` that is made in C."""
+    found = definitions(cls, "__sizeof__")
+    return next(own for base, own in found if type(own) is MethodDescriptorType and own.__objclass__ is base)
 
 
-def _asked_size(obj: object) -> int:
+def _size_by_base(obj: object) -> int:
+    """`sys.getsizeof` as it would be without the class's own `__sizeof__`: it adds what stands before an object."""
+    flags = of_class(type(obj), "__flags__")
+    before = _COLLECTORS_BYTES * bool(flags & _TRAVERSED) + _MANAGED_BYTES * bool(flags & _MANAGED)
+    return int(_sizeof(type(obj))(obj)) + before
+
+
+class _Managed:
+    """Its attributes are found by what stands before it."""
+
+
+_COLLECTORS_BYTES = sys.getsizeof([]) - list.__sizeof__([])
+_MANAGED_BYTES = sys.getsizeof(_Managed()) - object.__sizeof__(_Managed()) - _COLLECTORS_BYTES
+
+
+def _asked_sizes(objects: list[object], size_of: Callable[[object], int]) -> Indices:
     try:
-        return sys.getsizeof(obj)
+        return np.fromiter(map(size_of, objects), dtype=np.int64, count=len(objects))
+    except Exception:  # noqa: BLE001 - a type's own __sizeof__ may fail; the walk must not end for it
+        return np.fromiter((_asked_size(obj, size_of) for obj in objects), dtype=np.int64, count=len(objects))
+
+
+def _asked_size(obj: object, size_of: Callable[[object], int]) -> int:
+    try:
+        return size_of(obj)
     except Exception:  # noqa: BLE001 - the same
         return 0

@@ -16,10 +16,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
+from labserver.heap.is_a import text_of
 from labserver.heap.layout.objects import addresses_of, type_addresses
 
 # Ten frames tell two request handlers apart that share their helpers; one names the helper only.
@@ -206,7 +208,8 @@ def short_path(filename: str) -> str:
     if _CELL_FILE.search(filename):
         return CELL
     path = Path(filename)
-    roots = [Path(entry) for entry in sys.path if entry]
+    # Whatever else an application has put there, an import passes over.
+    roots = [Path(entry) for entry in map(text_of, list.__iter__(sys.path), repeat("")) if entry]
     inside = [root for root in roots if path.is_relative_to(root)]
     if not inside:
         return filename
