@@ -69,7 +69,9 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
 
 def chain_of(objects: Sequence[object]) -> list[Link]:
     """Name a path of objects; what nobody wrote, such as a namespace, is folded into the edge that it spells."""
-    links = [Link(None, type_name(objects[0]), _name(objects[0]))]
+    # A module may have been given a class of its own.
+    kind = "module" if is_a(objects[0], types.ModuleType) else type_name(objects[0])
+    links = [Link(None, kind, _name(objects[0]))]
     ends = [0]  # which object each link is
     while ends[-1] < len(objects) - 1:
         at = ends[-1]
