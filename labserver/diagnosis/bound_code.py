@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.diagnosis.control_flow import reached_without
-from labserver.heap.is_a import is_a, is_any, module_of, named, namespace_of, of_class, own_attribute, text_of, type_name
+from labserver.heap.is_a import (
+    is_a,
+    is_any,
+    module_of,
+    named,
+    namespace_of,
+    of_class,
+    own_attribute,
+    text_of,
+    type_name,
+)
 from labserver.heap.tracemalloc_tools import short_path
 
 _REMOVING = {"pop", "popitem", "popleft", "clear", "discard", "remove"}
@@ -18,7 +28,7 @@ _IN_PLACE = "="  # ends the name of `+=` and its like
 _NOISE = {"PRECALL", "CACHE", "RESUME", "NOP", "EXTENDED_ARG", "PUSH_NULL", "COPY_FREE_VARS", "NOT_TAKEN"}
 _STORES = {"STORE_GLOBAL", "STORE_ATTR", "STORE_NAME"}
 _COMPARED = ("<", ">")
-# What holds the function behind a method or property, as those say that are made in C: a class derived from them may lie.
+# What holds the function behind a method or property. A class that is derived from these may say something else.
 _BEHIND: dict[type, Any] = {
     staticmethod: vars(staticmethod)["__func__"],
     classmethod: vars(classmethod)["__func__"],

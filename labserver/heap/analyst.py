@@ -69,7 +69,7 @@ def own_frames() -> list[types.FrameType]:
 
 
 def loaded_modules() -> list[tuple[str, object]]:
-    """What `sys.modules` has under names, and under `?` what it has under anything else; a lazy module stays unloaded."""
+    """What `sys.modules` has under names, and under `?` what it has under anything else."""
     modules = sys.modules if is_a(sys.modules, dict) else {}
     return [(text_of(name), module) for name, module in list(dict.items(modules)) if module is not None]
 

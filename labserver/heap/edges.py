@@ -60,9 +60,8 @@ _CONTAINERS: tuple[type[Any], ...] = (dict, *_ITEMS)  # all that they hold can b
 UNKNOWN, C_FIELD = "?", "C field"
 UNNAMED = (UNKNOWN, C_FIELD)
 """What edges are called that no code spells: where nothing is known, or a field of an object that is made in C."""
-_ARGS: Any = functools.partial.args
-_KEYWORDS: Any = functools.partial.keywords
-_CALLBACK: Any = weakref.ref.__callback__
+_ARGS, _KEYWORDS = vars(functools.partial)["args"], vars(functools.partial)["keywords"]
+_CALLBACK = vars(weakref.ref)["__callback__"]
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 

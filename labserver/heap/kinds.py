@@ -9,7 +9,7 @@ import numpy as np
 
 from labserver.heap.addresses import AddressMap
 from labserver.heap.hidden import Hidden, hidden_of
-from labserver.heap.is_a import definitions, of_class
+from labserver.heap.is_a import definitions, is_made_in_c, of_class
 from labserver.heap.layout.objects import Indices, headers_are_known, lengths, type_addresses
 
 _TRAVERSED = 1 << 14  # Py_TPFLAGS_HAVE_GC: without it an object refers to nothing that the collector could see
@@ -36,6 +36,7 @@ class Kinds:
         self._mappings: list[bool] = []
         self._base: list[int] = []
         self._item: list[int] = []
+        self._by_base: dict[int, tuple[Callable[[object], int], int]] = {}
 
     def of(self, objects: Sequence[object], addresses: Indices) -> Indices:
         """The number of each object's type; shape (n,)."""
@@ -63,7 +64,7 @@ class Kinds:
         return np.array(self._mappings, dtype=bool)[numbers]
 
     def sizes(self, objects: Sequence[object], addresses: Indices, numbers: Indices) -> Indices:
-        """`sys.getsizeof` of each, bytes; 0 where a type's own answer fails; shape (n,)."""
+        """`sys.getsizeof` of each, as its type that is made in C has it, bytes; 0 where that fails; shape (n,)."""
         sizes = np.array(self._base, dtype=np.int64)[numbers]
         item = np.array(self._item, dtype=np.int64)[numbers]
         counted = np.flatnonzero(item)
@@ -73,7 +74,10 @@ class Kinds:
         by_base = asked[sizes[asked] == _ASK_BASE]
         asked = asked[sizes[asked] == _ASK]
         sizes[asked] = _asked_sizes(list(map(objects.__getitem__, asked.tolist())), sys.getsizeof)
-        sizes[by_base] = _asked_sizes(list(map(objects.__getitem__, by_base.tolist())), _size_by_base)
+        for kind in np.unique(numbers[by_base]).tolist():
+            same = by_base[numbers[by_base] == kind]
+            size_of, before = self._by_base[kind]
+            sizes[same] = _asked_sizes(list(map(objects.__getitem__, same.tolist())), size_of) + before
         return sizes
 
     def _add(self, address: int, example: object, at: Indices) -> None:
@@ -86,6 +90,8 @@ class Kinds:
         self._enters.append(bool(of_class(cls, "__flags__") & _TRAVERSED) or handler is not None)
         self._mappings.append(issubclass(cls, dict))
         base, item = _formula(cls, example, at)
+        if base == _ASK_BASE:
+            self._by_base[len(self._base)] = _sizeof(cls), _bytes_before(cls)
         self._base.append(base)
         self._item.append(item)
 
@@ -93,15 +99,12 @@ class Kinds:
 def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
     """Bytes of an object of this type, and for each of its items; `_ASK` where the type gives an answer of its own.
 
-    `_ASK_BASE` where that answer is the application's code: then a base that is made in C is asked.
+    `_ASK_BASE` where a class statement made it: `sys.getsizeof` would come across the application's code.
     """
-    _, nearest = next(definitions(cls, "__sizeof__"))
-    own = _sizeof(cls)
-    ask = _ASK if own is nearest else _ASK_BASE
-    item = of_class(cls, "__itemsize__")
-    if own is not vars(object)["__sizeof__"] or (item and not headers_are_known()):
-        return ask, 0
-    size = sys.getsizeof(example) if own is nearest else _size_by_base(example)
+    made_in_c, size_of, item = is_made_in_c(cls), _sizeof(cls), of_class(cls, "__itemsize__")
+    if size_of is not vars(object)["__sizeof__"] or (item and not headers_are_known()):
+        return _ASK if made_in_c else _ASK_BASE, 0
+    size = sys.getsizeof(example) if made_in_c else size_of(example) + _bytes_before(cls)
     if not item:
         return size, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
@@ -114,11 +117,10 @@ def _sizeof(cls: type) -> Any:
     return next(own for base, own in found if type(own) is MethodDescriptorType and own.__objclass__ is base)
 
 
-def _size_by_base(obj: object) -> int:
-    """`sys.getsizeof` as it would be without the class's own `__sizeof__`: it adds what stands before an object."""
-    flags = of_class(type(obj), "__flags__")
-    before = _COLLECTORS_BYTES * bool(flags & _TRAVERSED) + _MANAGED_BYTES * bool(flags & _MANAGED)
-    return int(_sizeof(type(obj))(obj)) + before
+def _bytes_before(cls: type) -> int:
+    """What stands before an object of this type, which `sys.getsizeof` adds to its `__sizeof__`."""
+    flags = of_class(cls, "__flags__")
+    return _COLLECTORS_BYTES * bool(flags & _TRAVERSED) + _MANAGED_BYTES * bool(flags & _MANAGED)
 
 
 class _Managed:
