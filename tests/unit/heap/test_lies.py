@@ -23,9 +23,11 @@ from werkzeug.local import LocalProxy
 from labserver.diagnosis.holders import find_growth
 from labserver.diagnosis.snapshot import take_baseline
 from labserver.heap import addresses
+from labserver.heap.analyst import is_analyst_module, is_analyst_thread, loaded_modules
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.kinds import Kinds
+from labserver.heap.tracemalloc_tools import short_path
 
 IMAGES, SIZE = 40, 3_000
 WITHIN_S = 120.0
@@ -471,6 +473,31 @@ def test_none_of_the_applications_code_runs(seen):
 def test_the_holder_is_found_behind_lies(seen, name):
     found = {holder["holder"]: holder["growth_bytes"] for holder in seen["holders"]}
     assert found.get(PLANTS[name][1].replace("shop", f"shop.{name}"), 0) >= IMAGES * SIZE, found
+
+
+def test_the_table_of_modules_and_the_path_may_lie(monkeypatch):
+    modules, main = sys.modules, types.ModuleType("__main__")
+    main.__class__ = lying(types.ModuleType)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "modules", lying(dict)({Text("shop"): (shop := object()), None: LIES, "__main__": main}))
+        patch.setattr(sys, "path", lying(list)([lying(object)(), 3, "", Text("/srv/shop")]))
+        patch.setattr(LIES, "answer", fail)
+        found = loaded_modules()
+        interactive = is_analyst_module("__main__")
+        path = short_path("/srv/shop/lies.py")
+    assert found == [("shop", shop), ("?", LIES), ("__main__", main)]
+    assert sys.modules is modules
+    assert interactive
+    assert path == "lies.py"
+    assert LIES.calls == []
+
+
+def test_a_threads_name_is_read_without_asking_it():
+    names = {"name": property(lambda _: LIES.calls.append("name"))}
+    ours, theirs = (type("Worker", (threading.Thread,), names)() for _ in range(2))
+    vars(ours)["_name"] = "labserver-agent"
+    assert [is_analyst_thread(thread) for thread in (ours, theirs)] == [True, False]
+    assert LIES.calls == []
 
 
 @pytest.mark.parametrize("known_layout", [True, False], ids=["headers", "no headers"])
