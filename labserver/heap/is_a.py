@@ -7,6 +7,7 @@ metaclass may answer for its classes' attributes as it likes.
 
 import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Any, TypeGuard, TypeVar
 
@@ -15,7 +16,8 @@ T = TypeVar("T")
 _IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 # It takes an address: ctypes would ask an object whether it is an argument, by its `__class__` and `_as_parameter_`.
 _prototype = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p)
-_generic_dict = _prototype(("PyObject_GenericGetDict", ctypes.pythonapi))
+_is_cpython = sys.implementation.name == "cpython"  # elsewhere attributes have no names
+_generic_dict = _prototype(("PyObject_GenericGetDict", ctypes.pythonapi)) if _is_cpython else None
 
 
 def is_a(obj: object, kind: type[T]) -> TypeGuard[T]:
@@ -52,7 +54,7 @@ def module_of(cls: type) -> str:
 
 
 def is_made_in_c(cls: type) -> bool:
-    """Whether no class statement made it, so that its name and module tell what it is."""
+    """Whether no class statement made it and nobody can change it, as is so of most types that are made in C."""
     return bool(of_class(cls, "__flags__") & _IMMUTABLE)
 
 
@@ -89,9 +91,10 @@ def namespace_of(obj: object) -> dict[Any, object] | None:
     That of a proxy answers with what it stands for, that of a lazy module loads it, and that of a thread-local begins
     the calling thread's. Reading makes the dictionary where there was none yet: some hundred bytes.
     """
+    found: object
     if is_a(obj, type):
-        (found,) = gc.get_referents(of_class(obj, "__dict__"))
-    elif of_class(type(obj), "__dictoffset__") == 0:
+        found = next(iter(gc.get_referents(of_class(obj, "__dict__"))), None)
+    elif _generic_dict is None or of_class(type(obj), "__dictoffset__") == 0:
         return None
     else:
         found = _generic_dict(id(obj), None)

@@ -14,6 +14,7 @@ import weakref
 from collections import OrderedDict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from labserver.diagnosis.holders import find_growth
 from labserver.diagnosis.snapshot import take_baseline
 from labserver.heap import addresses
 from labserver.heap.analyst import is_analyst_module, is_analyst_thread, loaded_modules
+from labserver.heap.chains import chain_of
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.kinds import Kinds
@@ -372,7 +374,8 @@ def a_method_made_in_c(shop):
 
 @kind("module shop → KEPT")
 def constants(shop):
-    exec("KEPT = []\ndef put(value):\n    KEPT.append(value)\n    return len(KEPT) > 2 and 'late'", vars(shop))
+    exec("KEPT = []\ndef put(value):\n    KEPT.append(value)\n    return len(KEPT) > MOST and 'late'", vars(shop))
+    vars(shop)[Text("MOST")] = 2
     code = shop.put.__code__
     consts = [lying(object)() if constant == "late" else constant for constant in code.co_consts]
     shop.put.__code__ = code.replace(co_consts=tuple(consts))
@@ -489,6 +492,18 @@ def test_the_table_of_modules_and_the_path_may_lie(monkeypatch):
     assert sys.modules is modules
     assert interactive
     assert path == "lies.py"
+    assert LIES.calls == []
+
+
+def test_a_list_of_liars_is_one_link(monkeypatch):
+    node = lying(object, meta=lying(type))
+    nodes = [node() for _ in range(9)]
+    for one, following in pairwise([*nodes, b"image"]):
+        object.__setattr__(one, "after", following)
+    with monkeypatch.context() as patch:
+        patch.setattr(LIES, "answer", fail)
+        edges = [link.edge for link in chain_of([*nodes, b"image"])]
+    assert edges == [None, "(Liar.after)×8", "after"]
     assert LIES.calls == []
 
 
