@@ -31,7 +31,7 @@ RECENT = 10
 # A floor of a small application differs by a connection's buffer or two; measured: tests/bench/verdict_noise.json.
 NOISE_BYTES = 2048.0
 LARGE_BYTES = 1024
-"""An item of a holder from this size on counts in the second channel."""
+"""An item of a holder from this size on counts in the second channel; smaller ones where all are a leak's worth."""
 
 _RISK = 1e-3
 _FEW_FLOORS = 4
@@ -300,14 +300,14 @@ class _Look:
         return self._counted(Decision(Verdict.NO_LEAK, interval))
 
     def _counted(self, otherwise: Decision) -> Decision:
-        """The second channel: items that are kept for ever, too few for the bytes to be sure."""
+        """The second channel: items that are kept for ever, where too few or too much noise keep the bytes unsure."""
         jobs = self._jobs[-1]
         least = _SHARE_OF_TOLERANCE * self._rules.tolerance
         suspects = [
             kept
             for kept in self._evidence.kept or ()
             if kept.counts[-1] > 0
-            and kept.item_bytes >= LARGE_BYTES
+            and (kept.item_bytes >= LARGE_BYTES or kept.gained_bytes >= self._rules.tolerance * jobs)
             and not kept.is_filling
             and most_per_job(kept, jobs) * kept.item_bytes >= least
         ]

@@ -5,6 +5,7 @@ What nobody can see from Python, and what therefore stays unexplained: the callb
 state of decompressors, bz2 and lzma, OpenSSL's sessions, and whatever an extension module takes from `malloc`.
 """
 
+import array as arrays
 import ctypes
 import gc
 import io
@@ -19,12 +20,24 @@ from typing import Any
 
 import numpy as np
 
-from labserver.heap.is_a import module_of, of_class, text_of, type_name
+from labserver.heap.is_a import is_any, is_made_in_c, module_of, of_class, text_of
 
 Hidden = tuple[Sequence[object], int]
 """Further referents of an object, and its further bytes."""
 
 _NOTHING: Hidden = ((), 0)
+_BUFFERS = (
+    np.ndarray,
+    np.generic,
+    bytes,
+    bytearray,
+    memoryview,
+    mmap.mmap,
+    arrays.array,
+    ctypes.Array,
+    ctypes.Structure,
+)
+"""What has its own bytes counted, as the base of an array."""
 _DERIVABLE = 1 << 10  # Py_TPFLAGS_BASETYPE
 _C_DATA_INSIDE = 16
 _NEEDS_FREE: Any = ctypes.Array._b_needsfree_
@@ -59,8 +72,18 @@ def _array(array: Any) -> Hidden:
     base = np.ndarray.base.__get__(array)
     if base is None:
         return (_items(array), 0) if np.ndarray.dtype.__get__(array).hasobject else _NOTHING
-    # Memory that a C library has allocated is shown by the capsule that frees it.
-    return [base], np.ndarray.nbytes.__get__(array) if type_name(base) == "PyCapsule" else 0
+    return [base], np.ndarray.nbytes.__get__(array) if _is_foreign(base) and _is_whole(array) else 0
+
+
+def _is_foreign(base: object) -> bool:
+    """Whether a base stands for memory that C code has allocated, as a capsule does, or a compiler's own object."""
+    return is_made_in_c(type(base)) and not is_any(base, _BUFFERS)
+
+
+def _is_whole(array: Any) -> bool:
+    """Whether an array has all its items to itself; one with strides of its own may repeat them."""
+    flags = np.ndarray.flags.__get__(array)
+    return bool(flags.c_contiguous or flags.f_contiguous)
 
 
 def _items(array: Any) -> list[object]:

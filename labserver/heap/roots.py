@@ -4,6 +4,7 @@ They are gathered before a process forks: the child loses every thread but one, 
 its stack of frames among them. Gathering takes references; what the frames hold is read later, in the child.
 """
 
+import _signal  # type: ignore[import-not-found]
 import contextvars
 import inspect
 import signal
@@ -14,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from labserver.heap.analyst import is_analyst_thread
+from labserver.heap.analyst import is_analyst_thread, loaded_modules
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import unknown_parts
-from labserver.heap.is_a import is_a, namespace_of, type_name
+from labserver.heap.is_a import is_a, named, namespace_of, own_attribute, text_of, type_name
 from labserver.heap.layout.probe import thread_layout
 from labserver.heap.layout.threads import ThreadLayout, ThreadStates, read_thread_states
 
@@ -54,7 +55,7 @@ class Roots:
             yield f"{self._thread(ident)} handling {type_name(error)}", error
         for ident, context in self.contexts:
             for variable, value in context.items():
-                yield f"contextvar {variable.name} of {self._thread(ident)}", value
+                yield f"contextvar {text_of(variable.name)} of {self._thread(ident)}", value
             yield f"context of {self._thread(ident)}", context
         for ident, namespace in self.dicts:
             yield f"thread-local of {self._thread(ident)}", namespace
@@ -77,9 +78,10 @@ def gather_roots() -> Roots:
     Where other threads' states cannot be read, theirs are missing, and a note says so.
     """
     layout = thread_layout()
-    threads = {thread.ident: thread for thread in threading.enumerate() if thread.ident is not None}
+    # By the plain attributes: a class that is derived from `Thread` may answer in its own way.
+    threads = [(own_attribute(thread, "_ident"), thread) for thread in threading.enumerate()]
     own = threading.get_ident()
-    skipped = {ident for ident, thread in threads.items() if is_analyst_thread(thread)} | {own}
+    skipped = {ident for ident, thread in threads if is_analyst_thread(thread)} | {own}
     alone = ThreadStates([], [(own, contextvars.copy_context())], [])
     states = alone if layout is None else read_thread_states(layout)
     return Roots(
@@ -89,7 +91,7 @@ def gather_roots() -> Roots:
         contexts=states.contexts,
         keys=states.keys,
         hooks=dict(_hooks()),
-        names={ident: thread.name for ident, thread in threads.items()},
+        names={ident: text_of(own_attribute(thread, "_name")) for ident, thread in threads if type(ident) is int},
         notes=tuple(_missing(layout)),
     )
 
@@ -116,7 +118,8 @@ def _stack(top: types.FrameType) -> list[types.FrameType]:
 def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
     """A frame's local variables by name; the frame is left without a copy of them."""
     namespace = frame.f_locals
-    found = list(namespace.items())
+    # A class body's may be anything, such as what a metaclass prepares.
+    found = named(namespace) if is_a(namespace, dict) else list(namespace.items()) if _is_proxy(namespace) else []
     # Up to CPython 3.12 the frame keeps this copy, which would prolong the life of what it holds. It is the very
     # dictionary that `locals()` gave to the application, if it asked for one: then others refer to it.
     if type(namespace) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(namespace) <= 3:
@@ -124,14 +127,20 @@ def frame_locals(frame: types.FrameType) -> list[tuple[str, object]]:
     return found
 
 
+def _is_proxy(namespace: object) -> bool:
+    """Whether it shows a running function's variables, as from CPython 3.13 on."""
+    return type(namespace).__module__ == "builtins" and type(namespace).__name__ == "FrameLocalsProxy"
+
+
 def _held_by_frames(thread: str, stack: list[types.FrameType]) -> Iterator[tuple[str, object]]:
     """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it."""
+    modules = dict(loaded_modules())
     for frame in stack:
-        label = f"{thread} in {frame.f_code.co_qualname}"
+        label = f"{thread} in {text_of(frame.f_code.co_qualname)}"
         if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             for name, value in frame_locals(frame):
                 yield f"{label}, local {name}", value
-        module = sys.modules.get(str(frame.f_globals.get("__name__")))
+        module = modules.get(text_of(dict(named(frame.f_globals)).get("__name__")))
         if not is_a(module, types.ModuleType) or namespace_of(module) is not frame.f_globals:
             yield f"{label}, globals", frame.f_globals
 
@@ -145,8 +154,8 @@ def _handled() -> Iterator[tuple[int, BaseException]]:
 
 def _hooks() -> Iterator[tuple[str, object]]:
     for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        if callable(handler) and not is_a(handler, signal.Handlers):
+        handler = _signal.getsignal(number)  # `signal`'s own asks what it finds for its class
+        if callable(handler):
             yield f"signal handler {getattr(number, 'name', number)}", handler
     for name, function in (("trace function", sys.gettrace()), ("profile function", sys.getprofile())):
         if function is not None:

@@ -48,7 +48,7 @@ def reference_counts(objects: Sequence[object], addresses: Indices, at: Indices)
 def lengths(objects: Sequence[object], addresses: Indices, at: Indices) -> Indices:
     """The length of some of the objects, which must have one: dictionaries or tuples, say; shape (len(at),)."""
     if not headers_are_known():
-        return np.array([len(objects[i]) for i in at.tolist()], dtype=np.int64)
+        return np.array([dict.__len__(objects[i]) for i in at.tolist()], dtype=np.int64)
     return word_of_each(addresses[at], _SIZE)
 
 

@@ -23,6 +23,17 @@ def noisy(slope, n=FIRST_LOOK, seed=0, deviation=1000):
     return [2e7 + CYCLE * slope * number + noise[number] for number in range(n)]
 
 
+def test_small_items_that_make_a_leak_decide_where_a_sawtooth_beside_them_keeps_the_bytes_unsure():
+    """Timers that an event loop drops by the hundred, each with its request's context; and eight objects kept a job."""
+    sawtooth = [180_000 * (number % 4) / 3 for number in range(13)]
+    floors = [floor + tooth for floor, tooth in zip(noisy(6300, 13), sawtooth, strict=True)]
+    counts = [1600 * (number + 1) for number in range(3)]
+    assert answer(floors, kept(counts, size=790.0)).verdict is Verdict.LEAK
+    assert answer(floors, kept(counts, size=790.0, bound=20_000)).verdict is Verdict.INCONCLUSIVE
+    clean = [floor + tooth for floor, tooth in zip(noisy(0, 13), sawtooth, strict=True)]
+    assert answer(clean, kept([8, 16, 24], size=790.0)).verdict is not Verdict.LEAK
+
+
 def kept(counts, *, size=1024.0, every=4, bound=None, path="module shop → KEPT → […] → bytes"):
     """What a holder gained at every fourth floor."""
     jobs = tuple(CYCLE * every * (number + 1) for number in range(len(counts)))

@@ -297,3 +297,15 @@ def test_what_a_look_itself_lets_go_is_no_garbage():
         parts = sum(type(obj) is str and obj.startswith("part ") for obj in garbage)
         garbage.clear()
     assert parts == 0
+
+
+def test_memory_that_a_c_object_owns_counts_with_the_array_that_shows_it_and_only_once(shop):
+    own = np.ones(40_000)
+    foreign = types.SimpleNamespace(__array_interface__=own.__array_interface__ | {"version": 3})
+    shop.ARRAYS = [np.asarray(foreign), np.lib.stride_tricks.as_strided(own, (1000, 40_000), (0, 8)), own[:10]]
+    assert type(shop.ARRAYS[0].base) is types.SimpleNamespace
+    del foreign
+    with heap_graph() as graph:
+        sizes = [int(graph.sizes[graph.find(array)]) for array in shop.ARRAYS]
+        assert sizes[0] == sys.getsizeof(shop.ARRAYS[0]) + own.nbytes
+        assert sizes[1:] == [sys.getsizeof(array) for array in shop.ARRAYS[1:]]
