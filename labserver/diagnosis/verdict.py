@@ -26,9 +26,9 @@ class Interval:
         """Whether the interval covers a value."""
         return self.low <= value <= self.high
 
-    def within(self, low: float, high: float) -> bool:
-        """Whether the whole interval lies between two bounds."""
-        return low <= self.low and self.high <= high
+    def scaled(self, factor: float) -> "Interval":
+        """The same in another unit; the factor is above 0."""
+        return Interval(self.estimate * factor, self.low * factor, self.high * factor, self.confidence)
 
     def __str__(self) -> str:
         """Give the interval as `281,234 B/job (280,900 to 281,500, 99 %)`."""

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from labserver.report.plots import STYLE
 from labserver.suite.polling import Endless, Herd
+from labserver.suite.server_cost import Bursts
 
 # Okabe & Ito's palette, as in the other figures.
 _UNBOUNDED, _CAPPED = "#D55E00", "#0072B2"
@@ -41,31 +42,25 @@ def requests_over_time(endless: Endless, users: int, cap: int) -> Figure:
         return figure
 
 
-def cpu_over_time(endless: Endless) -> Figure:
-    """The server's processor time above its idle baseline, measured and by polls times their cost."""
-    began, costs = endless.began_s, endless.costs
-    poll = endless.cpu_s_per_poll()
-    first = endless.unbounded.polls.start_s[0]
+def cpu_per_poll(bursts: Bursts) -> Figure:
+    """The server's processor time of a poll, burst by burst, beside what the idle server uses in as long a time."""
+    poll = bursts.cpu_s_per_poll().scaled(1e3)
+    number = np.arange(1, len(bursts.busy_s) + 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.0), layout="constrained")
         axes = figure.add_subplot()
-        quiet = costs.cpu_at(np.array([costs.at_s[0], began]))
-        idle = (quiet[1] - quiet[0]) / max(began - costs.at_s[0], 1e-9)
-        at = np.linspace(first, began + endless.observed_s, 200)
-        used = costs.cpu_at(at) - costs.cpu_at(at[:1]) - idle * (at - first)
-        shares = [
-            np.searchsorted(client.polls.start_s, at) * poll.estimate * 1e3
-            for client in (endless.capped, endless.unbounded)
-        ]
-        labels = ["polls × cost: capped clients", "polls × cost: clients without a cap"]
-        axes.stackplot(at - began, shares, colors=[_CAPPED, _UNBOUNDED], labels=labels, alpha=0.55, linewidth=0)
-        axes.plot(at - began, used * 1e3, color="0.2", linewidth=1.8, label="measured, without the idle baseline")
-        if endless.capped.ended_s is not None:
-            axes.axvline(endless.capped.ended_s, color=_CAPPED, linestyle=":", linewidth=1)
-        axes.set(xlabel="seconds since the jobs were handed in", ylabel="server CPU so far, ms", ylim=(0, None))
-        cost = f"{poll.estimate * 1e3:.2f} ms ({poll.low * 1e3:.2f} to {poll.high * 1e3:.2f})"
-        axes.set_title(f"A poll costs the server {cost} of CPU, whether or not it has news", loc="left")
-        axes.legend(loc="upper left")
+        axes.axhspan(poll.low, poll.high, color=_CAPPED, alpha=0.2, linewidth=0, label="the mean's 99 % interval")
+        axes.axhline(poll.estimate, color=_CAPPED, linewidth=1.2, label="mean, without the idle baseline")
+        for used, label, colour in (
+            (bursts.busy_s, f"a burst of {bursts.polls} polls", _CAPPED),
+            (bursts.idle_s, "as long a time without polls", "0.5"),
+        ):
+            axes.plot(number, used / bursts.polls * 1e3, "o", color=colour, label=label)
+        axes.set(xlabel="burst", ylabel="server CPU, ms a poll", ylim=(0, None))
+        axes.locator_params(axis="x", integer=True)
+        cost = f"{poll.estimate:.2f} ms ({poll.low:.2f} to {poll.high:.2f})"
+        axes.set_title(f"Back to back, a poll costs the server {cost} of CPU, news or none", loc="left")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return figure
 
 

@@ -1,12 +1,11 @@
 """What polling costs a server: clients that never give up beside clients that do, and a herd that polls by a policy."""
 
-import gc
 import json
 import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,22 +17,20 @@ import numpy.typing as npt
 import psutil
 from PIL import Image
 
-from labserver.diagnosis.student import t_quantile
 from labserver.diagnosis.verdict import Interval
 from labserver.load import Summary, VirtualUsers, virtual_users
 from labserver.service.jobs import JobState
 from labserver.service.settings import Settings
-from labserver.suite.server_cost import CostMeter, Costs
+from labserver.suite.means import mean_of
+from labserver.suite.server_cost import NEVER_S
 from labserver.targets.embedded import EmbeddedServer, embedded
 from labserver.targets.listeners import tcp_connections
 
 Floats = npt.NDArray[np.float64]
 
-NEVER_S = 86_400.0  # a day: longer than anybody waits
 NO_CAP = 1_000_000_000
 SHOWN = ("fixed", "exponential", "full-jitter", "retry-after")
-_IDLE_S = 1.0
-_WINDOWS = 20
+_LOOK_S = 0.5  # a load hands its samples to the system as often
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,43 +87,24 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """Both groups against one service, and what that cost it.
+    """Both groups against one service.
 
     Attributes:
         began_s: Unix time of their start.
-        idle_s: seconds before that in which the server had nothing to do.
         observed_s: seconds from then to the stop.
         workers_held: jobs that were running at the stop.
-        costs: of the server, before and all the while.
     """
 
     capped: Client
     unbounded: Client
     began_s: float
-    idle_s: float
     observed_s: float
     workers_held: int
-    costs: Costs
 
     def after_the_cap(self, client: Client) -> int:
         """How many polls a group sent when the capped clients had given up; none if they never did."""
         ended = self.observed_s if self.capped.ended_s is None else self.capped.ended_s
         return len(client.polls) - client.polls.until(self.began_s + ended)
-
-    def cpu_s_per_poll(self, confidence: float = 0.99) -> Interval:
-        """The server's processor time of one poll, what it uses without polls taken off, with Student's interval.
-
-        By least squares over windows of time: those of the idle server, of both groups, and of the unbounded alone. The
-        time until each client has sent its first poll, which goes into uploads, is left out.
-        """
-        first = max(polls.start_s[len(set(polls.jobs)) - 1] for polls in (self.capped.polls, self.unbounded.polls))
-        idle = np.linspace(self.began_s - self.idle_s, self.began_s, _WINDOWS // 4 + 1)
-        edges = np.concatenate([idle, np.linspace(float(first), self.began_s + self.observed_s, _WINDOWS + 1)])
-        sent_at = np.sort(np.concatenate([self.capped.polls.start_s, self.unbounded.polls.start_s]))
-        sent = np.diff(np.searchsorted(sent_at, edges)).astype(float)
-        seconds, used = np.diff(edges), np.diff(self.costs.cpu_at(edges))
-        keep = np.arange(len(seconds)) != len(idle) - 1  # the seam between the two stretches
-        return _per_poll(used[keep], seconds[keep], sent[keep], confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +124,7 @@ class Herd:
     @property
     def mean_notice(self) -> Interval:
         """Seconds from a job's end to its client's knowing it: the mean, with a 99 % interval."""
-        count = len(self.notice_s)
-        mean = float(self.notice_s.mean())
-        half = t_quantile(0.995, count - 1) * float(self.notice_s.std(ddof=1)) / math.sqrt(count)
-        return Interval(mean, mean - half, mean + half, 0.99)
+        return mean_of(self.notice_s)
 
 
 def poll_without_end(  # noqa: PLR0913 - all but one by keyword
@@ -157,32 +132,30 @@ def poll_without_end(  # noqa: PLR0913 - all but one by keyword
 ) -> Endless:
     """Let capped and unbounded clients poll at the same time for jobs that never finish, and stop what goes on.
 
-    The experiment ends half as long again after the capped clients have given up, or when its patience is at an end.
+    The experiment ends when the capped clients have given up and the others have polled half as often again since, or
+    when its patience is at an end: however fast the machine is, as many polls are sent.
 
     Args:
         folder: for what the load writes.
         users: in each of the two groups.
         poll_interval_s: between two polls.
         max_polls: after which the capped clients give up.
-        patience_polls: poll intervals after which the experiment stops whatever is still going on.
+        patience_polls: of a client that should have given up, after which the experiment stops everything.
         seed: of the photographs.
     """
-    idle_s = max(_IDLE_S, 4 * poll_interval_s)
     settings = Settings(service_time_s=NEVER_S, workers=2 * users, queue_size=2 * users)
     files = (folder / "05_capped.json", folder / "05_unbounded.json")
     with (
         embedded(settings) as server,
         _crowd(server, users, files[0], poll_interval_s=poll_interval_s, max_polls=max_polls, seed=seed) as capped,
         _crowd(server, users, files[1], poll_interval_s=poll_interval_s, max_polls=NO_CAP, seed=seed) as unbounded,
-        # Read rarely where polls are rare, or its own cost would drown theirs.
-        CostMeter(every_s=min(max(poll_interval_s / 8, 0.02), 0.5)) as meter,
         ThreadPoolExecutor(2) as threads,
-        _small_collections(),
     ):
-        time.sleep(idle_s)
         began = time.time()
         runs = [threads.submit(crowd.run, iterations=users) for crowd in (capped, unbounded)]
-        ended_s = _wait_for(runs[0], began, patience_polls * poll_interval_s)
+        ended_s = _end_of(runs[0], files[0], began, patience=users * patience_polls)
+        if ended_s is not None:
+            _wait_for_polls(runs[1], files[1], began + ended_s, polls=math.ceil(users * max_polls / 2))
         held = server.service.store.counts().get(JobState.RUNNING, 0)
         connections = [_connections(crowd.pid) for crowd in (capped, unbounded)]
         ends = [ended_s, None if not runs[1].done() else time.time() - began]
@@ -192,7 +165,7 @@ def poll_without_end(  # noqa: PLR0913 - all but one by keyword
         Client(read_polls(file), summary, count, end)
         for file, summary, count, end in zip(files, summaries, connections, ends, strict=True)
     )
-    return Endless(first, second, began, idle_s, observed_s, held, meter.costs)
+    return Endless(first, second, began, observed_s, held)
 
 
 def poll_as_a_herd(  # noqa: PLR0913 - the same
@@ -253,6 +226,8 @@ def read_polls(path: Path) -> Polls:
 def _answered_polls(path: Path) -> Iterator[tuple[float, float, str]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
+            if not line.endswith("\n"):  # the load is still writing it
+                return
             point = json.loads(line)
             tags = point["data"].get("tags", {})
             if point["metric"] == "http_req_duration" and tags.get("name") == "status":
@@ -264,25 +239,22 @@ def _crowd(server: EmbeddedServer, users: int, out: Path, **polling: Any) -> Abs
     return virtual_users(server.url, users, outputs=[f"json={out}"], **polling)
 
 
-@contextmanager
-def _small_collections() -> Iterator[None]:
-    """Spare the collector what is there already: a notebook's heap would make its full passes dearer than the polls."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+def _end_of(run: "Future[Summary]", file: Path, began: float, *, patience: int) -> float | None:
+    """Seconds after which a run has ended by itself; None where it has sent as many polls as there is patience for."""
+    while not run.done():
+        if len(read_polls(file)) >= patience:
+            return None
+        wait([run], timeout=_LOOK_S)
+    return time.time() - began
 
 
-def _wait_for(run: "Future[Summary]", began: float, patience_s: float) -> float | None:
-    """Return half as long again after a run has ended by itself, with when that was, or without at the latest end."""
-    wait([run], timeout=patience_s)
-    if not run.done():
-        return None
-    ended_s = time.time() - began
-    time.sleep(max(min(ended_s / 2, patience_s - ended_s), 0))
-    return ended_s
+def _wait_for_polls(run: "Future[Summary]", file: Path, since_s: float, *, polls: int) -> None:
+    """Return when a run has sent so many polls since an instant, or has ended by itself."""
+    while not run.done():
+        sent = read_polls(file)
+        if len(sent) - sent.until(since_s) >= polls:
+            return
+        wait([run], timeout=_LOOK_S)
 
 
 def _stopped(crowd: VirtualUsers, run: "Future[Summary]") -> Summary:
@@ -302,14 +274,3 @@ def _tiny_photos(folder: Path) -> Path:
     for number, colour in enumerate(("#D55E00", "#0072B2")):
         Image.new("RGB", (32, 32), colour).save(photos / f"{number}.png")
     return photos
-
-
-def _per_poll(used_s: Floats, seconds: Floats, sent: Floats, confidence: float) -> Interval:
-    """The cost of a poll in used = idle · seconds + cost · sent."""
-    design = np.column_stack([seconds, sent])
-    fit, *_ = np.linalg.lstsq(design, used_s, rcond=None)
-    freedom = len(used_s) - 2
-    residual = used_s - design @ fit
-    spread = np.linalg.inv(design.T @ design) * float(residual @ residual) / freedom
-    half = t_quantile((1 + confidence) / 2, freedom) * math.sqrt(spread[1, 1])
-    return Interval(float(fit[1]), float(fit[1]) - half, float(fit[1]) + half, confidence)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from labserver.suite.findings import Findings
 from labserver.suite.polling import Endless, Herd
+from labserver.suite.server_cost import Bursts
 
 # Spread over twice the interval on average, polls meet half as often; a quarter is left for chance.
 _SPREAD = 0.75
@@ -50,19 +51,11 @@ def _record_capped(findings: Findings, endless: Endless, users: int, cap: int, e
     findings.record("capped_connections_end", held, holds=ended is not None and held == 0, bound="none")
 
 
-def record_cost(findings: Findings, endless: Endless, evidence: Sequence[str]) -> None:
-    """Record the server's processor time of a poll, and of each group."""
-    poll = endless.cpu_s_per_poll()
-    findings.record(
-        "cpu_ms_per_poll",
-        poll.estimate * 1e3,
-        low=poll.low * 1e3,
-        high=poll.high * 1e3,
-        holds=poll.estimate > 0,
-        unit="ms",
-        bound="above 0",
-        evidence=evidence,
-    )
+def record_cost(findings: Findings, bursts: Bursts, endless: Endless, evidence: Sequence[str]) -> None:
+    """Record the server's processor time of a poll, and of all that each group sent."""
+    poll = bursts.cpu_s_per_poll()
+    findings.record("cpu_ms_per_poll", poll.estimate * 1e3, low=poll.low * 1e3, high=poll.high * 1e3, holds=poll.low > 0,
+                    unit="ms", bound="above 0", evidence=evidence)  # fmt: skip
     for name, client in (("unbounded", endless.unbounded), ("capped", endless.capped)):
         findings.measured(f"{name}_cpu_s", poll.estimate * len(client.polls), unit="s")
 

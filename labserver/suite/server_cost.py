@@ -1,62 +1,80 @@
-"""The processor time that this process, in which a server runs, has used at each instant."""
+"""The processor time that a poll costs the server, measured by bursts of polls that have the server to themselves.
 
-import threading
+Polls that are seconds apart cannot tell it: between two of them the process uses more by itself than for the poll.
+"""
+
+import gc
 import time
-from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from labserver.diagnosis.verdict import Interval
+from labserver.load import virtual_users
+from labserver.load.photos import PhotoPool
+from labserver.service.settings import Settings
+from labserver.suite.means import mean_of
+from labserver.targets.embedded import embedded
+
 Floats = npt.NDArray[np.float64]
+
+NEVER_S = 86_400.0  # a day: longer than anybody waits
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """Readings in the order of time.
+class Bursts:
+    """Bursts of polls, n of them, and after each as long a time without any.
 
     Attributes:
-        at_s: Unix time, shape (n,).
-        cpu_s: processor time of the whole process so far, shape (n,).
+        polls: how many there are in each.
+        busy_s: processor time of this process, in which the server runs, during each; shape (n,).
+        idle_s: during each of the pauses, shape (n,).
     """
 
-    at_s: Floats
-    cpu_s: Floats
+    polls: int
+    busy_s: Floats
+    idle_s: Floats
 
-    def cpu_at(self, at_s: Floats) -> Floats:
-        """Processor time at instants between the readings; within the first and the last of them."""
-        return np.interp(at_s, self.at_s, self.cpu_s)
+    def cpu_s_per_poll(self, confidence: float = 0.99) -> Interval:
+        """What a poll costs, the idle server's processor time taken off: the mean of the bursts."""
+        return mean_of((self.busy_s - self.idle_s) / self.polls, confidence)
 
 
-class CostMeter:
-    """Reads the process's clock from a thread until the block ends; what it costs itself is in the idle baseline.
+def poll_in_bursts(*, polls: int, bursts: int, seed: int) -> Bursts:
+    """Let one client poll for a job that never finishes, each time as soon as it has its answer.
+
+    The first burst, in which imports and caches fill, does not count.
 
     Args:
-        every_s: seconds between two readings.
+        polls: in each burst.
+        bursts: how many count, two or more.
+        seed: of the job's photographs.
     """
+    rows: list[tuple[float, float]] = []
+    with embedded(Settings(service_time_s=NEVER_S, workers=1)) as server:
+        job = server.service.ids.issue()
+        server.service.queue.submit(job, *PhotoPool(seed, variants=1).pair(0))
+        with virtual_users(server.url, 1, requests=[f"GET /api/images/status/{job}"]) as client, _small_collections():
+            client.run(iterations=polls)
+            for _ in range(bursts):
+                began, before = time.monotonic(), time.process_time()
+                client.run(iterations=polls)
+                ended, between = time.monotonic(), time.process_time()
+                time.sleep(ended - began)
+                rows.append((between - before, time.process_time() - between))
+    busy_s, idle_s = np.array(rows).T
+    return Bursts(polls, busy_s, idle_s)
 
-    def __init__(self, every_s: float) -> None:
-        self._every_s = every_s
-        self._at, self._cpu = array("d"), array("d")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="labserver-cost", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    @property
-    def costs(self) -> Costs:
-        """What was read."""
-        return Costs(np.array(self._at), np.array(self._cpu))
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self._at.append(time.time())
-            self._cpu.append(time.process_time())
+@contextmanager
+def _small_collections() -> Iterator[None]:
+    """Spare the collector what is there already: a notebook's heap would make its full passes dearer than the polls."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -51,13 +51,14 @@ def test_who_never_gave_up_is_not_said_to_have(without_cap):
     assert words(plots_polling.requests_over_time(without_cap, CLIENTS, CAP).axes[0]) == []
 
 
-def test_the_measured_cpu_stands_beside_that_of_the_polls(endless):
-    (axes,) = plots_polling.cpu_over_time(endless).axes
-    measured = axes.lines[0]
-    polls = len(endless.capped.polls) + len(endless.unbounded.polls)
-    assert measured.get_ydata()[0] == 0
-    assert measured.get_ydata()[-1] == pytest.approx(polls * 1.0, rel=0.05)  # a millisecond each
-    assert f"A poll costs the server {endless.cpu_s_per_poll().estimate * 1e3:.2f} ms (" in axes.get_title(loc="left")
+def test_each_burst_of_polls_stands_beside_the_idle_server():
+    costs = made()["costs"]
+    (axes,) = plots_polling.cpu_per_poll(costs).axes
+    mean, busy, idle = axes.lines
+    np.testing.assert_allclose(mean.get_ydata(), 1.0)
+    np.testing.assert_allclose(busy.get_ydata(), [0.95, 1.15] * 4)  # the idle server's 0.05 ms are still in it
+    np.testing.assert_allclose(idle.get_ydata(), 0.05)
+    assert axes.get_title(loc="left").startswith("Back to back, a poll costs the server 1.00 ms (0.87 to 1.13) of CPU")
 
 
 def test_a_panel_a_policy_counts_its_polls(herds):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from labserver.suite.polling import Client, Endless, Herd, Polls
-from labserver.suite.server_cost import Costs
+from labserver.suite.server_cost import Bursts
 
 CLIENTS, CAP, POLL_S, OBSERVED_S, WINDOW_S = 4, 40, 0.08, 4.8, 0.1
 HERD = 40
@@ -33,6 +33,7 @@ GOOD = {
     "unbounded": ENDLESS,
     "workers_held": 2 * CLIENTS,
     "poll_ms": 1.0,
+    "scatter_ms": 0.1,
     "fixed": TOGETHER,
     "exponential": polls(np.repeat([1.0, 3.0], HERD)),
     "full_jitter": SPREAD,
@@ -40,15 +41,19 @@ GOOD = {
 }
 
 
+def bursts(poll_ms, scatter_ms):
+    """What the polls cost scatters from burst to burst, and the idle server uses a hundredth of the time."""
+    off = np.tile([-1.0, 1.0], 4)
+    return Bursts(100, 0.005 + 0.1 * (poll_ms + scatter_ms * off), np.full(8, 0.005))
+
+
 def run(given):
-    at = np.arange(-1, OBSERVED_S + 0.1, 0.001)
-    sent = np.sort(np.concatenate([given.capped.polls.start_s, given.unbounded.polls.start_s]))
-    costs = Costs(at, 0.05 * at + given.poll_ms / 1e3 * np.searchsorted(sent, at))
-    endless = Endless(given.capped, given.unbounded, 0.0, 1.0, OBSERVED_S, given.workers_held, costs)
+    endless = Endless(given.capped, given.unbounded, 0.0, OBSERVED_S, given.workers_held)
     policies = ("fixed", "exponential", "full_jitter", "retry_after")
     notice = np.linspace(0.0, 0.4, HERD)
     herds = {name: Herd(name.replace("_", "-"), getattr(given, name), 0.0, notice) for name in policies}
-    return {"endless": endless, "herds": herds, "window_s": WINDOW_S}
+    costs = bursts(given.poll_ms, given.scatter_ms)
+    return {"endless": endless, "costs": costs, "herds": herds, "window_s": WINDOW_S}
 
 
 CAUSES = {
@@ -89,7 +94,8 @@ CAUSES = {
         },
     ),
     "giving up frees the worker": ({"workers_held": CLIENTS}, {"worker_threads_held"}),
-    "a poll costs nothing that could be seen": ({"poll_ms": -0.01}, {"cpu_ms_per_poll"}),
+    "a poll costs nothing that could be seen": ({"poll_ms": 0.0}, {"cpu_ms_per_poll"}),
+    "what a poll costs is less than its scatter": ({"scatter_ms": 1.0}, {"cpu_ms_per_poll"}),
     "jitter that is none": ({"full_jitter": TOGETHER}, {"full_jitter_peak"}),
     "advice that nobody heeds": ({"retry_after": TOGETHER}, {"retry_after_peak", "retry_after_requests"}),
     "advice that leaves the herd together": ({"retry_after": polls(np.full(HERD, 2.0))}, {"retry_after_peak"}),
