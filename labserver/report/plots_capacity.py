@@ -92,7 +92,7 @@ def small_cases(cases: Sequence[SmallCase]) -> Figure:
             axes.set_title(f"{case.rate_per_s:.0f} jobs/s, TTL {case.ttl_s:g} s", loc="left", fontsize=10)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(fontsize=8)
-        figure.suptitle("Real services with a TTL keep what the formula says", x=0.01, ha="left")
+        figure.suptitle("A real store with a TTL keeps what the formula says", x=0.01, ha="left")
         figure.supxlabel("results kept", fontsize=10)
         figure.supylabel("share of the looks", fontsize=10)
         return figure

@@ -1,9 +1,11 @@
-"""Real stores against the formulas: services under Poisson arrivals, and a store in simulated time."""
+"""Real stores against the formulas, in simulated time: the clock is moved from one event to the next.
+
+What else the machine does cannot bend what they keep then, and a minute of arrivals lasts a second.
+"""
 
 import heapq
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -11,11 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.diagnosis.verdict import Interval
-from labserver.load.photos import Pair, PhotoPool
-from labserver.service.clock import AdjustableClock
 from labserver.service.face import largest_png_bytes
-from labserver.service.jobs import JobResult, JobState, QueueFull
-from labserver.service.runtime import Service
+from labserver.service.jobs import JobResult, JobState
 from labserver.service.settings import Settings
 from labserver.service.stores import StoreFull, create_store
 from labserver.suite.capacity import erlang_b
@@ -28,10 +27,10 @@ _PX = 16
 
 @dataclass(frozen=True, slots=True)
 class SmallCase:
-    """A real service with a TTL under Poisson arrivals.
+    """A real store with a TTL under Poisson arrivals.
 
     Attributes:
-        rate_per_s: jobs that it finished per second.
+        rate_per_s: jobs that were finished per second.
         ttl_s, sweep_s: its time to live and the period of its sweeps.
         kept: results kept at each look, shape (n,).
         span_s: from the first to the last look.
@@ -67,27 +66,22 @@ class SmallCase:
 def run_small_cases(
     cells: Sequence[tuple[float, float]], *, duration_s: float, seed: int = 0, store: str = "ttl", even: bool = False
 ) -> list[SmallCase]:
-    """Run services behind their routes, each with its own arrivals, and count what they keep.
+    """Let a store for each case get arrivals of its own, all jobs done at once, and count what it keeps.
 
     Args:
-        cells: jobs per second and seconds of time to live of each service; the sweep is a tenth of the latter.
+        cells: jobs per second and seconds of time to live of each; the sweep is a tenth of the latter.
         duration_s: how long jobs arrive; the looks begin when the first results have been swept.
         seed: what the arrivals are drawn from.
         store: the policy under test.
         even: let jobs arrive at even distances instead.
     """
-    photos = PhotoPool(seed, variants=1).pair(0)
     rng = np.random.default_rng(seed)
-    with ExitStack() as stack:
-        services = []
-        for _, ttl_s in cells:
-            settings = Settings(store=store, ttl_s=ttl_s, sweep_s=ttl_s / 10, result_px=_PX, workers=1)
-            services.append(Service(settings, AdjustableClock()))
-            stack.callback(services[-1].close)
-            services[-1].start()
-        due = heapq.merge(*(_arrivals(n, rate, duration_s, rng, even=even) for n, (rate, _) in enumerate(cells)))
-        rows = _drive(services, due, photos, duration_s)
-    return [_small_case(rows[:, [0, 1 + 2 * n, 2 + 2 * n]], ttl_s) for n, (_, ttl_s) in enumerate(cells)]
+    found = []
+    for rate_per_s, ttl_s in cells:
+        arrivals = _arrivals(rate_per_s, duration_s, rng, even=even)
+        settings = Settings(store=store, ttl_s=ttl_s, sweep_s=ttl_s / 10, result_px=_PX)
+        found.append(_small_case(_looks(settings, arrivals, duration_s), settings))
+    return found
 
 
 def dispersion(cases: Sequence[SmallCase], *, confidence: float = 0.999) -> Interval:
@@ -169,37 +163,37 @@ def checked_refusals(
     return found
 
 
-def _arrivals(
-    number: int, rate_per_s: float, duration_s: float, rng: np.random.Generator, *, even: bool
-) -> Iterator[tuple[float, int]]:
-    """Instants of one service's arrivals, with its number."""
+def _arrivals(rate_per_s: float, duration_s: float, rng: np.random.Generator, *, even: bool) -> Array:
     count = int(rate_per_s * duration_s)
+    if even:
+        return np.arange(count) / rate_per_s
     # Given how many there are, a Poisson process's arrivals lie anywhere, independently.
-    times = np.arange(count) / rate_per_s if even else np.sort(rng.uniform(0, duration_s, rng.poisson(count)))
-    return ((float(t), number) for t in times)
+    return np.sort(rng.uniform(0, duration_s, rng.poisson(count)))
 
 
-def _drive(services: Sequence[Service], due: Iterator[tuple[float, int]], photos: Pair, duration_s: float) -> Array:
-    """Submit what is due, look at the stores in between; a row a look: seconds, then kept and finished by service."""
-    rows: list[list[float]] = []
-    begin, coming = time.monotonic(), next(due, None)
-    while (now := time.monotonic() - begin) < duration_s:
-        while coming is not None and coming[0] <= now:
-            service = services[coming[1]]
-            with suppress(QueueFull):
-                service.queue.submit(service.ids.issue(), *photos)
-            coming = next(due, None)
-        rows.append([now, *(float(figure) for service in services for figure in _looked_at(service))])
-        time.sleep(_LOOK_S)
-    return np.array(rows)
+def _looks(settings: Settings, arrivals: Array, duration_s: float) -> Array:
+    """Put and sweep when it is time, and look in between; a row a look: seconds, results kept, jobs finished."""
+    now = [0.0]
+    store = create_store(settings, lambda: now[0])
+    numbers = itertools.count()
+    rows: list[tuple[float, int, int]] = []
+
+    def put() -> None:
+        store.put(str(next(numbers)), JobResult(JobState.DONE, b"", None, now[0]))
+
+    def look() -> None:
+        rows.append((now[0], len(store), int(np.searchsorted(arrivals, now[0], side="right"))))
+
+    sweeps = np.arange(settings.sweep_s, duration_s, settings.sweep_s)
+    due = ((arrivals, put), (sweeps, store.sweep), (np.arange(_LOOK_S / 2, duration_s, _LOOK_S), look))
+    events = ([(float(instant), action) for instant in instants] for instants, action in due)
+    for now[0], action in heapq.merge(*events, key=lambda event: event[0]):
+        action()
+    return np.array(rows, dtype=np.float64)
 
 
-def _looked_at(service: Service) -> tuple[int, int]:
-    return service.store.counts()[JobState.DONE], service.finished_jobs()
-
-
-def _small_case(rows: Array, ttl_s: float) -> SmallCase:
-    sweep_s = ttl_s / 10
+def _small_case(rows: Array, settings: Settings) -> SmallCase:
+    ttl_s, sweep_s = settings.ttl_s, settings.sweep_s
     steady = rows[rows[:, 0] > ttl_s + 2 * sweep_s]
     window_s = ttl_s + sweep_s / 2
     # What is kept between two instants finished, on average, half a window before.

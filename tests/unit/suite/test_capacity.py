@@ -96,12 +96,18 @@ def test_only_poisson_arrivals_spread():
     assert dispersion(even).high < 0.5
 
 
-def test_real_services_keep_the_mean_and_one_that_keeps_everything_does_not():
+def test_the_real_store_keeps_the_mean_and_one_that_keeps_everything_does_not():
     fixed, leaky = (
-        run_small_cases([(40.0, 0.4)], duration_s=2.0, store=store, even=True)[0] for store in ("ttl", "leaky")
+        run_small_cases([(40.0, 0.4)], duration_s=20.0, store=store, even=True)[0] for store in ("ttl", "leaky")
     )
-    assert abs(fixed.error) < 0.5
+    assert abs(fixed.error) < 0.01
     assert leaky.error > 1
+
+
+def test_what_the_real_store_keeps_spreads_as_its_arrivals_do():
+    poisson, even = (run_small_cases([(40.0, 0.4)], duration_s=60.0, even=even) for even in (False, True))
+    assert 0.5 < dispersion(poisson).low < 1 < dispersion(poisson).high < 2
+    assert dispersion(even).high < 0.5
 
 
 def test_the_plan_names_a_store_for_each_scale():
