@@ -257,7 +257,8 @@ class Writeup:
         return {"holds": "holds", "holds in part": "in_part"}.get(str(finding.value), "not")
 
     def _sentence(self, finding: Finding) -> str:
-        return f"`{finding.notebook[:2]}.{finding.name}` = {self._claimed(finding)}"
+        undecided = f" ({self._plain('state.undecided')})" if finding.undecided else ""
+        return f"`{finding.notebook[:2]}.{finding.name}` = {self._claimed(finding)}{undecided}"
 
     def _describe(self, finding: Finding) -> str:
         return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"

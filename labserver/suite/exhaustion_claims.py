@@ -34,17 +34,10 @@ def _record_jobs(findings: Findings, leaky: Trial, foretold: Forecast, evidence:
     error = leaky.jobs / jobs.estimate - 1
     allowed = max(_ERROR, _chance(foretold))
     findings.record("leaky_jobs_to_death", leaky.jobs, holds=died, unit="jobs", bound="it dies", evidence=evidence)
-    findings.record("leaky_jobs_forecast", jobs.estimate, low=jobs.low, high=jobs.high, holds=True, unit="jobs")
+    findings.measured("leaky_jobs_forecast", jobs, unit="jobs")
     findings.record("leaky_forecast_error", error, holds=died and abs(error) <= allowed, bound=f"within ±{allowed:.0%}")
-    findings.record(
-        "leaky_bytes_per_job",
-        growth.estimate,
-        low=growth.low,
-        high=growth.high,
-        holds=growth.low > 0,
-        unit="B/job",
-        bound="above 0, in the first quarter of the memory",
-    )
+    bound = "above 0, in the first quarter of the memory"
+    findings.judge("leaky_bytes_per_job", growth, above=0, unit="B/job", bound=bound)
     findings.measured("leaky_arrivals_per_s", leaky.rate_per_s, unit="1/s")
     findings.measured("leaky_first_failure", leaky.death.outcome if leaky.death else "none")
     findings.measured("leaky_at_exhaustion", leaky.afterwards)

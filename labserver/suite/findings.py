@@ -1,13 +1,18 @@
-"""What a notebook found: named, bounded claims with unit and evidence, kept as they are recorded."""
+"""What a notebook found: named, bounded claims with unit and evidence, kept as they are recorded.
+
+A claim on a figure that has an interval is judged by the interval (`Findings.judge`), any other by its notebook
+(`Findings.record`), which therefore takes no interval.
+"""
 
 import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from labserver.diagnosis.verdict import Interval
 from labserver.errors import ClaimFailed, UsageError
 from labserver.suite.files import write_json
 
@@ -15,6 +20,7 @@ SCHEMA = "labserver.findings/1"
 FILE_NAME = "findings.json"
 
 _PLAIN = (bool, int, float, str)
+_UNDECIDED = ", which is undecided: the interval lies on both sides of the bound"
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 Value = float | int | str | bool | None
@@ -24,7 +30,8 @@ Value = float | int | str | bool | None
 class Finding:
     """A figure: ``value`` in ``unit``, its interval from ``low`` to ``high``, the ``bound`` it was held against.
 
-    ``evidence`` lists files relative to the run directory; ``text`` is an optional sentence for the reader.
+    ``evidence`` lists files relative to the run directory; ``text`` is an optional sentence for the reader;
+    ``undecided`` says that the claim fails because the interval is too wide, and not because it is refuted.
     """
 
     name: str
@@ -37,6 +44,7 @@ class Finding:
     holds: bool
     evidence: list[str]
     text: str
+    undecided: bool = False
 
     @property
     def is_claim(self) -> bool:
@@ -56,7 +64,7 @@ class Finding:
         interval = f" ({self.interval()})" if self.interval() else ""
         unit = f" {self.unit}" if self.unit else ""
         bound = f", claimed: {self.bound}" if self.bound else ""
-        return f"{self.name} = {self.number()}{interval}{unit}{bound}"
+        return f"{self.name} = {self.number()}{interval}{unit}{bound}{_UNDECIDED if self.undecided else ''}"
 
 
 class Findings:
@@ -80,21 +88,17 @@ class Findings:
         *,
         holds: bool,
         unit: str = "",
-        low: float | None = None,
-        high: float | None = None,
         bound: str = "",
         evidence: Sequence[str] = (),
         text: str = "",
     ) -> None:
-        """Keep one finding.
+        """Keep one finding without an interval.
 
         Args:
             name: snake_case and unique in this notebook.
             value: a finite number, a text, a truth value or None.
             holds: whether the claim is true.
-            unit: of ``value``, ``low`` and ``high``, such as ``B/job``.
-            low: lower end of the interval.
-            high: upper end of the interval.
+            unit: of ``value``, such as ``B/job``.
             bound: what the value was held against, in words.
             evidence: files that exist, relative to the run directory.
             text: a sentence for the reader.
@@ -102,30 +106,50 @@ class Findings:
         Raises:
             UsageError: one of these is not so.
         """
-        if not _SNAKE_CASE.fullmatch(name):
-            raise UsageError(f"The finding's name '{name}' must be snake_case.")
-        if name in self._mine:
-            raise UsageError(f"The finding '{name}' is recorded already in {self.notebook}.")
-        holds = _plain(name, holds)
-        if not isinstance(holds, bool):
-            raise UsageError(f"Finding '{name}': holds must be True or False.")
-        self._mine[name] = Finding(
-            name=name,
-            notebook=self.notebook,
-            value=_plain(name, value),
-            unit=unit,
-            low=_plain(name, low),
-            high=_plain(name, high),
-            bound=bound,
-            holds=holds,
-            evidence=[self._evidence(name, item) for item in evidence],
-            text=text,
-        )
-        self._write()
+        self._keep(Finding(name, self.notebook, value, unit, None, None, bound, holds, [*evidence], text))
 
-    def measured(self, name: str, value: Value, *, unit: str = "") -> None:
-        """Keep a figure that the write-up quotes and that claims nothing."""
-        self.record(name, value, holds=True, unit=unit)
+    def judge(  # noqa: PLR0913 - the same
+        self,
+        name: str,
+        interval: Interval,
+        *,
+        bound: str,
+        above: float = -math.inf,
+        below: float = math.inf,
+        covers: float | None = None,
+        unit: str = "",
+        evidence: Sequence[str] = (),
+        text: str = "",
+    ) -> None:
+        """Keep a claim on an estimate: it holds if the whole interval lies within the bound, else it fails.
+
+        Args:
+            name: as in `record`.
+            interval: the estimate and its interval.
+            bound: what follows, in words.
+            above: what the interval must lie above.
+            below: what it must lie below.
+            covers: a value that it must cover, too.
+            unit: of the estimate.
+            evidence: as in `record`.
+            text: as in `record`.
+
+        Raises:
+            UsageError: one of these is not so.
+        """
+        value, low, high = interval.estimate, interval.low, interval.high
+        covered, inside = covers is None or covers in interval, above < low and high < below
+        undecided = covered and not inside and above < high and low < below
+        holds = covered and inside
+        self._keep(Finding(name, self.notebook, value, unit, low, high, bound, holds, [*evidence], text, undecided))
+
+    def measured(self, name: str, value: Value | Interval, *, unit: str = "", evidence: Sequence[str] = ()) -> None:
+        """Keep a figure, or an estimate with its interval, that the write-up quotes and that claims nothing."""
+        if isinstance(value, Interval):
+            estimate, low, high = value.estimate, value.low, value.high
+            self._keep(Finding(name, self.notebook, estimate, unit, low, high, "", True, [*evidence], ""))
+        else:
+            self._keep(Finding(name, self.notebook, value, unit, None, None, "", True, [*evidence], ""))
 
     def check(self) -> None:
         """End the notebook on its claims.
@@ -140,6 +164,19 @@ class Findings:
             verb = "does" if len(failed) == 1 else "do"
             claims = sum(finding.is_claim for finding in self._mine.values())
             raise ClaimFailed("\n".join([f"{len(failed)} of {claims} claims {verb} not hold:", *failed]))
+
+    def _keep(self, finding: Finding) -> None:
+        name = finding.name
+        if not _SNAKE_CASE.fullmatch(name):
+            raise UsageError(f"The finding's name '{name}' must be snake_case.")
+        if name in self._mine:
+            raise UsageError(f"The finding '{name}' is recorded already in {self.notebook}.")
+        plain = {key: _plain(name, getattr(finding, key)) for key in ("value", "low", "high", "holds", "undecided")}
+        if not isinstance(plain["holds"], bool):
+            raise UsageError(f"Finding '{name}': holds must be True or False.")
+        evidence = [self._evidence(name, item) for item in finding.evidence]
+        self._mine[name] = replace(finding, **plain, evidence=evidence)
+        self._write()
 
     def _evidence(self, name: str, item: str) -> str:
         path = PurePosixPath(Path(item).as_posix())

@@ -54,8 +54,7 @@ def _record_capped(findings: Findings, endless: Endless, users: int, cap: int, e
 def record_cost(findings: Findings, bursts: Bursts, endless: Endless, evidence: Sequence[str]) -> None:
     """Record the server's processor time of a poll, and of all that each group sent."""
     poll = bursts.cpu_s_per_poll()
-    findings.record("cpu_ms_per_poll", poll.estimate * 1e3, low=poll.low * 1e3, high=poll.high * 1e3, holds=poll.low > 0,
-                    unit="ms", bound="above 0", evidence=evidence)  # fmt: skip
+    findings.judge("cpu_ms_per_poll", poll.scaled(1e3), above=0, unit="ms", bound="above 0", evidence=evidence)
     for name, client in (("unbounded", endless.unbounded), ("capped", endless.capped)):
         findings.measured(f"{name}_cpu_s", poll.estimate * len(client.polls), unit="s")
 
@@ -87,4 +86,4 @@ def record_herds(findings: Findings, herds: Mapping[str, Herd], window_s: float,
         few = name != "retry_after" or polls <= _FEWER * len(fixed.polls)
         bound = f"at most half of the fixed intervals' {len(fixed.polls)}" if name == "retry_after" else ""
         findings.record(f"{name}_requests", polls, holds=few, unit="polls", bound=bound)
-        findings.record(f"{name}_notice_s", notice.estimate, low=notice.low, high=notice.high, holds=True, unit="s")
+        findings.measured(f"{name}_notice_s", notice, unit="s")

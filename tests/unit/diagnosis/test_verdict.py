@@ -45,6 +45,5 @@ def test_an_interval_knows_what_it_covers():
     interval = Interval(10.0, -5.0, 25.0, 0.99)
     assert 0 in interval
     assert 26 not in interval
-    assert interval.within(-5, 25)
-    assert not interval.within(-4, 25)
+    assert interval.scaled(2) == Interval(20.0, -10.0, 50.0, 0.99)
     assert str(interval) == "10 B/job (-5 to 25, 99%)"

@@ -17,6 +17,7 @@ FAILED = {"en": "**Does not hold in this run**", "ko": "**이번 실행에서 �
 MISSING = {"en": "*Not measured in this run*", "ko": "*이번 실행에서 측정하지 않음*"}
 QUOTED = re.compile(r'\b(?:f|interval)\("([^"]+)"')
 NOTEBOOK = {number: f"{number}_notebook" for number in (f"{n:02}" for n in range(1, 11))}
+UNDECIDED = "05.cpu_ms_per_poll"
 REASONS = {f"06.reason_{store}": "holds in part" for store in ("weak", "soft", "redis", "timer")}
 
 
@@ -194,6 +195,15 @@ def test_without_a_limit_on_memory_exhaustion_is_not_missing(make_run):
     assert [name for name in writeup.missing() if not name.startswith("figures/")] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_claim_that_its_interval_does_not_decide_is_said_to_be_undecided(make_run, language):
+    undecided = finding(UNDECIDED, holds=False) | {"undecided": True}
+    run = make_run(without=[UNDECIDED], extra=[undecided])
+    words = messages()["state.undecided"][language]
+    assert words in Writeup(run, language).say("cause.polling")
+    assert words not in Writeup(make_run(failed=[UNDECIDED]), language).say("cause.polling")
+
+
 def test_every_message_is_said_somewhere(make_run, monkeypatch):
     """A message that nobody asks for is a row or a sentence that was forgotten."""
     asked = {"title", "contents", "code", "description", "figure_words", "figures_as_drawn", "origin"}
@@ -207,6 +217,7 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
          "extra": [finding("06.redis_measured", 2.0) | {"value": "not measured"}]},
         {"without": ["08.leaky_jobs_to_death"]},
         {"extra": [finding("09.none", 2.0) | {"value": None}]},
+        {"without": [UNDECIDED], "extra": [finding(UNDECIDED, holds=False) | {"undecided": True}]},
     ]  # fmt: skip
     for given in runs:
         Writeup(make_run(**given)).sections()

@@ -1,8 +1,10 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
+from labserver.diagnosis.verdict import Interval
 from labserver.errors import ClaimFailed, UsageError
 from labserver.suite.findings import Findings, load_findings, run_directory
 
@@ -15,14 +17,13 @@ def findings(tmp_path):
 def test_a_finding_is_on_disk_at_once_with_all_it_says(findings, tmp_path):
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "02.csv").write_text("a\n1\n")
-    findings.record(
+    findings.judge(
         "leak_bytes_per_job",
-        281234.5,
+        Interval(281234.5, 281000, 282000.0, 0.99),
+        above=280000,
+        below=283000,
         unit="B/job",
-        low=281000,
-        high=282000.0,
         bound="within 2 % of the mean PNG",
-        holds=True,
         evidence=["curves/02.csv"],
         text="It leaks.",
     )
@@ -40,6 +41,7 @@ def test_a_finding_is_on_disk_at_once_with_all_it_says(findings, tmp_path):
             "holds": True,
             "evidence": ["curves/02.csv"],
             "text": "It leaks.",
+            "undecided": False,
         }
     ]
     assert [f.value for f in load_findings(tmp_path)] == [281234.5]
@@ -66,9 +68,47 @@ def test_a_second_run_replaces_its_own_findings_only(findings, tmp_path):
 
 
 def test_numpy_values_become_plain_ones(findings, tmp_path):
-    findings.record("a", np.float64(1.5), low=np.int64(1), high=np.float32(2), holds=np.bool_(True))
+    findings.record("a", np.float64(1.5), holds=np.bool_(True))
+    interval = Interval(np.float64(1.5), np.int64(1), np.float32(2), 0.99)
+    findings.judge("b", interval, above=np.float64(0), bound="above 0")
+    first, second = load_findings(tmp_path)
+    assert (first.value, first.holds) == (1.5, True)
+    assert (second.value, second.low, second.high, second.holds, second.undecided) == (1.5, 1, 2.0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "holds", "undecided"),
+    [
+        (-4.0, 4.0, True, False),
+        (-6.0, 4.0, False, True),
+        (-4.0, 6.0, False, True),
+        (-60.0, 60.0, False, True),  # an interval as wide as that says nothing
+        (-5.0, 5.0, False, True),
+        (5.0, 9.0, False, False),
+        (-9.0, -5.0, False, False),
+        (1.0, 4.0, False, False),  # within the bound, but 0 is not among what it may be
+    ],
+)
+def test_an_estimate_is_judged_by_its_interval(findings, low, high, holds, undecided):
+    findings.judge("a", Interval((low + high) / 2, low, high, 0.99), above=-5, below=5, covers=0, bound="within ±5")
+    (finding,) = load_findings(findings.run_dir)
+    assert (finding.holds, finding.undecided) == (holds, undecided)
+
+
+def test_an_estimate_on_the_right_side_does_not_hold_where_its_interval_reaches_to_the_other(findings):
+    findings.judge("cost", Interval(1.0, -0.5, 2.5, 0.99), above=0, unit="ms", bound="above 0")
+    said = "cost = 1 (-0.5 to 2.5) ms, claimed: above 0, which is undecided: the interval lies on both sides of the"
+    with pytest.raises(ClaimFailed, match=re.escape(said)):
+        findings.check()
+
+
+def test_a_finding_of_an_earlier_version_is_none_that_is_undecided(findings, tmp_path):
+    findings.measured("a", Interval(1.0, 0.5, 1.5, 0.99))
+    document = json.loads((tmp_path / "findings.json").read_text())
+    del document["findings"][0]["undecided"]
+    (tmp_path / "findings.json").write_text(json.dumps(document))
     (finding,) = load_findings(tmp_path)
-    assert (finding.value, finding.low, finding.high, finding.holds) == (1.5, 1, 2.0, True)
+    assert (finding.interval(), finding.is_claim, finding.undecided) == ("0.5 to 1.5", False, False)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan"), [1], b"x"])

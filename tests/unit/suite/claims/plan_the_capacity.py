@@ -131,5 +131,6 @@ CAUSES = {
         {"small_case_error_max"},
     ),
     "arrivals come at even distances": ({"spread": Interval(0.1, 0.06, 0.2, 0.999)}, {"small_case_dispersion"}),
+    "there are too few arrivals to tell": ({"spread": Interval(0.9, 0.4, 2.1, 0.999)}, {"small_case_dispersion"}),
     "the real store refuses what Erlang would take": ({"checked": [(10, 0.25, 0.21)]}, {"erlang_error"}),
 }
