@@ -31,6 +31,7 @@ _GRAIN = 40.0
 # A service that jobs reach later than they should is another experiment: it is made again, but not for ever.
 _LATE = 0.05
 _TRIES = 3
+_LONGEST = 3  # times the duration that was asked for
 # How long each is watched, in lives of the leaky one: those that are to die for longer than that should take.
 _LIVES = {"leaky": 4.0, "ttl_above": 4.0, "ttl_below": 1.25, "byte_budget": 1.25}
 
@@ -153,7 +154,8 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
         photos: the uploads, in turn.
         room: bytes that the address space may grow by from then on.
         rate_per_s: jobs that arrive per second.
-        duration_s: how long, if it does not die before.
+        duration_s: how long, if it does not die before; on a busy machine longer, until as many jobs have ended as
+            arrive in that time.
         aftermath_s: how long the load goes on after a death, to see what the service does then.
         readers: how many of the accepted jobs' clients come back for their picture in the end.
 
@@ -167,7 +169,7 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
         start, cpu_s = server.address_space().size, server.cpu_s()
         server.limit(room)
         with paced_clients(server.port, uploads, lambda n: n / rate_per_s) as clients:
-            rows = _watch(server, clients, duration_s, aftermath_s)
+            rows = _watch(server, clients, duration_s, int(rate_per_s * duration_s), aftermath_s)
         attempts = list(clients.attempts)
         alive = server.alive()
         accepted = [attempt.job_id for attempt in attempts if attempt.outcome == DONE]
@@ -190,21 +192,22 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
 
 
 def _watch(
-    server: LimitedServer, clients: PacedClients, duration_s: float, aftermath_s: float
+    server: LimitedServer, clients: PacedClients, duration_s: float, jobs: int, aftermath_s: float
 ) -> list[tuple[float, int, int, int]]:
     """Read the address space until the load's end: seconds, jobs done, size, peak."""
     rows: list[tuple[float, int, int, int]] = []
     seen = done = 0
-    while (now := time.monotonic() - clients.began) < duration_s:
+    until_s = _LONGEST * duration_s
+    while (now := time.monotonic() - clients.began) < until_s and (now < duration_s or seen < jobs):
         for attempt in clients.attempts[seen:]:
             seen += 1
             done += attempt.outcome == DONE
             if attempt.failed:
-                duration_s = min(duration_s, attempt.t_s + aftermath_s)
+                until_s = min(until_s, attempt.t_s + aftermath_s)
         try:
             rows.append((now, done, *server.address_space()))
         except CannotRun:  # it has ended: that is a result
-            duration_s = min(duration_s, now + aftermath_s)
+            until_s = min(until_s, now + aftermath_s)
         time.sleep(_LOOK_S)
     return rows
 

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labserver.suite.catalog import find_notebooks
 from labserver.suite.parameters import read_parameters
+from labserver.suite.result import Status
 from labserver.suite.runner import run_suite
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -70,3 +72,12 @@ def run_notebooks(tmp_path_factory):
 def story(run_notebooks):
     """The whole suite, once."""
     return run_notebooks()
+
+
+@pytest.fixture(scope="session")
+def settled(story, run_notebooks):
+    """The same; where the machine upset a claim about time, with that notebook as it ran once more."""
+    upset = [item.name for item in story.notebooks if item.status is Status.CLAIM_FAILED]
+    again = run_notebooks(*upset).notebooks if upset else ()
+    latest = {item.name: item for item in (*story.notebooks, *again)}
+    return replace(story, notebooks=tuple(latest.values()))

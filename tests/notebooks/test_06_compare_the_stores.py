@@ -10,8 +10,8 @@ def findings(result):
     return {found.name: found for found in notebook.findings}
 
 
-def test_what_is_recommended_refuses_and_loses_nothing(story):
-    found = findings(story)
+def test_what_is_recommended_refuses_and_loses_nothing(settled):
+    found = findings(settled)
     assert found["recommended_store"].value == "byte-budget"
     assert found["recommended_refused"].value == found["recommended_accepted_again"].value > 0
     assert found["recommended_lost_unread"].value == 0

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from labserver.service.settings import Settings
+from labserver.suite import exhaustion
 from labserver.suite.exhaustion import Trial, in_pace
 from labserver.suite.forecast import Readings
 from labserver.suite.paced import DONE, REFUSED, Attempt, paced_clients
@@ -55,3 +56,40 @@ def test_a_client_that_finds_no_thread_is_said_and_not_waited_for(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", granted)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         paced_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
+
+
+class Clock:
+    """A clock, a service and its clients, of whom one ends at every look: how long that takes is how slow they are."""
+
+    def __init__(self, job_s, *, dies_at=None):
+        self.now, self.began, self.job_s, self.dies_at = 0.0, 0.0, job_s, dies_at
+        self.attempts = []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, _):
+        self.now += self.job_s
+        outcome = "no answer" if len(self.attempts) == self.dies_at else DONE
+        self.attempts.append(Attempt(self.now, outcome, "", 0.0))
+
+    def address_space(self):
+        return (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("job_s", "dies_at", "attempts"),
+    [
+        (0.05, None, 80),  # twice as fast as they come: for as long as was asked for
+        (0.1, None, 40),
+        (0.2, None, 40),  # half as fast: until as many have ended
+        (0.6, None, 20),  # but not for ever
+        (0.05, 10, 13),
+        (0.2, 10, 12),
+    ],
+)
+def test_a_slow_machine_watches_for_longer_until_as_many_jobs_have_ended(monkeypatch, job_s, dies_at, attempts):
+    clock = Clock(job_s, dies_at=dies_at)
+    monkeypatch.setattr(exhaustion, "time", clock)
+    exhaustion._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
+    assert len(clock.attempts) == pytest.approx(attempts, abs=1)
