@@ -14,7 +14,9 @@ from labserver.suite.parameters import read_parameters
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PROFILES = tomllib.loads((FOLDER / "profiles.toml").read_text(encoding="utf-8"))
-SHOWS_ITSELF = {"print", "display", "findings.record", "findings.measured", "findings.check", "writeup.show"}
+SHOWS_ITSELF = {"print", "display", "writeup.show"} | {
+    f"findings.{verb}" for verb in ("record", "judge", "measured", "check")
+}
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
