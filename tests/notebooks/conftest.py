@@ -33,8 +33,10 @@ SMALL = {
     "failed_jobs": "1",
     "budget_results": "8",
     "short_ttl_s": "0.4",
-    "herd_poll_s": "0.4",
-    "herd_job_s": "0.9",
+    # So few that they ask within one window also on a busy machine.
+    "herd_clients": "20",
+    "herd_poll_s": "0.6",
+    "herd_job_s": "1.4",
     # Fewer jobs would leave too little room for what a job takes while it is under way.
     "leaky_life_s": "3.0",
     "days": "20",
