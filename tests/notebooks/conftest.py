@@ -37,8 +37,6 @@ SMALL = {
     "herd_clients": "20",
     "herd_poll_s": "0.6",
     "herd_job_s": "1.4",
-    # Fewer jobs would leave too little room for what a job takes while it is under way.
-    "leaky_life_s": "3.0",
     "days": "20",
 }
 
