@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from labserver.diagnosis.verdict import Interval
 from labserver.errors import CannotRun, UsageError
 from labserver.report import pdf
 from labserver.report.i18n import Catalogue, Pattern, finding_names, messages, phrases
@@ -24,9 +25,8 @@ def run_dir(tmp_path):
 
 
 def record(findings, *, holds=True):
-    findings.record(
-        "leak_bytes_per_job", 200_123.4, low=199_900.0, high=200_340.0, unit="B/job", holds=holds, bound="none"
-    )
+    slope = Interval(200_123.4, 199_900.0, 200_340.0, 0.99)
+    findings.judge("leak_bytes_per_job", slope, above=0 if holds else 300_000, unit="B/job", bound="none")
     findings.record("verdict", "leak", holds=True)
     findings.record("jobs_kept", 10, holds=True)
     findings.record("png_bytes_mean", 200_000, holds=True)
