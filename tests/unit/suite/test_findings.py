@@ -146,7 +146,7 @@ def test_check_names_each_claim_that_does_not_hold(findings):
     findings.record("good", 1, bound="at most 1", holds=True)
     findings.measured("plain", 1)
     findings.record("bad", 1.25, unit="B/job", bound="less than 1", holds=False)
-    findings.record("worse", 7, unit="s", low=6, high=8.5, bound="at most 5", holds=False)
+    findings.judge("worse", Interval(7, 6, 8.5, 0.99), unit="s", below=5, bound="at most 5")
     with pytest.raises(ClaimFailed) as caught:
         findings.check()
     assert str(caught.value).splitlines() == [
