@@ -76,10 +76,10 @@ def find_hooks() -> bool:
             """Found in all three lists, and taken out of them again."""
 
         os.register_at_fork(before=probe, after_in_parent=probe, after_in_child=probe)
-        found = [held for held in gc.get_referrers(probe) if type(held) is list and held and held[-1] is probe]
+        found = [held for held in gc.get_referrers(probe) if type(held) is list]
         _lists = tuple(map(id, found)) if len(found) == _KINDS else ()
-        for hooks in found:
-            hooks.remove(probe)
+        for hooks in found:  # by identity: to compare hooks may run their code
+            del hooks[next(at for at, hook in enumerate(hooks) if hook is probe)]
     return bool(_lists)
 
 
