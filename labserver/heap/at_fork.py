@@ -38,19 +38,18 @@ class _Gate:
 
 
 @contextmanager
-def without_hooks() -> Iterator[bool]:
+def without_hooks() -> Iterator[None]:
     """Forks of this thread run no hooks of Python's for the length of the block, which ends in the parent alone.
 
-    Yields:
-        Whether that is so: where the hooks cannot be found, they run.
+    Where the hooks cannot be found (`find_hooks`), they run.
     """
-    found = find_hooks()
+    find_hooks()
     _ours.forking = True
     try:
         for hooks in _hooks():
             for at, hook in enumerate(hooks):
                 hooks[at] = _Gate(hook)
-        yield found
+        yield
     finally:
         _ours.forking = False
         take_gates_away()
