@@ -13,7 +13,7 @@ from labserver.diagnosis.bounds import Bound, bound_of
 from labserver.diagnosis.growth import Changes, changes
 from labserver.diagnosis.paths import Paths
 from labserver.diagnosis.places import merge_alike
-from labserver.diagnosis.snapshot import Baseline, allocated_for
+from labserver.diagnosis.snapshot import Baseline, allocated_for, unknown_sizes
 from labserver.heap.chains import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
@@ -177,7 +177,7 @@ class _Finder:
             objects=len(graph.objects) - baseline.addresses.size,
             garbage_objects=int(garbage.sum() - baseline.garbage.sum()),
             garbage_bytes=int(self._allocated[garbage].sum() - baseline.allocated[baseline.garbage].sum()),
-            notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes),
+            notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes, *unknown_sizes()),
             complete=graph.complete,
         )
 

@@ -7,13 +7,13 @@ from typing import IO
 
 import numpy as np
 
+from labserver.heap import layout
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import of_class
 
 _POOLED = 512  # pymalloc serves up to so many bytes, in steps of 16
 _TWO_BLOCKS = (list, dict, set, bytearray)  # one for the object, one for its items
-_VALUES_APART = sys.implementation.name == "cpython" and sys.version_info < (3, 13)
-_MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT
+_WORD = 8
 _CHUNK_HEAD, _LEAST_CHUNK = 8, 32  # of the C library
 
 
@@ -71,29 +71,38 @@ def allocated_for(graph: HeapGraph) -> Indices:
     for cls in _TWO_BLOCKS:
         head[graph.types == id(cls)] = sys.getsizeof(cls())
     items = np.where((head > 0) & (graph.sizes > head), graph.sizes - head, 0)
-    return allocated(graph.sizes - items) + allocated(items) + _values(graph)
+    own = graph.sizes - items
+    if not layout.is_known():
+        return allocated(own) + allocated(items)
+    nodes, values = _values(graph)
+    apart = np.zeros_like(own)
+    own[nodes] += values.behind
+    apart[nodes] = values.apart
+    dictionaries = np.flatnonzero(graph.types == id(dict))
+    shared = dictionaries[layout.shares_keys(graph.addresses[dictionaries])]
+    embedded = np.isin(graph.addresses[shared], values.dictionaries)
+    items[shared] = np.where(embedded, 0, layout.table_bytes(items[shared] // _WORD))
+    return allocated(own) + allocated(items) + allocated(apart)
 
 
-def _values(graph: HeapGraph) -> Indices:
-    """What instances keep their attributes in, up to CPython 3.12: `sys.getsizeof` leaves it out; shape (n,).
-
-    An array with a place for each attribute and one more, and a byte for each before it.
-    """
-    extra: Indices = np.zeros(graph.types.size, dtype=np.int64)
-    if not _VALUES_APART:
-        return extra
+def _values(graph: HeapGraph) -> tuple[Indices, layout.Values]:
+    """The instances whose attributes may be outside of a dictionary, and where they are."""
     kinds, first = np.unique(graph.types, return_index=True)
-    flags = [of_class(type(graph.objects[at]), "__flags__") for at in first]
-    managed = [kind for kind, flag in zip(kinds, flags, strict=True) if flag & _MANAGED_DICT]
-    nodes = np.flatnonzero(np.isin(graph.types, managed))
-    count = graph.starts[nodes + 1] - graph.starts[nodes]  # the attributes, and the class
-    # One whose `__dict__` somebody has asked for refers to that alone.
-    last = graph.targets[np.maximum(graph.starts[nodes + 1] - 1, 0)]
-    before = graph.targets[np.maximum(graph.starts[nodes + 1] - 2, 0)]
-    apart = (count != 2) | ((graph.types[last] != id(dict)) & (graph.types[before] != id(dict)))
-    taken = allocated(8 * count + -(-(count + 2) // 8) * 8)
-    extra[nodes] = np.where(apart & (count > 0), taken, 0)
-    return extra
+    classes = [type(graph.objects[at]) for at in first.tolist()]
+    flags = np.array([of_class(cls, "__flags__") for cls in classes], dtype=np.int64)
+    sizes = np.array([of_class(cls, "__basicsize__") for cls in classes], dtype=np.int64)
+    having = np.flatnonzero(flags & layout.HAS_VALUES)
+    nodes = np.flatnonzero(np.isin(graph.types, kinds[having]))
+    types = graph.types[nodes]
+    return nodes, layout.values_of(graph.addresses[nodes], types, sizes[np.searchsorted(kinds, types)])
+
+
+def unknown_sizes() -> tuple[str, ...]:
+    """What `allocated_for` leaves out in this interpreter, a sentence each."""
+    if layout.is_known():
+        return ()
+    note = "Where this interpreter keeps attributes is not known: what they take beside an instance is not counted."
+    return (note,)
 
 
 def allocated(sizes: Indices) -> Indices:

@@ -133,6 +133,8 @@ def _words(owner: object, child: object) -> Iterator[str]:
     kind = type_name(owner)
     if is_a(owner, np.ndarray):
         yield "base" if child is np.ndarray.base.__get__(owner) else "[…]"
+    elif (name := _field(owner, child)) is not None:
+        yield name
     elif kind in _KNOWN:
         yield _KNOWN[kind]
     elif is_a(owner, types.FunctionType):
@@ -145,6 +147,24 @@ def _words(owner: object, child: object) -> Iterator[str]:
         yield C_FIELD
 
 
+def _field(owner: object, child: object) -> str | None:
+    """The computed attribute of a type of the standard library's behind which the child is."""
+    for base in of_class(type(owner), "__mro__"):
+        for name in _FIELDS.get(f"{module_of(base)}.{of_class(base, '__name__')}", ()):
+            with contextlib.suppress(Exception):
+                if of_class(base, "__dict__")[name].__get__(owner) is child:
+                    return name
+    return None
+
+
+# From CPython 3.13 on these are computed when they are read, in C and from a field.
+_FIELDS = {
+    "sqlite3.Connection": ("row_factory", "text_factory"),
+    "sqlite3.Cursor": ("row_factory",),
+    "zlib.Decompress": ("unconsumed_tail", "unused_data"),
+    "_bz2.BZ2Decompressor": ("unused_data",),
+    "_lzma.LZMADecompressor": ("unused_data",),
+}
 _KNOWN = {
     "Pickler": "memo",
     "Unpickler": "memo",

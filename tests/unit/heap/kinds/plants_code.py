@@ -67,10 +67,15 @@ def function_attribute(plant):
     plant.shop.handler = handler
 
 
+def bytes_in(code):
+    """The one constant of that type; each CPython puts others before it."""
+    return next(constant for constant in code.co_consts if isinstance(constant, bytes))
+
+
 @kind("module shop → template → code constant")
 def code_constant(plant):
     code = compile(f"IMAGE = {bytes(SIZE * COUNT)!r}", "template", "exec")
-    plant.note(code.co_consts[0])
+    plant.note(bytes_in(code))
     plant.shop.template = code
 
 
@@ -78,7 +83,7 @@ def code_constant(plant):
 def constant_of_a_function(plant):
     names = {}
     exec(f"def render(): return {bytes(SIZE * COUNT)!r}", names)
-    plant.note(names["render"].__code__.co_consts[1])
+    plant.note(bytes_in(names["render"].__code__))
     plant.shop.render = names["render"]
 
 
@@ -115,7 +120,10 @@ def suspended_generator(plant):
     next(plant.shop.rows)
 
 
-@kind("module shop → rows → being evaluated (rows) → iterated items → […]")
+@kind(
+    "module shop → rows → being evaluated (rows) → iterated items → […]",
+    "module shop → rows → being evaluated (rows) → […]",  # from CPython 3.15 on a loop over a list has no iterator
+)
 def loop_of_a_generator(plant):
     def rows():
         for image in plant.buffers():

@@ -77,7 +77,10 @@ def handled_exception(plant):
     in_thread(plant, fail, "failing")
 
 
-@kind("contextvar images of thread with-context → […]")
+@kind(
+    "contextvar images of thread with-context → […]",
+    "module threading → _active → ['…'] → Thread._context → contextvar images → […]",  # from CPython 3.14 on
+)
 def other_threads_context(plant):
     variable = contextvars.ContextVar("images")
 
@@ -146,6 +149,7 @@ def failed_future(plant):
 @kind(
     "module shop → POOL → ThreadPoolExecutor._work_queue → SimpleQueue.[…] → _WorkItem.args → […] → […]",
     "module shop → POOL → ThreadPoolExecutor._work_queue → […] → _WorkItem.args → […] → […]",
+    "module shop → POOL → ThreadPoolExecutor._work_queue → […] → _WorkItem.task → […] → […] → […]",  # CPython 3.14
 )
 def waiting_work_item(plant):
     leave = threading.Event()
@@ -246,7 +250,11 @@ def filter_of_the_root_logger(plant):
     plant.leaving.callback(logging.root.removeFilter, keep)
 
 
-@kind("contextvar flask.app_ctx of thread serving → AppContext.g → _AppCtxGlobals.images → […]")
+@kind(
+    "contextvar flask.app_ctx of thread serving → AppContext.g → _AppCtxGlobals.images → […]",
+    "module threading → _active → ['…'] → Thread._context → contextvar flask.app_ctx → AppContext.g"
+    " → _AppCtxGlobals.images → […]",  # from CPython 3.14 on
+)
 def flask_g(plant):
     app = flask.Flask("shop")
 
@@ -319,7 +327,11 @@ def callback_of_a_weak_reference(plant):
     plant.shop.REFERENCE = weakref.ref(plant.shop.OWNER, lambda _: images)
 
 
-@kind("references from C code → […]", "references from C code → […] → […]")
+@kind(
+    "references from C code → […]",
+    "references from C code → […] → […]",
+    "references from C code → […] → […] → […] → […]",  # from CPython 3.14 on: a list of functions with their arguments
+)
 def exit_handler(plant):
     images = plant.buffers()
     atexit.register(len, images)
