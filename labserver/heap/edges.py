@@ -152,7 +152,7 @@ def _field(owner: object, child: object) -> str | None:
     for base in of_class(type(owner), "__mro__"):
         for name in _FIELDS.get(f"{module_of(base)}.{of_class(base, '__name__')}", ()):
             with contextlib.suppress(Exception):
-                if of_class(base, "__dict__")[name].__get__(owner) is child:
+                if is_made_in_c(base) and of_class(base, "__dict__")[name].__get__(owner) is child:
                     return name
     return None
 
