@@ -8,7 +8,7 @@ HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
 # With the other tests three at a time, for they mostly wait. The other notebooks' claims are about time, too: nothing runs beside them.
 UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py)
 
-.PHONY: run test cover lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
+.PHONY: run test test-pythons cover lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -23,6 +23,9 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/pytest -n 3 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration $(UNTIMED)
 	$(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract
 	$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks
+
+test-pythons: $(READY)  ## what looks into the interpreter, on every CPython that is found: 3.12 to 3.15
+	$(BIN)/nox --sessions pythons notebooks
 
 cover: $(READY)  ## which lines the quick tests run
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term tests/unit tests/integration

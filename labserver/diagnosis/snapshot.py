@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from labserver.heap import layout
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import of_class
+from labserver.heap.layout import instances
 
 _POOLED = 512  # pymalloc serves up to so many bytes, in steps of 16
 _TWO_BLOCKS = (list, dict, set, bytearray)  # one for the object, one for its items
@@ -72,34 +72,34 @@ def allocated_for(graph: HeapGraph) -> Indices:
         head[graph.types == id(cls)] = sys.getsizeof(cls())
     items = np.where((head > 0) & (graph.sizes > head), graph.sizes - head, 0)
     own = graph.sizes - items
-    if not layout.is_known():
+    if not instances.is_known():
         return allocated(own) + allocated(items)
     nodes, values = _values(graph)
     apart = np.zeros_like(own)
     own[nodes] += values.behind
     apart[nodes] = values.apart
     dictionaries = np.flatnonzero(graph.types == id(dict))
-    shared = dictionaries[layout.shares_keys(graph.addresses[dictionaries])]
+    shared = dictionaries[instances.shares_keys(graph.addresses[dictionaries])]
     embedded = np.isin(graph.addresses[shared], values.dictionaries)
-    items[shared] = np.where(embedded, 0, layout.table_bytes(items[shared] // _WORD))
+    items[shared] = np.where(embedded, 0, instances.table_bytes(items[shared] // _WORD))
     return allocated(own) + allocated(items) + allocated(apart)
 
 
-def _values(graph: HeapGraph) -> tuple[Indices, layout.Values]:
+def _values(graph: HeapGraph) -> tuple[Indices, instances.Values]:
     """The instances whose attributes may be outside of a dictionary, and where they are."""
     kinds, first = np.unique(graph.types, return_index=True)
     classes = [type(graph.objects[at]) for at in first.tolist()]
     flags = np.array([of_class(cls, "__flags__") for cls in classes], dtype=np.int64)
     sizes = np.array([of_class(cls, "__basicsize__") for cls in classes], dtype=np.int64)
-    having = np.flatnonzero(flags & layout.HAS_VALUES)
+    having = np.flatnonzero(flags & instances.HAS_VALUES)
     nodes = np.flatnonzero(np.isin(graph.types, kinds[having]))
     types = graph.types[nodes]
-    return nodes, layout.values_of(graph.addresses[nodes], types, sizes[np.searchsorted(kinds, types)])
+    return nodes, instances.values_of(graph.addresses[nodes], types, sizes[np.searchsorted(kinds, types)])
 
 
 def unknown_sizes() -> tuple[str, ...]:
     """What `allocated_for` leaves out in this interpreter, a sentence each."""
-    if layout.is_known():
+    if instances.is_known():
         return ()
     note = "Where this interpreter keeps attributes is not known: what they take beside an instance is not counted."
     return (note,)

@@ -8,8 +8,8 @@ import pytest
 
 from labserver.diagnosis.holders import find_growth
 from labserver.diagnosis.snapshot import allocated, allocated_for, take_baseline
-from labserver.heap import layout
 from labserver.heap.graph import heap_graph
+from labserver.heap.layout import instances
 
 COUNT, WARM_UP, SPARE = 60, 40, 100
 MOST = 40
@@ -146,6 +146,6 @@ def test_kept_instances_are_all_of_what_has_come(shop):
 
 
 def test_where_attributes_are_kept_otherwise_a_note_says_that_they_do_not_count(shop, monkeypatch):
-    monkeypatch.setattr(layout, "is_known", lambda: False)
+    monkeypatch.setattr(instances, "is_known", lambda: False)
     growth = growth_by_instances(shop)
     assert notes_on_attributes(growth)

@@ -208,7 +208,6 @@ def test_reading_a_frames_locals_leaves_no_copy_of_them():
     assert reference() is None
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="locals() is a copy from CPython 3.13 on")
 def test_what_the_application_got_from_locals_stays_whole():
     def rows():
         image = "kept"

@@ -12,10 +12,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.integer]
+from labserver.heap.layout.memory import WORD
+from labserver.heap.layout.objects import Indices, headers_are_known, word_of_each
+
 Mask = npt.NDArray[np.bool_]
 
-_WORD = 8
 _BEHIND = sys.version_info >= (3, 13)
 _DICT = -3  # the word of an instance with its dictionary
 _VALUES = -4 if sys.version_info < (3, 12) else _DICT  # up to CPython 3.12 that of its values
@@ -54,35 +55,35 @@ def values_of(instances: Indices, classes: Indices, basic_sizes: Indices) -> Val
     """
     nothing = np.zeros_like(instances)
     if not _BEHIND:
-        held = _words(instances + _WORD * _VALUES)
+        held = _word(instances + WORD * _VALUES)
         exist = (held != 0) & (held & _TAG == _TAG)
         # The first instances of a class have more places than those that came later.
-        keys = _words(classes + _WORD * _KEYS)
-        places = _words(keys + _WORD * _FREE) + _words(keys + _WORD * _USED)
+        keys = _word(classes + WORD * _KEYS)
+        places = _word(keys + WORD * _FREE) + _word(keys + WORD * _USED)
         return Values(nothing, np.where(exist, table_bytes(places), 0), nothing[:0])
-    header = _words(instances + basic_sizes)
+    header = _word(instances + basic_sizes)
     places, valid = header & 0xFF, (header >> 24) & 0xFF
     behind = np.where(places <= _MOST, table_bytes(places), 0)
-    return Values(behind, nothing, _words(instances + _WORD * _DICT)[valid != 0])
+    return Values(behind, nothing, _word(instances + WORD * _DICT)[valid != 0])
 
 
 def table_bytes(places: Indices) -> Indices:
     """How many bytes an array of values has: with a byte for each, the order in which they came, and a header."""
     if _BEHIND:
-        return -(-places // _WORD) * _WORD + _WORD * (places + 1)
-    return -(-(places + 2) // _WORD) * _WORD + _WORD * places
+        return -(-places // WORD) * WORD + WORD * (places + 1)
+    return -(-(places + 2) // WORD) * WORD + WORD * places
 
 
 def shares_keys(dictionaries: Indices) -> Mask:
     """Which dictionaries have an array of values, for their keys are their class's; shape as given."""
-    sharing: Mask = _words(dictionaries + _WORD * _TABLE) != 0
+    sharing: Mask = _word(dictionaries + WORD * _TABLE) != 0
     return sharing
 
 
 @cache
 def is_known() -> bool:
     """Whether this interpreter keeps values where they are looked for."""
-    if sys.implementation.name != "cpython" or "t" in sys.abiflags or sys.maxsize < 2**32 or sys.byteorder != "little":
+    if not headers_are_known():
         return False
     kind = type("Probe", (), {})
     if not kind.__flags__ & HAS_VALUES:
@@ -98,12 +99,12 @@ def is_known() -> bool:
 def _is_as_expected(probe: object, held: list[object]) -> bool:
     """Look at an instance without a dictionary, with one that has its values, and with one of its own."""
     own, kind, size = (np.array([n]) for n in (id(probe), id(type(probe)), type(probe).__basicsize__))
-    at = own + size + _WORD if _BEHIND else _words(own + _WORD * _VALUES) + _TAG
-    if at[0] <= _TAG or _words(at + _WORD * np.arange(len(held))).tolist() != list(map(id, held)):
+    at = own + size + WORD if _BEHIND else _word(own + WORD * _VALUES) + _TAG
+    if at[0] <= _TAG or _word(at + WORD * np.arange(len(held))).tolist() != list(map(id, held)):
         return False
     first = values_of(own, kind, size)
     namespace = np.array([id(vars(probe))])
-    shared = shares_keys(namespace)[0] and _words(own + _WORD * _DICT)[0] == namespace[0]
+    shared = shares_keys(namespace)[0] and _word(own + WORD * _DICT)[0] == namespace[0]
     second = values_of(own, kind, size)
     for number in range(_MOST):
         setattr(probe, f"more_{number}", None)
@@ -117,18 +118,5 @@ def _is_as_expected(probe: object, held: list[object]) -> bool:
     )
 
 
-def _words(addresses: Indices) -> Indices:
-    """The word at each address, shape as given; only these are read."""
-    if not addresses.size:
-        return addresses
-    base = int(addresses.min())
-    memory = np.asarray(_Memory(base, (int(addresses.max()) - base) // _WORD + 1))
-    found: Indices = memory[(addresses - base) >> 3]
-    return found
-
-
-class _Memory:
-    """A piece of this process's memory, by NumPy's array interface."""
-
-    def __init__(self, address: int, count: int) -> None:
-        self.__array_interface__ = {"data": (address, True), "shape": (count,), "typestr": "<i8", "version": 3}
+def _word(addresses: Indices) -> Indices:
+    return word_of_each(addresses, 0)

@@ -1,0 +1,62 @@
+"""What must hold on every CPython: the tests that look into the interpreter, three checks end to end, some notebooks.
+
+`make test-pythons` runs it. Interpreters are looked for among those that `.ci/get_pythons.sh` fetched, on PATH and in
+pyenv's folder; one that is missing is a skip, or a failure where `CI` is set. Environments are kept outside the clone,
+for as long as the lock and the interpreter stay as they are.
+"""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labserver"
+FETCHED = CACHE / "pythons" / "root" / "usr" / "bin"
+PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
+EXPECTED = ["3.13", "3.14", "3.15"]
+OPTIONAL = ["3.12"]  # the archive has none
+TESTS = ["tests/unit/heap", "tests/unit/diagnosis", "tests/unit/plugins", "tests/integration/test_pythons.py"]
+NOTEBOOKS = ["02", "03", "04"]
+
+os.environ["PATH"] = os.pathsep.join(map(str, [FETCHED, *os.get_exec_path(), *PYENV]))
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+
+def answers(version: str) -> str:
+    """What an interpreter says that it is; empty where there is none: pyenv has stand-ins for those it lacks."""
+    try:
+        command = [f"python{version}", "-c", "import sys; print(sys.version, sys.executable)"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - no input of a user's
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+FOUND = {version: said for version in (*OPTIONAL, *EXPECTED) if (said := answers(version))}
+KEY = hashlib.sha256((ROOT / "requirements.txt").read_bytes() + "".join(FOUND.values()).encode()).hexdigest()[:16]
+
+nox.options.envdir = str(CACHE / "environments" / KEY)
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+
+
+def install(session: nox.Session) -> None:
+    """All that the lock has, and the project as it is here."""
+    session.install("--quiet", "--require-hashes", "--requirement", "requirements.txt")
+    session.install("--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+@nox.session(python=[*(version for version in OPTIONAL if version in FOUND), *EXPECTED])
+def pythons(session: nox.Session) -> None:
+    """The tests of the heap, the diagnosis and the plugins, and the checks end to end."""
+    install(session)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or TESTS))
+
+
+@nox.session(python="3.14")
+def notebooks(session: nox.Session) -> None:
+    """The incident's notebooks: reproduce, trace, verify."""
+    install(session)
+    session.run("labserver", "run", *NOTEBOOKS, "--profile", "ci", "--output", session.create_tmp())
