@@ -11,7 +11,8 @@ from labserver.diagnosis.snapshot import allocated, allocated_for, take_baseline
 from labserver.heap.graph import heap_graph
 from labserver.heap.layout import instances
 
-COUNT, WARM_UP, SPARE = 60, 40, 100
+COUNT, WARM_UP, SPARE = 100, 40, 100
+ONCE = 400  # bytes that an interpreter may allocate once, on the way; a word too few in each instance were more
 MOST = 40
 NAMES = [f"name_{number}" for number in range(MOST)]
 VALUE = {}
@@ -122,7 +123,7 @@ def weights():
 @pytest.mark.parametrize("way", WAYS)
 def test_instances_weigh_what_the_allocators_gave_for_them(weights, way, kind):
     traced, said = np.array(weights[way, kind]).T
-    assert said == pytest.approx(traced, rel=0.03)
+    assert said == pytest.approx(traced, rel=0.03, abs=ONCE)
 
 
 def growth_by_instances(shop):
