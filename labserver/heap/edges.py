@@ -31,6 +31,7 @@ from labserver.heap.is_a import (
     text_of,
     type_name,
 )
+from labserver.heap.layout.fields import DECOMPRESSOR, decompressor_fields
 from labserver.heap.roots import frame_locals
 
 Fold = tuple[str, int]
@@ -149,6 +150,8 @@ def _words(owner: object, child: object) -> Iterator[str]:
 
 def _field(owner: object, child: object) -> str | None:
     """The computed attribute of a type of the standard library's behind which the child is."""
+    if is_a(owner, DECOMPRESSOR):
+        return next((name for name, value in decompressor_fields(owner).items() if value is child), None)
     for base in of_class(type(owner), "__mro__"):
         for name in _FIELDS.get(f"{module_of(base)}.{of_class(base, '__name__')}", ()):
             with contextlib.suppress(Exception):
@@ -161,7 +164,6 @@ def _field(owner: object, child: object) -> str | None:
 _FIELDS = {
     "sqlite3.Connection": ("row_factory", "text_factory"),
     "sqlite3.Cursor": ("row_factory",),
-    "zlib.Decompress": ("unconsumed_tail", "unused_data"),
     "_bz2.BZ2Decompressor": ("unused_data",),
     "_lzma.LZMADecompressor": ("unused_data",),
 }

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from labserver.heap.is_a import is_any, is_made_in_c, module_of, of_class, text_of
+from labserver.heap.layout.fields import DECOMPRESSOR, decompressor_fields
 
 Hidden = tuple[Sequence[object], int]
 """Further referents of an object, and its further bytes."""
@@ -151,8 +152,8 @@ def _unpickler(unpickler: Any) -> Hidden:
     return _unseen(unpickler, list(pickle.Unpickler.memo.__get__(unpickler).copy().values()))
 
 
-def _decompressor(decompressor: Any) -> Hidden:
-    return [decompressor.unused_data, decompressor.unconsumed_tail], 0
+def _decompressor(decompressor: object) -> Hidden:
+    return list(decompressor_fields(decompressor).values()), 0
 
 
 def _deflate(_: object) -> Hidden:
@@ -192,7 +193,7 @@ _FINDERS: dict[int, Callable[[object], Hidden]] = {
     id(pickle.Pickler): _pickler,
     id(pickle.Unpickler): _unpickler,
     id(types.CodeType): _code,
-    id(type(zlib.decompressobj())): _decompressor,
+    id(DECOMPRESSOR): _decompressor,
     id(type(zlib.compressobj())): _deflate,
     id(np.ndarray): _array,
     id(np.flatiter): _iterator,
