@@ -18,7 +18,8 @@ FETCHED = CACHE / "pythons" / "root" / "usr" / "bin"
 PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
 EXPECTED = ["3.13", "3.14", "3.15"]
 OPTIONAL = ["3.12"]  # the archive has none
-TESTS = ["tests/unit/heap", "tests/unit/diagnosis", "tests/unit/plugins", "tests/integration/test_pythons.py"]
+TESTS = [f"tests/unit/{room}" for room in ("heap", "diagnosis", "plugins")]
+TESTS += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness")]
 NOTEBOOKS = ["02", "03", "04"]
 
 os.environ["PATH"] = os.pathsep.join(map(str, [FETCHED, *os.get_exec_path(), *PYENV]))
