@@ -6,6 +6,7 @@ from a cache that takes thousands of jobs to fill, nor see what one job in a hun
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -303,11 +304,13 @@ class _Look:
         """The second channel: items that are kept for ever, where too few or too much noise keep the bytes unsure."""
         jobs = self._jobs[-1]
         least = _SHARE_OF_TOLERANCE * self._rules.tolerance
+        # Many small ones that the bytes do not show have taken the place of others.
+        many = math.inf if otherwise.verdict is Verdict.NO_LEAK else self._rules.tolerance * jobs
         suspects = [
             kept
             for kept in self._evidence.kept or ()
             if kept.counts[-1] > 0
-            and (kept.item_bytes >= LARGE_BYTES or kept.gained_bytes >= self._rules.tolerance * jobs)
+            and (kept.item_bytes >= LARGE_BYTES or kept.gained_bytes >= many)
             and not kept.is_filling
             and most_per_job(kept, jobs) * kept.item_bytes >= least
         ]

@@ -10,6 +10,7 @@ import pytest
 
 from labserver.heap import addresses, kinds, walk
 from labserver.heap.graph import heap_graph
+from labserver.heap.layout import objects
 
 SIZE = 123_457
 
@@ -31,8 +32,8 @@ def node_at(graph, address):
 def _layout(request, monkeypatch):
     """Other interpreters have other headers: everything is then asked from Python."""
     if not request.param:
-        monkeypatch.setattr("labserver.heap.layout.objects.headers_are_known", lambda: False)
-        monkeypatch.setattr(kinds, "headers_are_known", lambda: False)
+        for room in (objects, kinds):
+            monkeypatch.setattr(room, "headers_are_known", lambda: False)
 
 
 @pytest.mark.usefixtures("_layout")

@@ -23,12 +23,13 @@ from werkzeug.local import LocalProxy
 
 from labserver.diagnosis.holders import find_growth
 from labserver.diagnosis.snapshot import take_baseline
-from labserver.heap import addresses
+from labserver.heap import kinds
 from labserver.heap.analyst import is_analyst_module, is_analyst_thread, loaded_modules
 from labserver.heap.chains import chain_of
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.kinds import Kinds
+from labserver.heap.layout import objects
 from labserver.heap.tracemalloc_tools import short_path
 
 IMAGES, SIZE = 40, 3_000
@@ -535,12 +536,14 @@ def test_a_threads_name_is_read_without_asking_it():
     ids=str,
 )
 def test_a_class_is_measured_as_if_it_had_no_size_of_its_own(monkeypatch, known_layout, bases, space, args):
-    monkeypatch.setattr(addresses, "_KNOWN_LAYOUT", known_layout and addresses._KNOWN_LAYOUT)
+    if not known_layout:
+        for room in (objects, kinds):
+            monkeypatch.setattr(room, "headers_are_known", lambda: False)
     liar, honest = (
         type("Kept", bases, space | own)(*args) for own in ({"__sizeof__": lambda _: LIES.calls.append("")}, {})
     )
     measured = Kinds()
-    found = addresses.addresses_of([liar, honest])
+    found = objects.addresses_of([liar, honest])
     sizes = measured.sizes([liar, honest], found, measured.of([liar, honest], found))
     assert sizes.tolist() == [sys.getsizeof(honest)] * 2
     assert LIES.calls == []
