@@ -14,7 +14,7 @@ import nox
 
 ROOT = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labserver"
-FETCHED = CACHE / "pythons" / "root" / "usr" / "bin"
+FETCHED = CACHE / "pythons" / "tree" / "usr" / "bin"
 PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
 EXPECTED = ["3.13", "3.14", "3.15"]
 OPTIONAL = ["3.12"]  # the archive has none

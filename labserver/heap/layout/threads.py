@@ -11,6 +11,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, chain, islice, repeat, starmap, takewhile
@@ -121,19 +122,16 @@ class _Planted:
         self.leave.acquire()
 
 
-class _waiting:  # noqa: N801 - used as a `with` block only
+@contextmanager
+def _waiting(planted: list[_Planted]) -> Iterator[None]:
     """Threads that hold what is planted for as long as the block runs."""
-
-    def __init__(self, planted: list[_Planted]) -> None:
-        self._planted = planted
-
-    def __enter__(self) -> None:
-        for one in self._planted:
-            _thread.start_new_thread(one.run, ())
-            one.ready.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        for one in self._planted:
+    for one in planted:
+        _thread.start_new_thread(one.run, ())
+        one.ready.acquire()
+    try:
+        yield
+    finally:
+        for one in planted:
             one.leave.release()
 
 
