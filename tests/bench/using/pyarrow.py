@@ -1,0 +1,18 @@
+"""A table that is sorted on its pool of threads."""
+
+# /// script
+# dependencies = ["pyarrow"]
+# [tool.libraries]
+# kind = "C threads"
+# ///
+
+import pyarrow
+from using.pair import pair
+
+
+def work(number):
+    table = pyarrow.table({"number": list(range(number, number + 500)), "text": ["text"] * 500})
+    return table.sort_by([("number", "descending")])
+
+
+leak, clean = pair(work)
