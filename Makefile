@@ -8,7 +8,7 @@ HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
 # With the other tests three at a time, for they mostly wait. The other notebooks' claims are about time, too: nothing runs beside them.
 UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py)
 
-.PHONY: run test test-pythons cover lab bench bench-service bench-check bench-heap bench-kinds bench-verdict soak peers lock reference clean
+.PHONY: run test test-pythons cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -47,6 +47,9 @@ bench-heap: $(READY) peers  ## what a look at the heap costs, beside guppy3, obj
 
 bench-kinds: $(READY) peers  ## every kind of holder, beside the same
 	$(BIN)/python tests/bench/holder_kinds.py
+
+bench-libraries: $(READY)  ## a leaky and a clean application beside each of eighty libraries (ONLY one of them), in environments of their own
+	$(BIN)/python tests/bench/libraries.py $(ONLY:%=--only %)
 
 bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each); an hour
 	$(BIN)/python tests/bench/verdict_simulate.py --runs 100000

@@ -21,6 +21,7 @@ import tempfile
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
@@ -37,7 +38,14 @@ RIGHT, UNDECIDED, WRONG = "right", "undecided", "wrong"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a module says of itself: what it needs, what is special about the library, and what refuses it, if that is right."""
+    """What a module says of itself.
+
+    Attributes:
+        name: the module's.
+        dependencies: what is to be installed, the library first; nothing for the standard library's.
+        kind: what is special about the library.
+        refused: words of the refusal, where that is the right answer.
+    """
 
     name: str
     dependencies: tuple[str, ...]
@@ -69,11 +77,13 @@ class Check:
 
 
 def judge(recipe: Recipe, leaky: Check, clean: Check) -> str:
-    """Whether both answers are right; undecided where a clean application is not said to be clean, but nothing is wrong."""
+    """Whether both answers are right; undecided where only the clean application's is, and nothing is wrong."""
     if leaky.orphans or clean.orphans:
         return WRONG
     if recipe.refused is not None:
-        refused = [check.code == 125 and any(recipe.refused in note for note in check.notes) for check in (leaky, clean)]
+        refused = [
+            check.code == 125 and any(recipe.refused in note for note in check.notes) for check in (leaky, clean)
+        ]
         return RIGHT if all(refused) else WRONG
     found = (leaky.verdict, leaky.code) == ("leak", 1) and "STORE" in next(iter(leaky.holders), "")
     if found and (clean.verdict, clean.code) == ("no-leak", 0):
@@ -150,9 +160,9 @@ def version(recipe: Recipe, python: Path) -> str:
     return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def one(recipe: Recipe, python: str, cache: Path) -> dict[str, object]:
+def one(recipe: Recipe, python: str, cache: Path) -> dict[str, Any]:
     """The row of one library."""
-    row: dict[str, object] = {"library": recipe.name, "python": python, "kind": recipe.kind}
+    row: dict[str, Any] = {"library": recipe.name, "python": python, "kind": recipe.kind, "refused": recipe.refused}
     try:
         interpreter = environment(recipe, python, cache)
     except subprocess.CalledProcessError as error:
@@ -162,41 +172,51 @@ def one(recipe: Recipe, python: str, cache: Path) -> dict[str, object]:
     return row | {"leaky": asdict(leaky), "clean": asdict(clean)}
 
 
-def table(rows: list[dict[str, object]]) -> str:
+def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     lines = ["| library | version | kind | leaky | holder | clean | s | |", "|---|---|---|---|---|---|---|---|"]
     for row in rows:
-        if "leaky" not in row:
+        if "failure" in row:
             lines.append(f"| {row['library']} | | {row['kind']} | | | | | {row['outcome']} |")
             continue
-        leaky, clean = row["leaky"], row["clean"]
-        verdicts = ["refused" if row["refused"] else one["verdict"] or "none" for one in (leaky, clean)]
-        holder = f"`{leaky['holders'][0]}`" if leaky["holders"] else ""
-        seconds = leaky["seconds"] + clean["seconds"]
+        both = [row["leaky"], row["clean"]]
+        verdicts = ["refused" if row["refused"] else check["verdict"] or "none" for check in both]
+        holder = next((f"`{path}`" for path in row["leaky"]["holders"]), "")
+        seconds = sum(check["seconds"] for check in both)
         lines.append(
             f"| {row['library']} | {row['version']} | {row['kind']} | {verdicts[0]} | {holder} | {verdicts[1]} | "
-            f"{seconds:.0f} | {row['outcome']} |"
+            f"{seconds:.0f} | {' – '.join((row['outcome'], *reasons(row)))} |"
         )
     return "\n".join(lines)
 
 
-def summary(rows: list[dict[str, object]]) -> str:
+def reasons(row: dict[str, Any]) -> list[str]:
+    """What the checks themselves say of an outcome that is not right."""
+    if row["outcome"] == RIGHT:
+        return []
+    odd = [row[name] for name, verdict in (("leaky", "leak"), ("clean", "no-leak")) if row[name]["verdict"] != verdict]
+    return list(dict.fromkeys(next(iter(check["notes"]), check["said"]) for check in odd))
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
     """The sentence above the table."""
-    ran = [row for row in rows if "leaky" in row]
+    ran = [row for row in rows if "failure" not in row]
     counts = {outcome: sum(row["outcome"] == outcome for row in ran) for outcome in (RIGHT, UNDECIDED, WRONG)}
     return (
-        f"{len(ran)} libraries, a leaky and a clean application beside each: {counts[RIGHT]} right, {counts[UNDECIDED]} "
-        f"with the clean one undecided, {counts[WRONG]} wrong; {len(rows) - len(ran)} could not be installed. Right is: the "
-        "leaky one is a leak, and its store comes first among the holders; the clean one is none; no process is left "
-        "behind. An application whose threads are patched is to be refused.\n\n"
+        f"{len(ran)} libraries, a leaky and a clean application beside each: {counts[RIGHT]} right, "
+        f"{counts[UNDECIDED]} with the clean one undecided, {counts[WRONG]} wrong; {len(rows) - len(ran)} could not be "
+        "installed. Right is: the leaky one is a leak, and its store comes first among the holders; the clean one is "
+        "none; no process is left behind. An application whose threads are patched is to be refused.\n\n"
         "`tests/bench/libraries.py` wrote this; the applications are in `tests/bench/using/`."
     )
 
 
 @click.command()
 @click.option("--only", multiple=True, help="A module in using/; repeatable.")
-@click.option("--python", default=platform.python_version, help="The interpreter: a version or a path.  [default: this one's]")
-@click.option("--cache", default=CACHE, show_default=True, type=click.Path(path_type=Path), help="For the environments.")
+@click.option("--python", default=platform.python_version, help="A version or a path; this one's if not given.")
+@click.option(
+    "--cache", default=CACHE, show_default=True, type=click.Path(path_type=Path), help="For the environments."
+)
 @click.option("--out", default=ROOT / "outputs" / "runs" / "libraries.jsonl", type=click.Path(path_type=Path))
 @click.option("--markdown", default=REFERENCE, type=click.Path(path_type=Path), help="Where the table is written.")
 def main(only: tuple[str, ...], python: str, cache: Path, out: Path, markdown: Path) -> None:

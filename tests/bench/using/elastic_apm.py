@@ -9,7 +9,9 @@
 import elasticapm
 from using.pair import pair
 
-client = elasticapm.Client(server_url="http://127.0.0.1:9", service_name="using", log_level="off", cloud_provider="none")
+client = elasticapm.Client(
+    server_url="http://127.0.0.1:9", service_name="using", log_level="off", cloud_provider="none"
+)
 elasticapm.instrument()
 
 

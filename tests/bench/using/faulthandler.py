@@ -7,12 +7,12 @@
 # ///
 
 import faulthandler
-import os
 import signal
+from pathlib import Path
 
 from using.pair import pair
 
-nowhere = open(os.devnull, "w", encoding="utf-8")
+nowhere = Path("/dev/null").open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lasts
 faulthandler.enable(nowhere)
 faulthandler.register(signal.SIGUSR1, nowhere, all_threads=True, chain=True)
 faulthandler.dump_traceback_later(0.5, repeat=True, file=nowhere)

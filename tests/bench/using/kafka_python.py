@@ -7,7 +7,6 @@
 # ///
 
 import logging
-import threading
 
 from kafka import KafkaProducer
 from kafka.structs import TopicPartition

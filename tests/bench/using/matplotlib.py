@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from using.pair import pair
 
 
-def work(number):
+def work(_):
     figure = Figure(figsize=(0.2, 0.2), dpi=50)
     FigureCanvasAgg(figure).draw()
-    figure.add_artist  # noqa: B018
     return figure
 
 

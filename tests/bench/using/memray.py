@@ -6,7 +6,6 @@
 # kind = "patching of malloc"
 # ///
 
-import os
 import tempfile
 from pathlib import Path
 

@@ -8,7 +8,13 @@
 
 import os
 
-settings = {"DEVELOPER_MODE": "true", "HOST": "127.0.0.1", "LICENSE_KEY": "0" * 40, "APP_NAME": "using", "LOG_LEVEL": "critical"}
+settings = {
+    "DEVELOPER_MODE": "true",
+    "HOST": "127.0.0.1",
+    "LICENSE_KEY": "0" * 40,
+    "APP_NAME": "using",
+    "LOG_LEVEL": "critical",
+}
 os.environ |= {f"NEW_RELIC_{name}": value for name, value in settings.items()}
 import newrelic.agent  # noqa: E402 - reads its settings when imported
 

@@ -6,13 +6,13 @@
 # kind = "C threads"
 # ///
 
-import polars
+import polars as pl
 from using.pair import pair
 
 
 def work(number):
-    frame = polars.DataFrame({"number": range(number, number + 500), "text": "text"})
-    return frame.lazy().filter(polars.col("number") > 3).sort("number", descending=True).collect()
+    frame = pl.DataFrame({"number": range(number, number + 500), "text": "text"})
+    return frame.lazy().filter(pl.col("number") > 3).sort("number", descending=True).collect()
 
 
 leak, clean = pair(work)

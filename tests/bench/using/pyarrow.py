@@ -6,12 +6,12 @@
 # kind = "C threads"
 # ///
 
-import pyarrow
+import pyarrow as pa
 from using.pair import pair
 
 
 def work(number):
-    table = pyarrow.table({"number": list(range(number, number + 500)), "text": ["text"] * 500})
+    table = pa.table({"number": list(range(number, number + 500)), "text": ["text"] * 500})
     return table.sort_by([("number", "descending")])
 
 

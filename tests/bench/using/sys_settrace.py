@@ -15,7 +15,7 @@ from using.pair import pair
 lines = Counter()
 
 
-def trace(frame, event, _):
+def trace(_, event, __):
     lines[event] += 1
     return trace
 

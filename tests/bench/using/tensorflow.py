@@ -6,8 +6,8 @@
 # kind = "C threads"
 # ///
 
-import tensorflow
+import tensorflow as tf
 from using.pair import pair
 
-double = tensorflow.function(lambda values: values * 2.0)
-leak, clean = pair(lambda _: double(tensorflow.ones(1000)))
+double = tf.function(lambda values: values * 2.0)
+leak, clean = pair(lambda _: double(tf.ones(1000)))

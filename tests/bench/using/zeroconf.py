@@ -6,9 +6,9 @@
 # kind = "event loop, threads"
 # ///
 
+from using.pair import pair
 from zeroconf import DNSIncoming, DNSOutgoing, DNSText, Zeroconf
 from zeroconf.const import _CLASS_IN, _FLAGS_QR_RESPONSE, _TYPE_TXT
-from using.pair import pair
 
 zeroconf = Zeroconf(interfaces=["127.0.0.1"])
 

@@ -1,0 +1,83 @@
+"""When the answers beside a library count as right."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@pytest.fixture(scope="module")
+def libraries():
+    spec = importlib.util.spec_from_file_location("libraries", BENCH / "libraries.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.fixture
+def recipe(libraries):
+    return libraries.Recipe("shapes", ("shapes",), "C threads")
+
+
+@pytest.fixture
+def leaky(libraries):
+    return libraries.Check(1, "leak", ("module using.pair → STORE → […] → Shape.points", "module shapes → CACHE"))
+
+
+@pytest.fixture
+def clean(libraries):
+    return libraries.Check(0, "no-leak")
+
+
+def test_a_leak_in_the_store_and_none_beside_it_are_right(libraries, recipe, leaky, clean):
+    assert libraries.judge(recipe, leaky, clean) == libraries.RIGHT
+
+
+def test_a_clean_application_may_stay_undecided(libraries, recipe, leaky, clean):
+    undecided = replace(clean, code=125, verdict="inconclusive")
+    assert libraries.judge(recipe, leaky, undecided) == libraries.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": 0, "verdict": "no-leak"},
+        {"code": 125, "verdict": "inconclusive"},
+        {"code": 0},
+        {"holders": ("module shapes → CACHE", "module using.pair → STORE")},
+        {"holders": ()},
+        {"orphans": 1},
+        {"code": 125, "verdict": None, "said": "The application's process died."},
+    ],
+)
+def test_anything_else_of_a_leaky_application_is_wrong(libraries, recipe, leaky, clean, changes):
+    assert libraries.judge(recipe, replace(leaky, **changes), clean) == libraries.WRONG
+
+
+@pytest.mark.parametrize(
+    "changes", [{"code": 1, "verdict": "leak"}, {"code": 1}, {"orphans": 1}, {"code": 125, "verdict": None}]
+)
+def test_anything_else_of_a_clean_application_is_wrong(libraries, recipe, leaky, clean, changes):
+    assert libraries.judge(recipe, leaky, replace(clean, **changes)) == libraries.WRONG
+
+
+def test_a_refusal_is_right_where_it_is_expected_and_says_why(libraries, recipe, leaky):
+    refusing = replace(recipe, refused="is patched by shapes")
+    refusal = libraries.Check(125, "inconclusive", notes=("The application is patched by shapes.",))
+    assert libraries.judge(refusing, refusal, refusal) == libraries.RIGHT
+    assert libraries.judge(refusing, replace(refusal, notes=("It died.",)), refusal) == libraries.WRONG
+    assert libraries.judge(refusing, leaky, refusal) == libraries.WRONG
+    assert libraries.judge(recipe, refusal, refusal) == libraries.WRONG
+
+
+def test_every_module_says_what_it_needs(libraries):
+    files = [file for file in (BENCH / "using").glob("*.py") if file.stem not in libraries.NO_APPLICATIONS]
+    assert len(files) > 60
+    for file in files:
+        assert libraries.Recipe.of(file).kind
