@@ -10,6 +10,7 @@ import os
 
 os.environ["DD_TRACE_AGENT_URL"] = "http://127.0.0.1:9"
 os.environ["DD_TRACE_LOG_FILE_LEVEL"] = os.environ["DD_TRACE_LOG_LEVEL"] = "CRITICAL"
+import ddtrace.auto  # noqa: F401 - patches whatever it knows
 from ddtrace.trace import tracer
 from using.pair import pair
 
