@@ -195,7 +195,7 @@ def reasons(row: dict[str, Any]) -> list[str]:
     if row["outcome"] == RIGHT:
         return []
     odd = [row[name] for name, verdict in (("leaky", "leak"), ("clean", "no-leak")) if row[name]["verdict"] != verdict]
-    return list(dict.fromkeys(next(iter(check["notes"]), check["said"]) for check in odd))
+    return list(dict.fromkeys(" ".join(check["notes"]) or check["said"] for check in odd))
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
