@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -72,8 +72,27 @@ def test_a_refusal_is_right_where_it_is_expected_and_says_why(libraries, recipe,
     refusal = libraries.Check(125, "inconclusive", notes=("The application is patched by shapes.",))
     assert libraries.judge(refusing, refusal, refusal) == libraries.RIGHT
     assert libraries.judge(refusing, replace(refusal, notes=("It died.",)), refusal) == libraries.WRONG
+    assert libraries.judge(refusing, replace(refusal, code=2), refusal) == libraries.WRONG
     assert libraries.judge(refusing, leaky, refusal) == libraries.WRONG
     assert libraries.judge(recipe, refusal, refusal) == libraries.WRONG
+
+
+def test_the_table_says_what_is_not_right_and_why(libraries, leaky, clean):
+    same = {"kind": "C threads", "refused": None}
+    checks = {"version": "1.2", "leaky": asdict(leaky)}
+    unsure = asdict(replace(clean, verdict="inconclusive", notes=("Its memory goes up and down.",)))
+    rows = [
+        {"library": "shapes", "outcome": "right", "clean": asdict(clean), **same, **checks},
+        {"library": "forms", "outcome": "undecided", "clean": unsure, **same, **checks},
+        {"library": "figures", "outcome": "not installed", "failure": "No such package.", **same},
+    ]
+    first, second, third = libraries.table(rows).splitlines()[2:]
+    assert first.startswith("| shapes | 1.2 | C threads | leak | `module using.pair → STORE → ")
+    assert first.endswith("| no-leak | 0 | right |")
+    assert second.endswith("| inconclusive | 0 | undecided – Its memory goes up and down. |")
+    assert third.endswith("| not installed |")
+    assert "2 libraries" in libraries.summary(rows)
+    assert "1 could not be installed" in libraries.summary(rows)
 
 
 def test_every_module_says_what_it_needs(libraries):
