@@ -227,7 +227,8 @@ def main(only: tuple[str, ...], python: str, cache: Path, out: Path, markdown: P
     if unknown := set(only) - wanted.keys():
         raise click.BadParameter(f"there is no module using/{min(unknown)}.py.", param_hint="--only")
     lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-    rows = {row["library"]: row for row in map(json.loads, lines) if row["python"] == python}
+    finished = [row for row in map(json.loads, lines) if row["python"] == python and "failure" not in row]
+    rows = {row["library"]: row for row in finished}
     with out.open("a", encoding="utf-8") as file:
         for recipe in wanted.values():
             if recipe.name not in rows:
