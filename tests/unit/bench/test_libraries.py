@@ -77,10 +77,23 @@ def test_a_refusal_is_right_where_it_is_expected_and_says_why(libraries, recipe,
     assert libraries.judge(recipe, refusal, refusal) == libraries.WRONG
 
 
+def test_what_a_short_check_leaves_undecided_is_checked_in_full(libraries, recipe, monkeypatch):
+    asked = []
+
+    def check(_, __, ___, *options):
+        asked.append(options)
+        return libraries.Check(125, "inconclusive", orphans=1) if options else libraries.Check(0, "no-leak")
+
+    monkeypatch.setattr(libraries, "check", check)
+    assert libraries.answer(recipe, Path("python"), "clean") == libraries.Check(0, "no-leak", orphans=1, in_full=True)
+    assert asked == [("--fast",), ()]
+    assert not libraries.answer(replace(recipe, refused="is patched"), Path("python"), "clean").in_full
+
+
 def test_the_table_says_what_is_not_right_and_why(libraries, leaky, clean):
     same = {"kind": "C threads", "refused": None}
     checks = {"version": "1.2", "leaky": asdict(leaky)}
-    unsure = asdict(replace(clean, verdict="inconclusive", notes=("Its memory goes up and down.",)))
+    unsure = asdict(replace(clean, verdict="inconclusive", in_full=True, notes=("Its memory goes up and down.",)))
     rows = [
         {"library": "shapes", "outcome": "right", "clean": asdict(clean), **same, **checks},
         {"library": "forms", "outcome": "undecided", "clean": unsure, **same, **checks},
@@ -89,7 +102,7 @@ def test_the_table_says_what_is_not_right_and_why(libraries, leaky, clean):
     first, second, third = libraries.table(rows).splitlines()[2:]
     assert first.startswith("| shapes | 1.2 | C threads | leak | `module using.pair → STORE → ")
     assert first.endswith("| no-leak | 0 | right |")
-    assert second.endswith("| inconclusive | 0 | undecided – Its memory goes up and down. |")
+    assert second.endswith("| inconclusive (in full) | 0 | undecided – Its memory goes up and down. |")
     assert third.endswith("| not installed |")
     assert "2 libraries" in libraries.summary(rows)
     assert "1 could not be installed" in libraries.summary(rows)
