@@ -48,7 +48,7 @@ bench-heap: $(READY) peers  ## what a look at the heap costs, beside guppy3, obj
 bench-kinds: $(READY) peers  ## every kind of holder, beside the same
 	$(BIN)/python tests/bench/holder_kinds.py
 
-bench-libraries: $(READY)  ## a leaky and a clean application beside each of eighty libraries (ONLY one of them), in environments of their own
+bench-libraries: $(READY)  ## a leaky and a clean application beside each of nearly eighty libraries (ONLY one of them), in environments of their own
 	$(BIN)/python tests/bench/libraries.py $(ONLY:%=--only %)
 
 bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each); an hour

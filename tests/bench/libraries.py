@@ -221,7 +221,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     ran = [row for row in rows if "failure" not in row]
     counts = {outcome: sum(row["outcome"] == outcome for row in ran) for outcome in (RIGHT, UNDECIDED, WRONG)}
     return (
-        f"{len(ran)} libraries, a leaky and a clean application beside each: {counts[RIGHT]} right, "
+        f"{len(ran)} pairs of a leaky and a clean application, each beside a library: {counts[RIGHT]} right, "
         f"{counts[UNDECIDED]} with the clean one undecided, {counts[WRONG]} wrong; {len(rows) - len(ran)} could not be "
         "installed. Right is: the leaky one is a leak, and its store comes first among the holders; the clean one is "
         "none; no process is left behind. An application whose threads are patched is to be refused. What `--fast` "

@@ -104,7 +104,7 @@ def test_the_table_says_what_is_not_right_and_why(libraries, leaky, clean):
     assert first.endswith("| no-leak | 0 | right |")
     assert second.endswith("| inconclusive (in full) | 0 | undecided – Its memory goes up and down. |")
     assert third.endswith("| not installed |")
-    assert "2 libraries" in libraries.summary(rows)
+    assert "2 pairs" in libraries.summary(rows)
     assert "1 could not be installed" in libraries.summary(rows)
 
 
