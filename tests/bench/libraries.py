@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -232,7 +231,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 @click.command()
 @click.option("--only", multiple=True, help="A module in using/; repeatable.")
-@click.option("--python", default=platform.python_version, help="A version or a path; this one's if not given.")
+@click.option("--python", default=sys.executable, help="A path or a version; this one if not given.")
 @click.option(
     "--cache", default=CACHE, show_default=True, type=click.Path(path_type=Path), help="For the environments."
 )
