@@ -147,7 +147,7 @@ class Series:
             self._with_pages = True
             note = "The growth is memory that is mapped directly, beside all allocators."
             return grounded(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)))
-        if decision.verdict is Verdict.NO_LEAK and not final:
+        if decision.verdict is Verdict.NO_LEAK:
             return Decision(Verdict.INCONCLUSIVE, decision.interval, "memory that is mapped directly grows")
         return decision
 

@@ -356,6 +356,20 @@ def test_mapped_memory_that_grows_is_undecided_where_the_rest_hides_whether_all_
     assert 0 in decision.interval
 
 
+def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_clean():
+    """An allocator of its own takes pages in steps: at the end of a short check too few of them have come."""
+    series = Series(Rules(), countable=False)
+    for number in range(11):
+        mapped = 14_000 * 25 * (number + (number % 2))
+        series.add(25 * number, {"heap_bytes": 5e6, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+    mapped = series.mapped(final=True)
+    assert mapped.interval.low > 1024
+    assert mapped.verdict is Verdict.INCONCLUSIVE
+    decision = series.decide(final=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.reason == "memory that is mapped directly grows"
+
+
 @pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])
 def test_memory_that_is_mapped_once_is_none(mapped):
     assert run(StandIn(lambda _: 0, mapped=mapped)).verdict is Verdict.NO_LEAK
