@@ -66,7 +66,14 @@ def outputs(tmp_path_factory):
     # Not over TCP: its ports are picked before the kernel takes them.
     over_files = {"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}}
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=240, allow_errors=True, resources=resources, config=Config(over_files))
+    client = NotebookClient(
+        notebook,
+        timeout=240,
+        allow_errors=True,
+        coalesce_streams=True,  # what is printed at once may come in two messages
+        resources=resources,
+        config=Config(over_files),
+    )
     client.execute()
     return dict(zip(CELLS, [cell.outputs for cell in notebook.cells], strict=True))
 
