@@ -15,7 +15,7 @@ _FIRST_JOBS = 10  # the first ones replace what was allocated before the tracing
 _LEAST_SHARE = 0.01
 _ONE_EACH = 0.9
 _WORTH_A_FINDING = 0.1  # of the growth
-_GRAPH_S = 300.0
+_GRAPH_S = 600.0  # two children, one after the other, have 240 s each
 _FROM_C = "references from C code"
 
 
