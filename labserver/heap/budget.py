@@ -36,7 +36,7 @@ class Budget:
     max_seconds: float = _SECONDS
 
 
-def look_budget(*, forked: bool = True) -> Budget:
+def look_budget() -> Budget:
     """What a look at this process may take; a heap for which that is too little is seen in part.
 
     The child's reference counting makes the system copy the pages of all small objects, beside its own arrays.
@@ -45,7 +45,7 @@ def look_budget(*, forked: bool = True) -> Budget:
         CannotLook: so little is free that it would be at the application's cost. The text says how much and where.
     """
     blocks = sys.getallocatedblocks()
-    copied = (small_objects_bytes() or _COPIED * blocks) if forked else 0
+    copied = small_objects_bytes() or _COPIED * blocks
     free, where = min(_free())
     most, own = round(_SHARE * free) - copied, _OBJECT_BYTES * blocks
     if most < _LEAST_SEEN * own:

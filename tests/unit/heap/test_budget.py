@@ -52,7 +52,6 @@ def groups(machine, monkeypatch):
 @pytest.mark.usefixtures("machine")
 def test_half_of_what_is_free_less_the_pages_that_are_copied():
     assert look_budget().max_bytes == (512 - 25) * MIB
-    assert look_budget(forked=False).max_bytes == 512 * MIB
 
 
 def test_a_control_group_counts_with_what_it_can_give_back(groups):
