@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labserver import __version__
-from labserver.diagnosis.check_options import CheckOptions
-from labserver.diagnosis.check_result import CheckResult
+from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.result import CheckResult
 
 
 def json_of(result: CheckResult) -> str:
@@ -21,7 +21,7 @@ def json_of(result: CheckResult) -> str:
 
 def add_to_github(result: CheckResult) -> None:
     """Append to the summary of the job, where GitHub names a file for it; a check never fails over it."""
-    from labserver.report.check_summary import summary_of
+    from labserver.report.github import summary_of
 
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if name:

@@ -11,8 +11,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from labserver.diagnosis.check_options import CheckProgress
-from labserver.report.check_words import number, span
+from labserver.diagnosis.measure.options import CheckProgress
+from labserver.report.words import number, span
 
 PLAIN_LINE_S = 3.0
 _BAND = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labserver.cli import say
 from labserver.errors import UsageError
-from labserver.suite.files import write_text
+from labserver.files import write_text
 
 STDOUT = Path("-")
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from labserver.errors import CannotRun, UsageError
-from labserver.load.judge import aggregate
 from labserver.load.progress import Progress
 from labserver.load.summary import Summary
+from labserver.load.threshold_check import aggregate
 from labserver.load.thresholds import OF_THE_SERVICE, parse_threshold
 from labserver.watch.background import Watching
 from labserver.watch.open import open_source

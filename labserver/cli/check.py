@@ -13,8 +13,8 @@ from labserver.errors import CannotRun, CannotSay
 if TYPE_CHECKING:
     from labserver.cli._check_progress import Watcher
     from labserver.diagnosis.accepted import Accepted
-    from labserver.diagnosis.check_options import CheckOptions
-    from labserver.diagnosis.check_result import CheckResult
+    from labserver.diagnosis.measure.options import CheckOptions
+    from labserver.diagnosis.result import CheckResult
 
 INTERRUPTED = 130
 _EXIT_CODES = {"no-leak": 0, "leak": 1, "inconclusive": CannotSay.exit_code}
@@ -90,7 +90,7 @@ def check(  # noqa: PLR0913 - one argument an option
     from labserver.cli._check_files import provenance
     from labserver.cli._files import STDOUT, require_writable, write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
-    from labserver.diagnosis.check_options import CheckOptions
+    from labserver.diagnosis.measure.options import CheckOptions
     from labserver.report.failure_words import explained
 
     require_writable(json_file, junit_file, html_file, new_baseline)
@@ -128,8 +128,8 @@ def check(  # noqa: PLR0913 - one argument an option
 def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
-    from labserver.diagnosis.check import Interrupted, run_check
     from labserver.diagnosis.failure import JobsFailed
+    from labserver.diagnosis.measure.check import Interrupted, run_check
 
     began = time.monotonic()
     with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
@@ -149,8 +149,8 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
 
 
 def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes: str) -> "CheckResult":
-    from labserver.diagnosis.check_result import CheckResult
-    from labserver.diagnosis.decision import Verdict
+    from labserver.diagnosis.decide.decision import Verdict
+    from labserver.diagnosis.result import CheckResult
 
     last = watcher.last
     return CheckResult(
@@ -170,8 +170,8 @@ def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | Non
     """Write the files that were asked for, and what a CI system shows."""
     from labserver.cli._check_files import add_to_github, json_of
     from labserver.cli._files import write
-    from labserver.report.check_html import html_of
-    from labserver.report.check_junit import junit_of
+    from labserver.report.html import html_of
+    from labserver.report.junit import junit_of
 
     add_to_github(result)
     write(json_file, lambda: json_of(result))
@@ -183,8 +183,8 @@ def _show(result: "CheckResult", *, page: bool, to_stderr: bool) -> None:
     """Print the page, and on GitHub the annotations, which it reads from either stream."""
     from rich.console import Console
 
-    from labserver.report.check_page import show
-    from labserver.report.check_summary import annotations_of
+    from labserver.report.github import annotations_of
+    from labserver.report.terminal import show
 
     if page:
         show(result, Console(stderr=to_stderr))

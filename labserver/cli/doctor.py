@@ -43,8 +43,8 @@ def rows() -> Iterator[Row]:
     """What was looked for, what was found, and what is switched off where it is missing."""
     import psutil
 
-    from labserver.heap.footprint import heap_bytes
-    from labserver.report import fonts, pdf
+    from labserver.heap.process_memory import heap_bytes
+    from labserver.incident.postmortem import fonts, pdf
 
     yield _python()
     yield "memory", f"{psutil.virtual_memory().total / 2**30:.1f} GiB", ""

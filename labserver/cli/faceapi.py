@@ -12,8 +12,8 @@ from labserver.cli._until_stopped import until_stopped
 @click.option("--fail-every", default=0, show_default=True, metavar="N", help="Let every N-th fail; 0 lets none fail.")
 def faceapi(*, port: int, workers: int, service_time: float, fail_every: int) -> None:
     """Start the AI service that composes the faces, for `labserver serve --face-api URL`, and print its URL."""
-    from labserver.service.faceapi import FaceSettings
-    from labserver.targets.face_api import embedded_face_api
+    from labserver.incident.hosting.face_api import embedded_face_api
+    from labserver.incident.service.faceapi import FaceSettings
 
     settings = FaceSettings(service_time_s=service_time, workers=workers, fail_every=fail_every)
     with until_stopped() as stopped, embedded_face_api(settings, port=port) as server:

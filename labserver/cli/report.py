@@ -18,7 +18,7 @@ import click
 )
 def report(run: Path | None, *, formats: tuple[str, ...], language: str, to: Path | None, output: Path) -> None:
     """Write the post-mortem of RUN, a run directory; the newest one without RUN."""
-    from labserver.report.postmortem import DEFAULT_FORMATS, write_postmortem
+    from labserver.incident.postmortem.export import DEFAULT_FORMATS, write_postmortem
     from labserver.suite import findings, provenance
 
     run_dir = _find(run, output)

@@ -71,12 +71,12 @@ class _Screen:
 
 
 def _write_reports(result: "RunResult") -> None:
-    from labserver.report.junit import write_junit
+    from labserver.suite.junit import write_junit
 
     write_junit(result, result.run_dir / "junit.xml")
     if (result.run_dir / f"{_WRITE_UP}.ipynb").is_file():
-        from labserver.report.pdf import why_not
-        from labserver.report.postmortem import DEFAULT_FORMATS, FORMATS, write_postmortem
+        from labserver.incident.postmortem.export import DEFAULT_FORMATS, FORMATS, write_postmortem
+        from labserver.incident.postmortem.pdf import why_not
 
         reason = why_not()
         write_postmortem(result.run_dir, DEFAULT_FORMATS if reason else FORMATS)

@@ -40,8 +40,8 @@ def serve(  # noqa: PLR0913 - one argument an option
 
     Stores: leaky, ttl, ttl-lazy, timer, scheduler, weak, soft, evict-on-fetch, lru-count, byte-budget, disk, redis.
     """
-    from labserver.service.settings import Settings
-    from labserver.targets.embedded import embedded
+    from labserver.incident.hosting.embedded import embedded
+    from labserver.incident.service.settings import Settings
 
     if host not in (_HOST, "localhost"):
         raise UsageError(f"The service listens on {_HOST} only, not on {host}: put a proxy in front of it.")

@@ -14,12 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labserver.diagnosis.check import run_check
-    from labserver.diagnosis.check_options import CheckOptions, CheckProgress
-    from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
-    from labserver.diagnosis.decision import Verdict
-    from labserver.diagnosis.in_process import leak_check
-    from labserver.diagnosis.verdict import Interval
+    from labserver.diagnosis.decide.decision import Verdict
+    from labserver.diagnosis.measure.check import run_check
+    from labserver.diagnosis.measure.in_process import leak_check
+    from labserver.diagnosis.measure.options import CheckOptions, CheckProgress
+    from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
+    from labserver.stats.interval import Interval
 
 __all__ = [
     "CheckOptions",
@@ -34,19 +34,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CheckOptions": "check_options",
-    "CheckProgress": "check_options",
-    "CheckResult": "check_result",
-    "Finding": "check_result",
-    "Interval": "verdict",
-    "NamedHolder": "check_result",
-    "Verdict": "decision",
-    "leak_check": "in_process",
-    "run_check": "check",
+    "CheckOptions": "labserver.diagnosis.measure.options",
+    "CheckProgress": "labserver.diagnosis.measure.options",
+    "CheckResult": "labserver.diagnosis.result",
+    "Finding": "labserver.diagnosis.result",
+    "Interval": "labserver.stats.interval",
+    "NamedHolder": "labserver.diagnosis.result",
+    "Verdict": "labserver.diagnosis.decide.decision",
+    "leak_check": "labserver.diagnosis.measure.in_process",
+    "run_check": "labserver.diagnosis.measure.check",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

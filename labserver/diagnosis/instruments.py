@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
 
-from labserver.diagnosis.holders import Growth, find_growth, own_lines
-from labserver.diagnosis.snapshot import Baseline, take_baseline
+from labserver.diagnosis.holders.find import Growth, find_growth, own_lines
+from labserver.diagnosis.holders.snapshot import Baseline, take_baseline
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
 from labserver.heap.budget import Budget, look_budget

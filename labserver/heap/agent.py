@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotLook, CannotRun
-from labserver.heap.footprint import heap_bytes, mapped_bytes
 from labserver.heap.meters import wait_until
+from labserver.heap.process_memory import heap_bytes, mapped_bytes
 from labserver.heap.protocol import Closed, Lines
 
 Command = Callable[..., Any]

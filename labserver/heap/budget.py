@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from labserver.errors import CannotLook
-from labserver.heap.footprint import small_objects_bytes
+from labserver.heap.process_memory import small_objects_bytes
 
 _SHARE = 0.5  # of what is free
 _SECONDS = 90.0  # walking is about half of the work that a look makes

@@ -10,12 +10,12 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.load.http import INTERRUPTED, TIMED_OUT, RequestRecord, timed_session
 from labserver.load.journey import CutShortError, Journey, Outcome
-from labserver.load.judge import judge
 from labserver.load.outputs import Outputs
 from labserver.load.progress import Progress
 from labserver.load.samples import Samples
 from labserver.load.summarise import summarise
 from labserver.load.summary import Summary
+from labserver.load.threshold_check import judge
 from labserver.load.thresholds import Threshold
 
 TICK_S = 0.5

@@ -9,8 +9,8 @@ A request is spelt `METHOD /path`, and after that, in this order, as many of the
     json={…}  or  data=a=1&b=2  the body, to the end of the text
 
 Between two questions of an `until` there are 20 ms, then more, up to half a second; after 30 s the job has failed.
-`{name}` in a path, a header or a body is filled as `labserver.load.filling` says. An answer of 400 or above fails the
-job.
+`{name}` in a path, a header or a body is filled as `labserver.load.placeholders` says. An answer of 400 or above fails
+the job.
 """
 
 import json
@@ -28,9 +28,9 @@ import requests
 
 from labserver.errors import UsageError
 from labserver.load.answer import answer_of
-from labserver.load.filling import FRESH, NAME, Known, field, in_json, plain
 from labserver.load.http import error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
+from labserver.load.placeholders import FRESH, NAME, Known, field, in_json, plain
 from labserver.load.samples import Samples
 
 CHECK = "requests answered"

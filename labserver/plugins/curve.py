@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from labserver.diagnosis.verdict import Interval
+from labserver.stats.interval import Interval
 
 Points = npt.NDArray[np.float64]
 

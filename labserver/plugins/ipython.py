@@ -10,10 +10,10 @@ from typing import Any
 from IPython.core.error import UsageError as OneSentence
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from labserver.diagnosis.check import Interrupted, run_check
-from labserver.diagnosis.check_options import CheckOptions, OnProgress
-from labserver.diagnosis.check_result import CheckResult
-from labserver.diagnosis.in_process import leak_check
+from labserver.diagnosis.measure.check import Interrupted, run_check
+from labserver.diagnosis.measure.in_process import leak_check
+from labserver.diagnosis.measure.options import CheckOptions, OnProgress
+from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
 from labserver.plugins.notebook_view import live_view
 from labserver.report.failure_words import explained

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from IPython.display import display
 
-from labserver.diagnosis.check_options import CheckProgress
-from labserver.diagnosis.check_result import CheckResult
+from labserver.diagnosis.measure.options import CheckProgress
+from labserver.diagnosis.result import CheckResult
 from labserver.plugins.curve import Points, floors_curve, interval_curve
-from labserver.report.check_html import html_of
-from labserver.report.check_page import render
+from labserver.report.html import html_of
+from labserver.report.terminal import render
 
 _LOOKS = 512
 _FRAME_STYLE = "width: 100%; height: 40em; border: 0"

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from _pytest.logging import LogCaptureHandler
 
-from labserver.diagnosis.check import run_check
-from labserver.diagnosis.check_options import CheckOptions
-from labserver.diagnosis.check_result import CheckResult
-from labserver.diagnosis.decision import Verdict
-from labserver.diagnosis.in_process import leak_check
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.measure.check import run_check
+from labserver.diagnosis.measure.in_process import leak_check
+from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
 from labserver.plugins.wsgi import wsgi_job
-from labserver.report.check_page import render
 from labserver.report.failure_words import explained
+from labserver.report.terminal import render
 
 if TYPE_CHECKING:
     from pathlib import Path

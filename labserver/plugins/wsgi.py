@@ -9,7 +9,7 @@ from werkzeug.test import Client, TestResponse
 from labserver.diagnosis.failure import Failure, JobsFailed, end_of
 from labserver.errors import CannotRun, UsageError
 from labserver.load.answer import answer_from
-from labserver.load.filling import Known
+from labserver.load.placeholders import Known
 from labserver.load.templates import parse_requests
 
 

@@ -1,78 +1,69 @@
-"""A run as JUnit XML, which every CI system shows: a suite for each notebook, a case for each claim."""
+"""A check's result as JUnit XML: a case for the verdict, and one for each holder and finding.
 
-import re
-from pathlib import Path
+A leak is a failure, what cannot be said an error, what a baseline file accepts is skipped with its reason.
+"""
+
 from xml.etree import ElementTree as ET
 
-from labserver.suite.files import write_text
-from labserver.suite.findings import Finding
-from labserver.suite.result import NotebookResult, RunResult, Status
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.report.terminal import render
+from labserver.report.words import headline, holder_name, number, percent, reason
+from labserver.text import clean
 
-# XML 1.0 has no way to write these, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_ERRORS = (Status.ERROR, Status.TIMEOUT, Status.DEAD_KERNEL)
-_SKIPPED = (Status.NOT_RUN, Status.INTERRUPTED)
+_COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
-def write_junit(result: RunResult, path: Path) -> None:
-    """Write the run to ``path``; what a finding or an error says is kept, control characters are not."""
-    suites = [_suite(notebook, result) for notebook in result.notebooks]
-    root = ET.Element("testsuites", {"name": "labserver", **_totals(suites)})
-    root.set("time", f"{(result.ended - result.started).total_seconds():.3f}")
-    root.extend(suites)
-    ET.indent(root)
-    write_text(path, '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")
-
-
-def _suite(notebook: NotebookResult, result: RunResult) -> ET.Element:
-    cases = [_to_the_end(notebook), *(_claim(finding) for finding in notebook.findings)]
-    suite = ET.Element("testsuite", {"name": clean(notebook.name)})
-    suite.set("tests", str(len(cases)))
-    for outcome, total in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
-        suite.set(total, str(sum(case.find(outcome) is not None for case in cases)))
-    suite.set("time", f"{notebook.seconds:.3f}")
-    suite.set("timestamp", result.started.isoformat(timespec="seconds"))
+def junit_of(result: CheckResult) -> str:
+    """The result as an XML document."""
+    cases = [_verdict(result)]
+    cases += [
+        _part(result, f"{holder_name(one)} ({one.buffer_type})", _about_holder(one), one) for one in result.holders
+    ]
+    cases += [_part(result, f"{one.kind} growth", one.text, one) for one in result.findings]
+    counts = {"tests": str(len(cases))} | {
+        total: str(sum(case.find(tag) is not None for case in cases)) for tag, total in _COUNTS.items()
+    }
+    root = ET.Element("testsuites", {"name": "labserver", **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": "labserver check", **counts})
     suite.extend(cases)
-    return suite
+    for element in (root, suite, cases[0]):
+        element.set("time", f"{result.seconds:.3f}")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _to_the_end(notebook: NotebookResult) -> ET.Element:
-    case = _case(notebook.name, "runs to the end")
-    case.set("time", f"{notebook.seconds:.3f}")
-    if notebook.status in _ERRORS:
-        _outcome(case, "error", notebook.message, notebook.status.value)
-    elif notebook.status in _SKIPPED:
-        _outcome(case, "skipped", notebook.message)
-    elif notebook.status is Status.CLAIM_FAILED and all(finding.holds for finding in notebook.findings):
-        # A claim failed without a finding of its own; somebody must say so.
-        _outcome(case, "failure", notebook.message, notebook.status.value)
+def _verdict(result: CheckResult) -> ET.Element:
+    case = ET.Element("testcase", {"classname": "labserver.check", "name": clean(result.target)})
+    if result.verdict is Verdict.INCONCLUSIVE:
+        outcome = _outcome(case, "error", reason(result), str(result.verdict))
+    elif result.verdict is Verdict.LEAK and result.accepted:
+        outcome = _outcome(case, "skipped", headline(result))
+    elif result.verdict is Verdict.LEAK:
+        outcome = _outcome(case, "failure", headline(result), str(result.verdict))
+    else:
+        outcome = ET.SubElement(case, "system-out")
+    outcome.text = clean(render(result))
     return case
 
 
-def _claim(finding: Finding) -> ET.Element:
-    case = _case(finding.notebook, finding.name)
-    if not finding.holds:
-        _outcome(case, "failure", finding.sentence(), Status.CLAIM_FAILED.value).text = clean(finding.text) or None
+def _part(result: CheckResult, name: str, text: str, one: NamedHolder | Finding) -> ET.Element:
+    case = ET.Element("testcase", {"classname": clean(f"labserver.check.{result.target}"), "name": clean(name)})
+    if one.status is not None and one.status.state is State.ACCEPTED:
+        _outcome(case, "skipped", one.status.text)
+    elif result.verdict is Verdict.LEAK:
+        state = "" if one.status is None else f" ({one.status.text})"
+        outcome = _outcome(case, "failure", text + state, "leak")
+        outcome.text = clean("\n".join([*one.allocated_at, one.hint]))
+    else:
+        _outcome(case, "skipped", f"the check as a whole is {result.verdict}")
     return case
 
 
-def _case(notebook: str, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": clean(notebook), "name": clean(name)})
+def _about_holder(holder: NamedHolder) -> str:
+    came = f"{number(holder.buffers)} × {holder.buffer_type}, {number(holder.retained_bytes)} B"
+    return f"{holder.path}: {came}, {percent(holder.share_of_growth)} of the growth"
 
 
 def _outcome(case: ET.Element, tag: str, message: str, kind: str = "") -> ET.Element:
-    outcome = ET.SubElement(case, tag, {"message": clean(message)})
-    if kind:
-        outcome.set("type", kind)
-    return outcome
-
-
-def _totals(suites: list[ET.Element]) -> dict[str, str]:
-    names = ("tests", "failures", "errors", "skipped")
-    return {name: str(sum(int(suite.get(name, "0")) for suite in suites)) for name in names}
-
-
-def clean(text: str) -> str:
-    """The text without what XML cannot hold and without colours."""
-    return _FORBIDDEN.sub("", _ANSI.sub("", text))
+    return ET.SubElement(case, tag, {"message": clean(message)} | ({"type": kind} if kind else {}))

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from labserver.errors import UsageError
-from labserver.suite.names import unknown_name
+from labserver.names import unknown_name
 
 _NUMBERED = re.compile(r"(\d+)_(.+)")
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from labserver.diagnosis.verdict import Interval
 from labserver.errors import ClaimFailed, UsageError
-from labserver.suite.files import write_json
+from labserver.files import write_json
+from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.findings/1"
 FILE_NAME = "findings.json"

@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 from papermill.execute import ERROR_MARKER_TAG, remove_error_markers
 
-from labserver.suite.files import write_text
+from labserver.files import write_text
 from labserver.suite.session import Failure
 
 _LOG_LINES = 40

@@ -17,7 +17,7 @@ import nbformat
 from papermill.translators import PythonTranslator
 
 from labserver.errors import UsageError
-from labserver.suite.names import unknown_name
+from labserver.names import unknown_name
 
 RESERVED = "run_dir"
 """The parameter that the runner fills: the run directory, as seen from the notebook's folder."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labserver.errors import UsageError
-from labserver.suite.names import unknown_name
+from labserver.names import unknown_name
 from labserver.suite.parameters import RESERVED, ParameterSpec, check_parameters, read_parameters
 
 PROFILES = "profiles.toml"

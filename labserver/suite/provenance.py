@@ -16,7 +16,7 @@ import nbformat
 import psutil
 
 import labserver
-from labserver.suite.files import write_json
+from labserver.files import write_json
 from labserver.suite.plan import Step
 
 SCHEMA = "labserver.provenance/1"

@@ -115,7 +115,7 @@ def _watching() -> dict[str, Command]:
 
     def reading() -> dict[str, Any]:
         # Looked up, not imported: a process that has no such service has none of its modules either.
-        runtime = sys.modules.get("labserver.service.runtime")
+        runtime = sys.modules.get("labserver.incident.service.runtime")
         services = list(runtime.RUNNING) if runtime is not None else []
         jobs = {}
         if services:

@@ -17,9 +17,9 @@ from importlib.resources import files
 from flask import Flask, Response, request
 from waitress.server import create_server
 
-from labserver.service import Settings, create_app
-from labserver.service.jobs import JobQueue, JobResult, JobState
-from labserver.service.runtime import service_of
+from labserver.incident.service import Settings, create_app
+from labserver.incident.service.jobs import JobQueue, JobResult, JobState
+from labserver.incident.service.runtime import service_of
 
 CLIENT = """
 import sys, requests

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import sync_playwright
 
 import labserver
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 
 sys.path.insert(0, str(Path(__file__).parent))
 from visiting import Visit

@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import CDPSession
 
-from labserver.service.jobs import JobResult, JobState
+from labserver.incident.service.jobs import JobResult, JobState
 
 
 class StandingClock:

@@ -8,8 +8,8 @@ import pytest
 import requests
 from PIL import Image
 
-from labserver.service.face import largest_png_bytes
-from labserver.service.jobs import JobResult, JobState
+from labserver.incident.service.face import largest_png_bytes
+from labserver.incident.service.jobs import JobResult, JobState
 
 FOREVER = {"service_time_s": 3600}  # a job stays RUNNING until the test says otherwise
 

@@ -15,9 +15,9 @@ from schemathesis import checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 
-from labserver.service import Settings, create_app
-from labserver.service.openapi import DESCRIPTION
-from labserver.service.runtime import service_of
+from labserver.incident.service import Settings, create_app
+from labserver.incident.service.openapi import DESCRIPTION
+from labserver.incident.service.runtime import service_of
 
 BOUNDED = hypothesis_settings(
     max_examples=25,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import request, request_finished
 
-from labserver.service.stores import STORES
+from labserver.incident.service.stores import STORES
 
 from .wire import TICKET
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import psutil
 
-from labserver.targets.face_api import face_api_process
+from labserver.incident.hosting.face_api import face_api_process
 
 
 class FaceApiUnderFire:

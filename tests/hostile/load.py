@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import psutil
 
-from labserver.heap.footprint import heap_bytes
 from labserver.heap.meters import wait_until
-from labserver.service.clock import AdjustableClock
-from labserver.targets.embedded import embedded
+from labserver.heap.process_memory import heap_bytes
+from labserver.incident.hosting.embedded import embedded
+from labserver.incident.service.clock import AdjustableClock
 
 from .books import Book, ClientLog, noted
 from .chaos import FaceApiUnderFire

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
-from labserver.service.clock import Clock
+from labserver.incident.service.clock import Clock
 
 from .books import Answer, Submission
 from .wire import FORGED, SUBMIT, TICKET, Uploads, digest, get, leave, post

@@ -14,7 +14,7 @@ from PIL import Image
 from urllib3 import encode_multipart_formdata
 
 import labserver
-from labserver.service.face import compose
+from labserver.incident.service.face import compose
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
 VARIANTS = 8

@@ -267,7 +267,7 @@ def test_a_cache_that_cannot_be_filled_in_time_is_inconclusive(shop):
 
 
 def test_our_own_service_is_started_and_closed_as_a_host_does(shop):
-    code, result, page, progress = check(shop, "labserver.service.app:create_app", request="GET /health")
+    code, result, page, progress = check(shop, "labserver.incident.service.app:create_app", request="GET /health")
     assert code == 0, page + progress
     assert result["errors"] == 0
 

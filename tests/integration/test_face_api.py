@@ -15,9 +15,9 @@ import requests
 import labserver
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
+from labserver.incident.hosting.embedded import embedded
+from labserver.incident.hosting.face_api import embedded_face_api, face_api_process
 from labserver.processes import runs
-from labserver.targets.embedded import embedded
-from labserver.targets.face_api import embedded_face_api, face_api_process
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
 BOTH = {f"parent{x}": (PHOTOS / name).read_bytes() for x, name in (("A", "astronaut.jpg"), ("B", "photographer.jpg"))}
@@ -152,7 +152,7 @@ def test_the_process_of_a_face_api_ends_with_its_block_and_with_its_parent(tmp_p
         assert requests.get(f"{api.url}/health", timeout=60).json()["status"] == "UP"
     assert not psutil.pid_exists(api.pid)
     code = (
-        "import os, sys\nfrom labserver.targets.face_api import face_api_process\n"
+        "import os, sys\nfrom labserver.incident.hosting.face_api import face_api_process\n"
         "with face_api_process() as api:\n    print(api.pid, flush=True)\n    sys.stdin.read()\n"
     )
     parent = subprocess.Popen(

@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 import labserver
-from labserver.diagnosis import Verdict, check, leak_check
-from labserver.diagnosis.naming import Named
-from labserver.service import problems
-from labserver.service.face import largest_png_bytes
-from labserver.service.jobs import JobResult, JobState
-from labserver.targets import embedded as embedding
-from labserver.targets.embedded import embedded
+from labserver.diagnosis import Verdict, leak_check
+from labserver.diagnosis.measure import check
+from labserver.diagnosis.measure.naming import Named
+from labserver.incident.hosting import embedded as embedding
+from labserver.incident.hosting.embedded import embedded
+from labserver.incident.service import problems
+from labserver.incident.service.face import largest_png_bytes
+from labserver.incident.service.jobs import JobResult, JobState
 
 PHOTO = (Path(labserver.__file__).parent / "load" / "photos" / "astronaut.jpg").read_bytes()
 _CHUNK = b"\x00\x00\x00\x0dIHDR" + (60_000).to_bytes(4) * 2 + b"\x08\x02\x00\x00\x00"

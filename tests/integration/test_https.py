@@ -12,11 +12,11 @@ from werkzeug.serving import make_server
 
 from labserver.cli.load import load
 from labserver.cli.watch import watch
+from labserver.incident.service.app import create_app
+from labserver.incident.service.face import Closing
+from labserver.incident.service.face_client import FaceApiError, FaceClient
+from labserver.incident.service.faceapi import create_face_api, face_service_of
 from labserver.load.photos import PhotoPool
-from labserver.service.app import create_app
-from labserver.service.face import Closing
-from labserver.service.face_client import FaceApiError, FaceClient
-from labserver.service.faceapi import create_face_api, face_service_of
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from labserver.errors import CannotRun
-from labserver.service.settings import Settings
-from labserver.suite.exhaustion import exhaust, grainy_photos
-from labserver.targets.limited import limited_server, limits_address_space
+from labserver.incident.experiments.capacity.run import exhaust, grainy_photos
+from labserver.incident.hosting.limited import limited_server, limits_address_space
+from labserver.incident.service.settings import Settings
 
 needs_limit = pytest.mark.skipif(not limits_address_space(), reason="this system does not limit the address space")
 
@@ -46,8 +46,8 @@ def test_it_is_gone_after_the_block_whatever_ended_it():
 
 def test_it_ends_with_its_parent():
     script = (
-        "import time\nfrom labserver.service.settings import Settings\n"
-        "from labserver.targets.limited import limited_server\n"
+        "import time\nfrom labserver.incident.service.settings import Settings\n"
+        "from labserver.incident.hosting.limited import limited_server\n"
         "with limited_server(Settings()) as server:\n    print(server.pid, flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:

@@ -268,7 +268,7 @@ def test_a_wrong_argument_starts_nothing(labserver, tmp_path, arguments):
 
 def test_a_failed_claim_is_exit_code_1_with_reports(labserver, tmp_path):
     judged = "findings.judge('a', Interval(2, 1.5, 2.5, 0.99), unit='s', below=1, bound='at most 1')"
-    claim = f"from labserver.diagnosis.verdict import Interval\n{judged}\nfindings.check()"
+    claim = f"from labserver.stats.interval import Interval\n{judged}\nfindings.check()"
     write(tmp_path / "notebooks", "02_toy", claim)
     write(tmp_path / "notebooks", "03_toy", "findings.record('b', 1, holds=True)\nfindings.check()")
     process = labserver()

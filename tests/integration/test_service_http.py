@@ -14,8 +14,8 @@ import requests
 from PIL import Image
 
 import labserver
-from labserver.service.jobs import JobResult, JobState
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
+from labserver.incident.service.jobs import JobResult, JobState
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
 ASTRONAUT = (PHOTOS / "astronaut.jpg").read_bytes()

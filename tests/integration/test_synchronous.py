@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+from labserver.incident.experiments.synchronous.run import Growth, Level, Overload, Scene, _rate, theatre
 from labserver.load.course import Course, Job
-from labserver.suite.synchronous import Growth, Level, Overload, Scene, _rate, theatre
 
 ENOUGH = 12
 

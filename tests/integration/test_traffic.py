@@ -10,9 +10,9 @@ import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
+from labserver.incident.hosting.embedded import embedded
 from labserver.load.traffic import traffic
 from labserver.processes import runs
-from labserver.targets.embedded import embedded
 
 
 @pytest.fixture(scope="module")

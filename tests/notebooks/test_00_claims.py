@@ -3,7 +3,9 @@
 import runpy
 from pathlib import Path
 
-REGISTER = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "suite" / "test_every_claim_can_fail.py"))
+REGISTER = runpy.run_path(
+    str(Path(__file__).parents[1] / "unit" / "incident" / "experiments" / "test_every_claim_can_fail.py")
+)
 
 
 def test_every_claim_of_the_story_has_a_run_on_which_it_fails(story):

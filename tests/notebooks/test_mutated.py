@@ -1,6 +1,6 @@
 """Notebooks of which no claim is about time: each fails when its cause is put back, whatever runs beside it."""
 
-from labserver.report.postmortem import write_postmortem
+from labserver.incident.postmortem.export import write_postmortem
 from labserver.suite.result import Status
 
 

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from labserver.heap.monitor import Curve
-from labserver.report import fonts
-from labserver.report.figure_words import drawing, words_of
-from labserver.report.postmortem import write_postmortem
-from labserver.report.writeup import Writeup
+from labserver.incident.postmortem import fonts
+from labserver.incident.postmortem.export import write_postmortem
+from labserver.incident.postmortem.figure_words import drawing, words_of
+from labserver.incident.postmortem.writeup import Writeup
 from labserver.suite.result import Status
 
 
@@ -37,7 +37,7 @@ def test_a_job_costs_its_png_and_its_record(settled):
 
 def test_the_store_is_named_as_the_holder(settled):
     assert finding(settled, "03", "holder").value.endswith("→ LeakyJobStore._jobs")
-    assert finding(settled, "03", "allocated_at").value.startswith("labserver/service/face.py:")
+    assert finding(settled, "03", "allocated_at").value.startswith("labserver/incident/service/face.py:")
 
 
 def test_the_notebook_and_its_tools_are_no_holders(story):

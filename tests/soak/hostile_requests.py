@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from labserver.diagnosis import Verdict, leak_check
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 
 HERE = Path(__file__).parent
 hostile = runpy.run_path(str(HERE.parent / "integration" / "test_hostile_requests.py"))

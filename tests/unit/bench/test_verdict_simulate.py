@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.decide.decision import Verdict
 
 BENCH = Path(__file__).parents[2] / "bench"
 

@@ -5,14 +5,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labserver.cli import main
-from labserver.diagnosis.check import Interrupted
-from labserver.diagnosis.check_options import CheckProgress
-from labserver.diagnosis.check_result import CheckResult, NamedHolder
-from labserver.diagnosis.decision import Verdict
+from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.failure import Failure, JobsFailed
-from labserver.diagnosis.verdict import Interval
+from labserver.diagnosis.measure.check import Interrupted
+from labserver.diagnosis.measure.options import CheckProgress
+from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
+from labserver.stats.interval import Interval
 
 REQUEST = ["--request", "GET /work"]
 HOLDER = NamedHolder(
@@ -65,7 +65,7 @@ def answers(monkeypatch):
                 raise result
             return result
 
-        monkeypatch.setattr("labserver.diagnosis.check.run_check", run)
+        monkeypatch.setattr("labserver.diagnosis.measure.check.run_check", run)
 
     return install
 

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.live import Live
 
 from labserver.cli._check_progress import _LiveLines, _PlainLines, band
-from labserver.diagnosis.check_options import CheckProgress
-from labserver.diagnosis.verdict import Interval
+from labserver.diagnosis.measure.options import CheckProgress
+from labserver.stats.interval import Interval
 
 SURE = Interval(1000.0, 990.0, 1010.0, 0.99)
 

@@ -4,8 +4,8 @@ import platform
 import pytest
 
 from labserver.cli import doctor, main
-from labserver.heap import footprint
-from labserver.report import fonts, pdf
+from labserver.heap import process_memory as footprint
+from labserver.incident.postmortem import fonts, pdf
 
 
 def rows():

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from labserver.cli import main
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 from labserver.watch.background import Watching
 from labserver.watch.sample import Sample
 

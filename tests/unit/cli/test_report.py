@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from labserver.cli import main
-from labserver.report import fonts, pdf
+from labserver.incident.postmortem import fonts, pdf
 from labserver.suite.findings import Findings
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from labserver.cli import _watch_view, main
 from labserver.heap.monitor import Curve
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 from labserver.watch.sample import Sample
 
 COMMAND = [sys.executable, "-c", "import sys; from labserver.cli import main; sys.exit(main())", "watch"]

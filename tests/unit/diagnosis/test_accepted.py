@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 
 from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
-from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder, State
-from labserver.diagnosis.decision import Verdict
-from labserver.diagnosis.verdict import Interval
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
 from labserver.errors import UsageError
+from labserver.stats.interval import Interval
 
 TODAY = date(2026, 1, 10)
 ENTRY = {"fingerprint": "aa", "reason": "ticket 7", "expires": "2026-01-31"}

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from labserver.diagnosis.in_process import leak_check
+from labserver.diagnosis.measure.in_process import leak_check
 from labserver.errors import CannotRun
 from labserver.heap.interpreter import require_global_lock, unknown_parts
 

@@ -21,8 +21,8 @@ import pytest
 import wrapt
 from werkzeug.local import LocalProxy
 
-from labserver.diagnosis.holders import find_growth
-from labserver.diagnosis.snapshot import take_baseline
+from labserver.diagnosis.holders.find import find_growth
+from labserver.diagnosis.holders.snapshot import take_baseline
 from labserver.heap import kinds
 from labserver.heap.analyst import is_analyst_module, is_analyst_thread, loaded_modules
 from labserver.heap.chains import chain_of

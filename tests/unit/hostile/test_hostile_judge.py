@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from labserver.service import runtime
-from labserver.service.ids import JobIds
-from labserver.service.jobs import JobQueue, JobState
-from labserver.service.runtime import Service
-from labserver.service.stores import STORES, TtlJobStore
+from labserver.incident.service import runtime
+from labserver.incident.service.ids import JobIds
+from labserver.incident.service.jobs import JobQueue, JobState
+from labserver.incident.service.runtime import Service
+from labserver.incident.service.stores import STORES, TtlJobStore
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from hostile import judge as checks

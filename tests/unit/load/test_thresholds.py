@@ -5,9 +5,9 @@ import pytest
 from labserver.errors import UsageError
 from labserver.load.export import k6_summary
 from labserver.load.http import RequestRecord
-from labserver.load.judge import judge
 from labserver.load.samples import Samples
 from labserver.load.summarise import summarise
+from labserver.load.threshold_check import judge
 from labserver.load.thresholds import Judged, parse_threshold
 
 

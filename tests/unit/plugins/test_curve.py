@@ -3,11 +3,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from labserver.diagnosis.check_options import CheckProgress
-from labserver.diagnosis.verdict import Interval
+from labserver.diagnosis.measure.options import CheckProgress
 from labserver.plugins import notebook_view
 from labserver.plugins.curve import floors_curve, interval_curve
 from labserver.plugins.notebook_view import LiveView
+from labserver.stats.interval import Interval
 
 
 def band_heights(svg):

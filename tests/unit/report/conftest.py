@@ -1,8 +1,8 @@
 import pytest
 
-from labserver.diagnosis.check_result import CheckResult, Finding, NamedHolder
-from labserver.diagnosis.decision import Verdict
-from labserver.diagnosis.verdict import Interval
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
+from labserver.stats.interval import Interval
 
 HOLDER = NamedHolder(
     path="module shop → STORE → Store._jobs → ['…']",

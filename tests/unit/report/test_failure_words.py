@@ -7,11 +7,11 @@ import pytest
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
-from labserver.report.check_html import html_of
-from labserver.report.check_junit import junit_of
-from labserver.report.check_page import render
-from labserver.report.check_summary import annotations_of, summary_of
 from labserver.report.failure_words import details_of, explained
+from labserver.report.github import annotations_of, summary_of
+from labserver.report.html import html_of
+from labserver.report.junit import junit_of
+from labserver.report.terminal import render
 
 EVIL = "<script>alert('&')</script> ````` ]]>"
 FAILURE = Failure(

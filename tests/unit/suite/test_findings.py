@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from labserver.diagnosis.verdict import Interval
 from labserver.errors import ClaimFailed, UsageError
+from labserver.stats.interval import Interval
 from labserver.suite.findings import Findings, load_findings, run_directory
 
 

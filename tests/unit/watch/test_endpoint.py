@@ -4,7 +4,7 @@ import time
 import pytest
 
 from labserver.errors import CannotRun, UsageError
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 from labserver.watch import fetch
 from labserver.watch.open import open_source
 

@@ -9,7 +9,7 @@ from labserver.watch.open import open_source
 
 LISTENING = """
 import sys, labserver
-from labserver.targets.embedded import embedded
+from labserver.incident.hosting.embedded import embedded
 labserver.listen()
 with embedded():
     print("ready", flush=True)

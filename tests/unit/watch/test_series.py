@@ -7,7 +7,8 @@ import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.monitor import Curve
-from labserver.report import plots, series
+from labserver.incident.experiments import broken_line as series
+from labserver.incident.experiments import figures as plots
 from labserver.watch.sample import Sample
 from labserver.watch.series import Account, CsvFile, samples
 

@@ -1,0 +1,368 @@
+"""Who holds what has come since a baseline: objects of any type, grouped by the deepest object that holds them all."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labserver.diagnosis.holders.bounds import Bound, bound_of
+from labserver.diagnosis.holders.growth import Changes, changes
+from labserver.diagnosis.holders.paths import Paths
+from labserver.diagnosis.holders.places import merge_alike
+from labserver.diagnosis.holders.snapshot import Baseline, allocated_for, unknown_sizes
+from labserver.heap.chains import Chain
+from labserver.heap.edges import UNNAMED
+from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.is_a import type_name
+from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
+
+_MOST_GROUPS = 200  # are named; the rest is too small to matter
+_MOST_EDGES = 8  # of one namespace that grow separately
+_SHARE = 0.98  # of a group, that one object below its place must hold to be its holder
+_FAR = 24  # nodes
+_TRIED = 20  # objects, for one whose allocation was traced
+_HEAVY = 0.01  # of what came at a place
+_LEAST_BYTES = 1024  # that a group must have grown by to be named
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A group of objects that came since the baseline and are held in the same place.
+
+    Attributes:
+        path: from a root to one of its buffers, in one line.
+        chain: the same as data.
+        holder: the path to the last object that is on the way to all of them.
+        holder_type: its type.
+        example_node: the node of the buffer that the path leads to.
+        buffer_type: the type that has the most bytes among them.
+        buffers: how many of that type came, less those that went; at least 1.
+        growth_bytes: what the allocators gave for the group, less what they got back.
+        retained_bytes: the same as `sys.getsizeof` counts.
+        holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
+            hold the group as well, if all of them did.
+        also_held_by: the paths to those others.
+        bound: the number of entries that the holder says it keeps at most.
+        bound_from: what says so.
+        examples: addresses of the buffer and of others that came with it, the likeliest to have been traced first.
+        allocated_at: the stack that allocated the first of them that was traced, the allocating line first.
+    """
+
+    path: str
+    chain: Chain
+    holder: str
+    holder_type: str
+    example_node: int
+    buffer_type: str
+    buffers: int
+    growth_bytes: int
+    retained_bytes: int
+    holder_retained_bytes: int
+    also_held_by: tuple[str, ...]
+    bound: int | None
+    bound_from: str | None
+    examples: tuple[int, ...]
+    allocated_at: tuple[Frame, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name, the same in every run."""
+        return hashlib.sha256(f"{self.path}\n{self.buffer_type}".encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The holder as JSON values."""
+        return {
+            "path": self.path,
+            "holder": self.holder,
+            "holder_type": self.holder_type,
+            "buffer_type": self.buffer_type,
+            "buffers": self.buffers,
+            "growth_bytes": self.growth_bytes,
+            "retained_bytes": self.retained_bytes,
+            "holder_retained_bytes": self.holder_retained_bytes,
+            "chain": [{"edge": link.edge, "type": link.type, "name": link.name} for link in self.chain.links],
+            "also_held_by": list(self.also_held_by),
+            "bound": self.bound,
+            "bound_from": self.bound_from,
+            "allocated_at": own_lines(self.allocated_at),
+            "fingerprint": self.fingerprint,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What has changed in a heap since a baseline.
+
+    Attributes:
+        holders: who holds what has come, the most bytes first.
+        bytes: how much more the allocators gave.
+        objects: how many more there are.
+        garbage_objects: of these, what no root reaches: cycles that wait for the collector.
+        garbage_bytes: their size.
+        notes: sentences about single holders, and about what could not be seen.
+        complete: whether the whole heap was walked; if not, holders may be missing.
+    """
+
+    holders: tuple[Holder, ...]
+    bytes: int
+    objects: int
+    garbage_objects: int
+    garbage_bytes: int
+    notes: tuple[str, ...]
+    complete: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The growth as JSON values."""
+        return {
+            "holders": [holder.to_dict() for holder in self.holders],
+            "bytes": self.bytes,
+            "objects": self.objects,
+            "garbage": {"objects": self.garbage_objects, "bytes": self.garbage_bytes},
+            "notes": list(self.notes),
+            "complete": self.complete,
+        }
+
+
+@dataclass(slots=True)
+class _Group:
+    """Entries of the changes that belong to one place.
+
+    Attributes:
+        node: the object that they have in common.
+        entries: indices into the changes.
+        edge: the name under which `node` refers to them, where it has others too.
+    """
+
+    node: int
+    entries: Indices
+    edge: str | None = None
+
+
+def find_growth(graph: HeapGraph, baseline: Baseline, *, most: int = 10) -> Growth:
+    """Compare a heap with its baseline and name who holds what has come.
+
+    What is replaced, evicted or moved cancels out: a holder's growth is net. What came and went between the two does
+    not appear at all.
+
+    Args:
+        graph: the heap now.
+        baseline: what `take_baseline` gave earlier.
+        most: how many holders to name.
+    """
+    return _Finder(graph, baseline).growth(most)
+
+
+class _Finder:
+    def __init__(self, graph: HeapGraph, baseline: Baseline) -> None:
+        self._graph = graph
+        self._baseline = baseline
+        self._parents = graph.parents()
+        self._paths = Paths(graph, self._parents)
+        self._allocated = allocated_for(graph)
+        self._changes: Changes = changes(graph, baseline, self._parents, self._allocated)
+
+    def growth(self, most: int) -> Growth:
+        graph, baseline = self._graph, self._baseline
+        garbage = graph.garbage
+        groups = [group for group in self._groups(garbage) if self._bytes(group) >= _LEAST_BYTES]
+        groups.sort(key=self._bytes, reverse=True)
+        holders = tuple(self._holder(group) for group in groups[:most])
+        return Growth(
+            holders=holders,
+            bytes=int(self._allocated.sum() - baseline.allocated.sum()),
+            objects=len(graph.objects) - baseline.addresses.size,
+            garbage_objects=int(garbage.sum() - baseline.garbage.sum()),
+            garbage_bytes=int(self._allocated[garbage].sum() - baseline.allocated[baseline.garbage].sum()),
+            notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes, *unknown_sizes()),
+            complete=graph.complete,
+        )
+
+    def _groups(self, garbage: Mask) -> list[_Group]:
+        """The groups with the most bytes, those of one path and of one holder merged."""
+        found = self._changes
+        held = np.flatnonzero((found.place >= 0) & ~garbage[found.place])
+        places, which = np.unique(found.place[held], return_inverse=True)
+        if not places.size:
+            return []
+        merged, nodes = merge_alike(self._graph, places, self._parents)
+        merged, nodes = self._merge_roots(merged, nodes)
+        owner = merged[which]
+        alone = np.bincount(merged)[np.arange(nodes.size)] == 1
+        net = np.abs(np.bincount(owner, weights=found.bytes[held], minlength=nodes.size))
+        turnover = np.bincount(owner, weights=np.abs(found.bytes[held]), minlength=nodes.size)
+        order = np.argsort(owner, kind="stable")
+        ends = np.searchsorted(owner[order], np.arange(nodes.size + 1))
+        leading = np.argsort(-(net + turnover / 4), kind="stable")[:_MOST_GROUPS]
+        groups: list[_Group] = []
+        for number in leading.tolist():
+            group = _Group(int(nodes[number]), held[order[ends[number] : ends[number + 1]]])
+            groups += self._by_edge(group) if alone[number] else [group]
+        return self._merged([self._descend(group) for group in groups])
+
+    def _merge_roots(self, merged: Indices, nodes: Indices) -> tuple[Indices, Indices]:
+        """One group for roots of one name and type, such as the locals of many threads."""
+        names = [(self._paths.root_name(node), int(self._graph.types[node])) for node in nodes.tolist()]
+        first: dict[tuple[str, int], int] = {}
+        leader = [at if name is None else first.setdefault((name, kind), at) for at, (name, kind) in enumerate(names)]
+        kept, renumbered = np.unique(leader, return_inverse=True)
+        return renumbered[merged], nodes[kept]
+
+    def _by_edge(self, group: _Group) -> list[_Group]:
+        """Tell apart what an object refers to by different names, such as the globals of a module."""
+        found, entries = self._changes, group.entries
+        tops, which = np.unique(found.top[entries], return_inverse=True)
+        weight = np.bincount(which, weights=found.bytes[entries])
+        heavy = np.flatnonzero((tops >= 0) & (tops != group.node) & (weight > _HEAVY * np.abs(weight).sum()))
+        if not 0 < heavy.size <= _MOST_EDGES:
+            return [group]
+        edges = {int(top): self._paths.edge(group.node, int(top)) for top in tops[heavy].tolist()}
+        if len(set(edges.values())) == 1 and _is_an_item(next(iter(edges.values()))):
+            return [group]
+        # What went is taken for the forerunner of what came with its type, the largest of the largest.
+        names: dict[int, str] = {}
+        gone = [index for index in np.argsort(weight, kind="stable").tolist() if tops[index] < 0]
+        for index in sorted(heavy.tolist(), key=lambda index: -weight[index]):
+            names[index] = edges[int(tops[index])]
+            kind = self._graph.types[tops[index]]
+            before = next((g for g in gone if self._baseline.types[-1 - tops[g]] == kind), None)
+            if before is not None:
+                names[before] = names[index]
+                gone.remove(before)
+        label = np.zeros(tops.size, dtype=np.int64)  # 0 for what has no name of its own
+        distinct = sorted(set(names.values()))
+        for index, name in names.items():
+            label[index] = 1 + distinct.index(name)
+        parts = [(entries[label[which] == number], edge) for number, edge in enumerate([None, *distinct])]
+        return [_Group(group.node, part, edge) for part, edge in parts if part.size]
+
+    def _descend(self, group: _Group) -> _Group:
+        """Go down from a group's place to the last object that came and holds the group."""
+        found = self._changes
+        nodes = np.unique(found.node[group.entries[found.count[group.entries] > 0]])
+        if not nodes.size:
+            return group
+        below, children = self._paths.subtrees(nodes)
+        whole = below[np.isin(self._parents[nodes], nodes, invert=True)].sum()
+        at = group.node
+        while True:
+            inside = children(at)
+            if not inside.size:
+                break
+            best = int(inside[np.argmax(below[inside])])
+            like = self._graph.types[nodes[inside]] == self._graph.types[nodes[best]]
+            node = int(nodes[best])
+            if below[best] < _SHARE * whole or like.sum() > _MOST_EDGES or not children(node).size:
+                break
+            at = node
+        return replace(group, node=self._paths.first_of_its_like(at, self._largest_below(at, nodes, below, children)))
+
+    def _largest_below(
+        self, node: int, nodes: Indices, below: Indices, children: Callable[[int], Indices]
+    ) -> list[int]:
+        """How it goes on below a node, from the largest to the largest, as far as it takes to recognise a list."""
+        way: list[int] = []
+        while len(way) < _FAR and (inside := children(node)).size:
+            node = int(nodes[inside[np.argmax(below[inside])]])
+            way.append(node)
+        return way
+
+    def _merged(self, groups: Sequence[_Group]) -> list[_Group]:
+        """One group for each path, then one for each holder."""
+        by_path: dict[tuple[str, str | None, int], list[_Group]] = defaultdict(list)
+        for group in groups:
+            kind = int(self._graph.types[group.node]) if self._parents[group.node] < 0 else 0
+            by_path[self._paths.chain(group.node).trail, group.edge, kind].append(group)
+        by_node: dict[tuple[int, str | None], list[_Group]] = defaultdict(list)
+        for (_, edge, _), alike in by_path.items():
+            node = self._paths.last_common([group.node for group in alike])
+            by_node[node, edge].append(_Group(node, np.concatenate([group.entries for group in alike]), edge))
+        return [
+            _Group(node, np.concatenate([group.entries for group in alike]), edge)
+            for (node, edge), alike in by_node.items()
+        ]
+
+    def _bytes(self, group: _Group) -> int:
+        return int(self._changes.bytes[group.entries].sum())
+
+    def _holder(self, group: _Group) -> Holder:
+        graph = self._graph
+        example, buffers = self._example(group)
+        tops = self._tops(group)
+        node = self._paths.owner(group.node)
+        many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
+        chain = self._paths.chain_below(group.node, example) if many else self._paths.chain(example)
+        others = self._paths.others(group.node, tops, self._changes.new)
+        bound: Bound | None = bound_of([graph.objects[node] for node in self._paths.nodes(group.node)])
+        examples = self._examples(example, group)
+        return Holder(
+            path=chain.trail,
+            chain=chain,
+            holder=self._paths.chain(node).trail,
+            holder_type=self._paths.kind(node),
+            example_node=example,
+            buffer_type=type_name(graph.objects[example]),
+            buffers=max(buffers, 1),
+            growth_bytes=self._bytes(group),
+            retained_bytes=int(self._changes.sizes[group.entries].sum()),
+            holder_retained_bytes=self._paths.freed_by([group.node, *others]),
+            also_held_by=tuple(sorted({self._paths.chain(node).trail for node in others})),
+            bound=bound.entries if bound else None,
+            bound_from=bound.said_by if bound else None,
+            examples=tuple(self._graph.addresses[examples].tolist()),
+            allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),
+        )
+
+    def _examples(self, example: int, group: _Group) -> list[int]:
+        """The example, and others that came with it: one of them tells where it was allocated.
+
+        A small object may lie in memory that was allocated for another one of its type, before anybody traced.
+        """
+        found, entries = self._changes, group.entries
+        came = entries[found.count[entries] > 0]
+        same = came[found.top[came] == self._top_of(example, came)]
+        largest = same[np.argsort(-found.bytes[same], kind="stable")][:_TRIED]
+        others = came[:: max(came.size // _TRIED, 1)][:_TRIED]
+        return [example, *found.node[largest].tolist(), *found.node[others].tolist()]
+
+    def _top_of(self, node: int, entries: Indices) -> int:
+        at = entries[self._changes.node[entries] == node]
+        return int(self._changes.top[at[0]]) if at.size else node
+
+    def _tops(self, group: _Group) -> Indices:
+        """The objects that came and hang from what was there."""
+        found, entries = self._changes, group.entries
+        return np.unique(found.top[entries[found.count[entries] > 0]])
+
+    def _example(self, group: _Group) -> tuple[int, int]:
+        """The largest object of the type that has gained the most bytes, and by how many that type has grown."""
+        found, entries = self._changes, group.entries
+        if not (found.count[entries] > 0).any():
+            grown = entries[np.argmax(found.bytes[entries])]
+            return int(found.node[grown]), 0
+        moved = entries[found.count[entries] != 0]
+        _, which = np.unique(found.type[moved], return_inverse=True)
+        gained = np.bincount(which, weights=found.bytes[moved])
+        came = np.bincount(which, weights=found.count[moved] > 0)
+        kind = int(np.argmax(np.where(came > 0, gained, -np.inf)))
+        members = moved[(which == kind) & (found.count[moved] > 0)]
+        largest = members[np.argmax(found.bytes[members])]
+        return int(found.node[largest]), int(found.count[moved[which == kind]].sum())
+
+
+def _is_an_item(edge: str) -> bool:
+    """Whether an edge is one of many that look alike."""
+    return edge[0] in "[{" or edge in UNNAMED
+
+
+def _note(holder: Holder) -> str:
+    return f"What {holder.holder} holds is also held by {' and '.join(holder.also_held_by)}: both must let go."
+
+
+def own_lines(frames: Sequence[Frame]) -> list[str]:
+    """Those frames that lie in the working directory, or all where none does: the lines a reader can change."""
+    own = [frame for frame in frames if frame.file == CELL or Path(frame.file).is_file()]
+    return [str(frame) for frame in own or frames]

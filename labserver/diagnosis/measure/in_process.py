@@ -1,0 +1,179 @@
+"""The same check inside this process: a callable is the job, and the verdict and the holders come the same way."""
+
+import contextlib
+import inspect
+import os
+import sys
+import time
+import tracemalloc
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import takewhile
+from typing import Any, Self
+
+from labserver.diagnosis.instruments import commands
+from labserver.diagnosis.measure.check import measure
+from labserver.diagnosis.measure.driver import Load, TimeIsUp
+from labserver.diagnosis.measure.options import CheckOptions, OnProgress, validate
+from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.errors import UsageError
+from labserver.heap.agent import memory_commands
+from labserver.heap.analyst import notebook_is_measured
+from labserver.heap.interpreter import require_global_lock
+from labserver.heap.is_a import is_a
+
+_SAY_S = 0.5
+_STALL_MS = 60_000.0  # whoever calls this waits for it anyway
+_CALLERS = ("labserver/diagnosis/", "labserver/plugins/")
+
+
+def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked for
+    body: Callable[[], object],
+    *,
+    jobs: int = 2000,
+    seconds: float = 300.0,
+    tolerance: float = 256.0,
+    confidence: float = 0.99,
+    fast: bool = False,
+    name: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> CheckResult:
+    """Call something over and over, and say whether this process keeps memory of every call, and who holds it.
+
+    What the calls return is dropped, what they print is not shown, and the warnings that they give are not kept. The
+    calling frames, IPython's memories and the instruments' own state are no part of what is measured.
+
+    Args:
+        body: one job. What it raises ends the check and goes through to the caller.
+        jobs: measured jobs after which an undecided check ends; a warm-up goes before them.
+        seconds: after which it ends.
+        tolerance: bytes per job below which growth is of no interest.
+        confidence: of the interval.
+        fast: about half as many jobs, for a tolerance of 512 bytes or more.
+        name: what the answer calls it; the callable's own name if not given.
+        on_progress: called twice a second, and at each floor.
+
+    Raises:
+        UsageError: an option makes no sense, or the body is a coroutine function or gives back a coroutine.
+
+    Example:
+        >>> kept = []
+        >>> leak_check(lambda: kept.append(bytes(2000))).verdict
+        <Verdict.LEAK: 'leak'>
+    """
+    if inspect.iscoroutinefunction(body):
+        raise UsageError("The body is a coroutine function: give a function that runs it, such as with asyncio.run.")
+    title = name or str(getattr(body, "__qualname__", type(body).__qualname__))
+    options = CheckOptions(
+        title,
+        users=1,
+        max_jobs=jobs,
+        max_seconds=seconds,
+        tolerance=tolerance,
+        confidence=confidence,
+        fast=fast,
+        stall_ms=_STALL_MS,
+    )
+    validate(replace(options, target="job:body", requests=("GET /",)))  # the figures are what can be wrong
+    require_global_lock()
+    with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
+        loop = _Loop(body, forget, options, on_progress or (lambda _: None))
+        result = measure(options, process, loop)
+    return replace(result, holders=tuple(map(_with_own_lines, result.holders)))
+
+
+class _ThisProcess:
+    """The instruments of this process, asked as those of a child are; traces that somebody else began go on."""
+
+    instrumented = True
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._traced_before = tracemalloc.is_tracing()
+        self._commands = memory_commands(lambda: 0) | commands()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._commands.clear()  # the baseline goes with them
+        if tracemalloc.is_tracing() and not self._traced_before:
+            tracemalloc.stop()
+
+    def ask(self, command: str, *, within_s: float = 0.0, **arguments: Any) -> Any:  # noqa: ARG002 - a child's needs it
+        """What an instrument answers."""
+        return self._commands[command](**arguments)
+
+
+class _Loop(Load):
+    """One call after another; a job that fails ends the check."""
+
+    def __init__(
+        self, body: Callable[[], object], forget: Callable[[], None], options: CheckOptions, report: OnProgress
+    ) -> None:
+        super().__init__(options, time.monotonic(), report)
+        self._said = time.monotonic()
+        self._body = body
+        self._forget = forget
+
+    def drive(self, jobs: int) -> int:
+        """Call the body so many times; see `Load.drive`."""
+        for _ in range(jobs):
+            self._look_at_the_clock()
+            self._call()
+            self._forget()
+            self.jobs += 1
+            if time.monotonic() - self._said > _SAY_S:
+                self._said = time.monotonic()
+                self.say()
+        return jobs
+
+    def rest(self, seconds: float) -> None:
+        """Call nothing for a while; see `Load.rest`."""
+        time.sleep(seconds)
+        self._look_at_the_clock()
+
+    def _call(self) -> None:
+        result = self._body()
+        if is_a(result, types.CoroutineType):  # that nobody awaits it is a warning, which would not be seen
+            result.close()
+            raise UsageError("The body gives back a coroutine: give a function that runs it, such as with asyncio.run.")
+
+    def _look_at_the_clock(self) -> None:
+        if self.seconds() > self._options.max_seconds:
+            raise TimeIsUp
+
+
+@contextmanager
+def _quiet() -> Iterator[Callable[[], None]]:
+    """Keep nothing of what the jobs print and warn of: whoever captures it would grow with every job.
+
+    Yields:
+        What forgets the warnings so far.
+    """
+    with ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 - no path of the user's
+        stack.enter_context(contextlib.redirect_stdout(nowhere))
+        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        yield stack.enter_context(warnings.catch_warnings(record=True)).clear
+
+
+@contextmanager
+def _shown(title: str, body: Callable[[], object]) -> Iterator[None]:
+    """Name the body by a module of its own: what its closure holds is otherwise known to the calling frames alone."""
+    module = types.ModuleType(f"({title})")  # no importable name, so it takes no other module's place
+    module.__dict__["body"] = body
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]
+
+
+def _with_own_lines(holder: NamedHolder) -> NamedHolder:
+    """Without the lines of whoever called the body."""
+    own = takewhile(lambda line: not line.startswith(_CALLERS), holder.allocated_at)
+    return replace(holder, allocated_at=tuple(own))

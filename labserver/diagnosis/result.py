@@ -1,0 +1,253 @@
+"""What one check of an application found, as a value."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.failure import Failure
+from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.stats.interval import Interval
+
+SCHEMA = "labserver.check/1"
+_FINGERPRINT_DIGITS = 12
+
+
+class State(StrEnum):
+    """How a holder or a finding stands to the accepted ones of a baseline file."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    EXPIRED = "expired"
+    GROWN = "grown"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a holder or a finding stands to a baseline file, and a sentence that says why."""
+
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedHolder:
+    """One group of objects that came with the jobs and stayed.
+
+    Attributes:
+        path: from a root to one of them, in one line.
+        holder: the path to the last object that is on the way to all of them.
+        holder_type: its type.
+        buffer_type: the type of what it holds.
+        buffers: the net number that came since the baseline.
+        growth_bytes: their net size.
+        retained_bytes: what is retained by what came since the baseline.
+        share_of_growth: the part of the whole growth that they explain, 0 to 1.
+        chain: the path as data: `{"edge": …, "type": …, "name": …}` for each object, the root first.
+        allocated_at: the application's own lines that allocated one of them, the innermost first.
+        fingerprint: a short name, the same in every run and on every machine.
+        holder_retained_bytes: all that letting go of the holder frees, the warm-up's objects included; None if unknown.
+        bound: the number of entries that the holder declares to keep at most.
+        bound_from: the attribute or constant that says so.
+        also_held_by: paths of other holders of the same objects: cutting one chain frees nothing.
+        status: how it stands to a baseline file; None without one.
+    """
+
+    path: str
+    holder: str
+    holder_type: str
+    buffer_type: str
+    buffers: int
+    growth_bytes: int
+    retained_bytes: int
+    share_of_growth: float
+    chain: tuple[dict[str, Any], ...]
+    allocated_at: tuple[str, ...]
+    fingerprint: str
+    holder_retained_bytes: int | None = None
+    bound: int | None = None
+    bound_from: str | None = None
+    also_held_by: tuple[str, ...] = ()
+    status: Status | None = None
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any], *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
+        """A holder as the process under test gives it; keys that this version does not know are left out.
+
+        Args:
+            item: what came through the socket.
+            growth_bytes: the whole growth that the holder's share is a part of.
+            allocated_at: the lines, where a traced pass knows them better.
+        """
+        names = {one.name for one in fields(cls)}
+        known: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key in names
+        }
+        share = round(min(max(item["growth_bytes"] / max(growth_bytes, 1), 0.0), 1.0), 4)
+        lines = tuple(allocated_at) or known.get("allocated_at", ())
+        return cls(**(known | {"share_of_growth": share, "allocated_at": lines}))
+
+    @property
+    def hint(self) -> str:
+        """What is usually done about it."""
+        return hint_for_holder(self.holder_type, self.chain, came=self.buffers, bound=self.bound)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The holder as JSON."""
+        return asdict(self) | {"hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Growth that no holder explains.
+
+    Attributes:
+        kind: `unexplained`, `native`, `cycles`, `c-held` or `threads`.
+        bytes_per_job: how much of it.
+        allocated_at: where it is allocated, as far as known, the innermost line first.
+        text: the same in a sentence.
+        status: how it stands to a baseline file; None without one.
+    """
+
+    kind: str
+    bytes_per_job: float
+    allocated_at: tuple[str, ...]
+    text: str
+    status: Status | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name that outlives edits around it: of the kind and the allocating function, without its line."""
+        where = re.sub(r":\d+ in ", " in ", self.allocated_at[0]) if self.allocated_at else ""
+        return hashlib.sha256(f"{self.kind} {where}".encode()).hexdigest()[:_FINGERPRINT_DIGITS]
+
+    @property
+    def hint(self) -> str:
+        """What is usually done about it; empty where the text says it all."""
+        return hint_for_finding(self.kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON."""
+        return asdict(self) | {"fingerprint": self.fingerprint, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The answer to "does it leak, and who holds the bytes?".
+
+    Attributes:
+        target: what was checked.
+        verdict: `leak`, `no-leak` or `inconclusive`.
+        interval: bytes per job; None where too few floors were read.
+        tolerance: bytes per job below which growth is of no interest.
+        meter: the memory the verdict rests on: `traced` (Python's objects), `native` (the process beyond them), `both`.
+        jobs: measured jobs, the warm-up left out.
+        seconds: the whole check.
+        errors: jobs that failed, the warm-up left out.
+        floors: (jobs, bytes) of each floor.
+        holders: who holds what has come, most bytes first.
+        findings: growth without a holder.
+        notes: sentences about how it was measured.
+        native: bytes per job that the process took beyond Python's objects; None where that was not read.
+        provenance: what ran where and how, name by name, for the reader.
+        accepted: the verdict is a leak, and a baseline file accepts all of it.
+        failure: why the first job that failed did; None where none did.
+    """
+
+    target: str
+    verdict: Verdict
+    interval: Interval | None
+    tolerance: float
+    meter: str
+    jobs: int
+    seconds: float
+    errors: int
+    floors: tuple[tuple[int, int], ...] = ()
+    holders: tuple[NamedHolder, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    native: Interval | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    accepted: bool = False
+    failure: Failure | None = None
+
+    @property
+    def parts(self) -> "tuple[NamedHolder | Finding, ...]":
+        """The holders, then the findings."""
+        held: tuple[NamedHolder | Finding, ...] = self.holders
+        return held + self.findings
+
+    @property
+    def growth(self) -> "Growth | None":
+        """What the floors grew by, and how much of it has a name; None for fewer than two floors."""
+        if len(self.floors) < 2:
+            return None
+        (first_jobs, first), (last_jobs, last) = self.floors[0], self.floors[-1]
+        jobs = max(last_jobs - first_jobs, 1)
+        held = sum(holder.growth_bytes for holder in self.holders)
+        counted = [one for one in self.findings if one.kind != "unexplained"]
+        return Growth(last - first, jobs, held, round(sum(one.bytes_per_job for one in counted) * jobs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result in the schema `labserver.check/1`."""
+        growth = self.growth
+        return {
+            "schema": SCHEMA,
+            "target": self.target,
+            "verdict": str(self.verdict),
+            "accepted": self.accepted,
+            "bytes_per_job": None if self.interval is None else asdict(self.interval),
+            "tolerance_bytes_per_job": self.tolerance,
+            "meter": self.meter,
+            "jobs": self.jobs,
+            "seconds": round(self.seconds, 2),
+            "errors": self.errors,
+            "failure": None if self.failure is None else self.failure.to_dict(),
+            "native_bytes_per_job": None if self.native is None else asdict(self.native),
+            "growth": None if growth is None else growth.to_dict(),
+            "holders": [holder.to_dict() for holder in self.holders],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "notes": list(self.notes),
+            "floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.floors],
+            "provenance": dict(self.provenance),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What came between the first and the last floor: total = held + found + unexplained.
+
+    Attributes:
+        total: bytes.
+        jobs: finished jobs between the two.
+        held: bytes that the holders explain.
+        found: bytes that the other findings explain.
+    """
+
+    total: int
+    jobs: int
+    held: int
+    found: int
+
+    @property
+    def unexplained(self) -> int:
+        """Bytes without a name; below 0 where other memory was freed meanwhile."""
+        return self.total - self.held - self.found
+
+    @property
+    def unexplained_share(self) -> float:
+        """The same as a part of the growth."""
+        return self.unexplained / self.total if self.total > 0 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sums as JSON."""
+        return {
+            "bytes": self.total,
+            "held_bytes": self.held,
+            "found_bytes": self.found,
+            "unexplained_bytes": self.unexplained,
+            "unexplained_share": round(self.unexplained_share, 4),
+        }

@@ -1,0 +1,150 @@
+"""The figures of the capacity plan."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from labserver.incident.experiments.capacity.forecast import Forecast
+from labserver.incident.experiments.capacity.formulas import refused_at
+from labserver.incident.experiments.capacity.run import Trial
+from labserver.incident.experiments.capacity.sizing import Assumptions, Scale
+from labserver.incident.experiments.capacity.small_cases import SmallCase
+from labserver.incident.experiments.figures import COLOURS, STYLE
+
+_MIB, _GIB = 2**20, 2**30
+_MODES = {
+    "leaky": COLOURS["leaky"],
+    "ttl_above": COLOURS["ttl"],
+    "ttl_below": "#56B4E9",
+    "byte_budget": "#009E73",
+}
+_RATES = ("#56B4E9", "#0072B2", "#009E73", "#E69F00", "#D55E00")
+
+
+def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold: Forecast) -> Figure:
+    """Address space against time until death or the load's end, with the forecast and its interval.
+
+    Args:
+        trials: by mode, the leaky one first.
+        labels: what the legend says of each.
+        foretold: of the first.
+    """
+    room = next(iter(trials.values())).room / _MIB
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for name, trial in trials.items():
+            line = trial.readings
+            axes.plot(line.t_s, line.size / _MIB, color=_MODES[name], linewidth=1.2, label=labels[name])
+            if trial.death is not None:
+                axes.plot(trial.death.t_s, room, "x", color=_MODES[name], markersize=10, markeredgewidth=2.5)
+        _draw_forecast(axes, foretold, room)
+        axes.axhline(room, color="0.2", linewidth=1)
+        axes.annotate("the limit", (0, room), (4, 4), textcoords="offset points", fontsize=9, color="0.2")
+        lowest = min(float(trial.readings.size.min()) for trial in trials.values()) / _MIB
+        axes.set(ylim=(min(0.0, lowest), room * 1.1), xlim=(0, None), ylabel="address space above the start, MiB")
+        axes.set(xlabel="seconds under load (×: the first job fails)")
+        axes.set_title("A time to live does not save a heap, a budget does", loc="left")
+        axes.legend(loc="lower right", fontsize=9)
+        return figure
+
+
+def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
+    """Quantiles of the kept bytes against the rate, and what byte-budget needs instead; both axes logarithmic."""
+    rates = [scale.rate_per_s for scale in scales]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        highest = [scale.demand.day_max / _GIB for scale in scales]
+        median = [scale.demand.quantiles[0.5] / _GIB for scale in scales]
+        budget = [scale.budget_bytes * scale.instances / _GIB for scale in scales]
+        ttl = f"ttl, {assumed.kept.ttl_s:g} s + {assumed.kept.sweep_s:g} s"
+        axes.plot(rates, highest, "^-", color=COLOURS["leaky"], label=f"{ttl}: the day's largest")
+        axes.plot(rates, median, "o-", color=COLOURS["ttl"], label=f"{ttl}: p50")
+        axes.plot(rates, budget, "s--", color="#009E73", label=f"byte-budget, {assumed.refused:.1%} refused")
+        for gib, what in ((assumed.instance_gib, "one instance"), (assumed.shared_gib, "one shared store")):
+            axes.axhline(gib, color="0.4", linestyle=":", linewidth=1)
+            at, over = (rates[0], gib), (-8, 4)
+            axes.annotate(f"{what}: {gib:g} GiB", at, over, textcoords="offset points", fontsize=9)
+        axes.set(xscale="log", yscale="log", xlabel="jobs per second", ylabel="memory for results, GiB")
+        axes.set_title("Retained bytes grow with the rate, and hardly swing about their mean", loc="left")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda gib, _: f"{gib:,g}"))
+        axes.legend(loc="upper left", fontsize=9)
+        return figure
+
+
+def small_cases(cases: Sequence[SmallCase]) -> Figure:
+    """How often so many results were kept, as bars, and how often the formula says, as a line; a panel a case."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 1.4 + 1.9 * ((len(cases) + 1) // 2)), layout="constrained")
+        panels = figure.subplots((len(cases) + 1) // 2, 2, squeeze=False).flat
+        for axes, case in zip(panels, cases, strict=False):
+            counts = np.arange(0, int(max(case.kept.max(), case.mean + 4 * case.mean**0.5)) + 2)
+            shares = [(case.kept == count).mean() for count in counts]
+            axes.bar(counts, shares, color=COLOURS["ttl"], alpha=0.55, width=0.9, label="measured")
+            axes.plot(counts, _poisson_mixture(counts, case), color=COLOURS["leaky"], linewidth=1.5, label="M/D/∞")
+            axes.set_title(f"{case.rate_per_s:.0f} jobs/s, TTL {case.ttl_s:g} s", loc="left", fontsize=10)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(fontsize=8)
+        figure.suptitle("A real store with a TTL keeps what the formula says", x=0.01, ha="left")
+        figure.supxlabel("results kept", fontsize=10)
+        figure.supylabel("share of the looks", fontsize=10)
+        return figure
+
+
+def refusals(rates: Sequence[float], assumed: Assumptions, checked: Sequence[tuple[float, float]] = ()) -> Figure:
+    """The share of new jobs that byte-budget refuses against its budget, a line a rate; both axes logarithmic.
+
+    Args:
+        rates: jobs per second that one store gets.
+        assumed: how long results are held, and their size.
+        checked: budgets in bytes and the shares that the real store refused there, at the first rate.
+    """
+    kept = assumed.kept
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for colour, rate in zip(_RATES, rates, strict=False):
+            offered = rate * assumed.hold_s
+            # The fall is as narrow as the square root of the results kept.
+            around = 1 + np.linspace(-8, 6, 120) / offered**0.5
+            loads = np.union1d(np.geomspace(0.05, 2, 80), around[around > 0])
+            budgets = loads * offered * kept.mean_bytes
+            share = refused_at(budgets, rate, assumed.hold_s, kept.mean_bytes)
+            axes.plot(budgets / _MIB, np.where(share > 1e-7, share, np.nan), color=colour, label=f"{rate:,.0f} jobs/s")
+            axes.axvline(rate * kept.ttl_s * kept.mean_bytes / _MIB, color=colour, linestyle=":", linewidth=1)
+        for budget, refused in checked:
+            axes.plot(budget / _MIB, refused, "o", color=_RATES[0], markeredgecolor="0.2", markersize=7)
+        axes.axhline(assumed.refused, color="0.4", linestyle="--", linewidth=1)
+        axes.set(xscale="log", yscale="log", ylim=(1e-5, 1.3), xlabel="budget, MiB (dotted: what ttl keeps on average)")
+        axes.set(ylabel="share of new jobs refused")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda mib, _: f"{mib:,.0f}"))
+        axes.set_title("A budget is either too small or large enough: little lies between", loc="left")
+        axes.legend(loc="lower left", fontsize=9)
+        return figure
+
+
+def _draw_forecast(axes: Axes, foretold: Forecast, room: float) -> None:
+    at = foretold.made_at_s
+    now = (foretold.level + foretold.growth.estimate * foretold.made_at_jobs) / _MIB
+    per_job_s = (foretold.t_s - at) / (foretold.jobs.estimate - foretold.made_at_jobs)
+    ends = [at + (jobs - foretold.made_at_jobs) * per_job_s for jobs in (foretold.jobs.low, foretold.jobs.high)]
+    axes.fill([at, ends[0], ends[1]], [now, room, room], color="0.5", alpha=0.2, linewidth=0)
+    label = f"forecast: {foretold.jobs.estimate:.0f} jobs ({foretold.jobs.low:.0f} to {foretold.jobs.high:.0f})"
+    axes.plot([at, foretold.t_s], [now, room], "--", color="0.2", linewidth=1.4, label=label)
+
+
+def _poisson_mixture(counts: npt.NDArray[np.int64], case: SmallCase) -> npt.NDArray[np.float64]:
+    """P(N = n), with the age of the newest sweep anything up to its period."""
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, counts.max() + 1)))])
+    ages = (np.arange(20) + 0.5) / 20 * case.sweep_s
+    means = case.rate_per_s * (case.ttl_s + ages)
+    logs = counts[:, None] * np.log(means) - means - factorials[counts][:, None]
+    shares: npt.NDArray[np.float64] = np.exp(logs).mean(axis=1)
+    return shares

@@ -1,0 +1,308 @@
+"""A service under a hard limit of its memory, under load until it fails or the load ends.
+
+Death is the first job that is neither done nor refused properly (503 with Retry-After): a job that FAILED, another
+answer of 4xx or 5xx, no answer at all, as after the end of the process, whichever comes first.
+"""
+
+import io
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from labserver.errors import CannotRun
+from labserver.incident.experiments.capacity.forecast import Readings
+from labserver.incident.experiments.capacity.open_arrivals import (
+    DONE,
+    Attempt,
+    PacedClients,
+    fetch,
+    health,
+    paced_clients,
+)
+from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
+from labserver.incident.service.face import compose
+from labserver.incident.service.settings import Settings
+from labserver.load.journey import Upload, encode_upload
+from labserver.load.photos import Pair, PhotoPool
+from labserver.suite.progress import Progress
+
+_WARM_UP_JOBS = 16
+_LOOK_S = 0.01
+_GRAIN = 40.0
+# A service that jobs reach later than they should is another experiment: it is made again, but not for ever.
+_LATE = 0.05
+_TRIES = 3
+_LONGEST = 3  # times the duration that was asked for
+# How long each is watched, in lives of the leaky one: those that are to die for longer than that should take.
+_LIVES = {"leaky": 4.0, "ttl_above": 4.0, "ttl_below": 1.25, "byte_budget": 1.25}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one service did.
+
+    Attributes:
+        settings: the service's.
+        room: bytes that its address space may grow by.
+        rate_per_s: jobs that arrived per second.
+        readings: its address space against jobs, relative to that at which the limit was set.
+        attempts: the clients' jobs, in the order in which they ended.
+        ended_s: how long it was under load.
+        process_alive: whether the process was still there after the load.
+        health: what `/health` said then.
+        fetched: what the accepted jobs' clients got who came back then, counted.
+        result_bytes: mean size of those pictures; 0 where there was none.
+        taken_again: what the clients met who came after that.
+        cpu_s: CPU that the process spent under the load.
+    """
+
+    settings: Settings
+    room: int
+    rate_per_s: float
+    readings: Readings
+    attempts: list[Attempt]
+    ended_s: float
+    process_alive: bool
+    health: str
+    fetched: Counter[str]
+    result_bytes: float
+    taken_again: Counter[str]
+    cpu_s: float
+
+    @property
+    def death(self) -> Attempt | None:
+        """The first failure, or None for a service that survived."""
+        return next((attempt for attempt in self.attempts if attempt.failed), None)
+
+    @property
+    def survived(self) -> bool:
+        """Whether nothing failed and the service was well afterwards."""
+        return self.death is None and self.process_alive and self.health == "HTTP 200"
+
+    def count(self, outcome: str) -> int:
+        """How many attempts ended so before the death, or altogether."""
+        death = self.death
+        return sum(a.outcome == outcome for a in self.attempts if death is None or a.t_s <= death.t_s)
+
+    @property
+    def jobs(self) -> int:
+        """Jobs done before the death, or altogether."""
+        return self.count(DONE)
+
+    @property
+    def failures(self) -> str:
+        """Everything that failed, by kind, the most frequent first."""
+        kinds = Counter(attempt.outcome for attempt in self.attempts if attempt.failed)
+        return ", ".join(f"{count} × {kind.rstrip('.')}" for kind, count in kinds.most_common()) or "nothing"
+
+    @property
+    def afterwards(self) -> str:
+        """How the service was after the load."""
+        process = "the process lives" if self.process_alive else "the process has ended"
+        old = ", ".join(f"{count} × {kind}" for kind, count in self.fetched.most_common()) or "none asked for"
+        new = ", ".join(f"{count} × {kind.rstrip('.')}" for kind, count in self.taken_again.most_common())
+        return f"{process}, /health: {self.health}; earlier results: {old}; new jobs: {new}"
+
+    @property
+    def late_s(self) -> float:
+        """By how much clients came late, or jobs before the death ended late, at the worst.
+
+        The machine is then too slow, or has other things to do.
+        """
+        death, ends = self.death, enumerate(attempt.t_s for attempt in self.attempts)
+        behind = [t_s - number / self.rate_per_s for number, t_s in ends if death is None or t_s < death.t_s]
+        return max([attempt.late_s for attempt in self.attempts] + behind, default=0.0)
+
+
+def grainy_photos(seed: int = 0, photos: str = "") -> list[Pair]:
+    """Photographs with the grain of a dim room: pictures that hardly compress fill a memory with few jobs.
+
+    Args:
+        seed: what the photographs' variation and the grain are drawn from.
+        photos: a folder of photographs; empty: those shipped.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = PhotoPool(seed, Path(photos) if photos else None).pairs
+    return [Pair(_grainy(a, rng), _grainy(b, rng)) for a, b in pairs]
+
+
+def picture_bytes(pairs: Sequence[Pair], settings: Settings) -> list[int]:
+    """The sizes of the pictures that the service makes of these photographs."""
+    px, most = settings.result_px, settings.max_pixels
+    return [len(compose(a, b, size_px=px, max_pixels=most)) for a, b in pairs]
+
+
+def ttl_that_fills(share: float, given: Settings, *, room: float, rate_per_s: float, result_bytes: float) -> Settings:
+    """The settings with such a TTL that λ · (TTL + sweep) · bytes is a share of the room; the sweep is a tenth."""
+    window_s = share * room / (rate_per_s * result_bytes)
+    return replace(given, ttl_s=window_s / 1.1, sweep_s=window_s / 11)
+
+
+def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its own
+    settings: Settings,
+    photos: Sequence[Pair],
+    *,
+    room: int,
+    rate_per_s: float,
+    duration_s: float,
+    aftermath_s: float = 0.3,
+    readers: int = 10,
+) -> Trial:
+    """Start the service, warm it up, limit its memory, and let jobs arrive at even distances.
+
+    Args:
+        settings: the service's.
+        photos: the uploads, in turn.
+        room: bytes that the address space may grow by from then on.
+        rate_per_s: jobs that arrive per second.
+        duration_s: how long, if it does not die before; on a busy machine longer, until as many jobs have ended as
+            arrive in that time.
+        aftermath_s: how long the load goes on after a death, to see what the service does then.
+        readers: how many of the accepted jobs' clients come back for their picture in the end.
+
+    Raises:
+        CannotRun: the service does not start, or this system enforces no limit.
+    """
+    uploads = [encode_upload(pair) for pair in photos]
+    with limited_server(settings) as server:
+        with paced_clients(server.port, uploads, lambda _: 0.0, jobs=_WARM_UP_JOBS, clients=2) as first:
+            first.wait()
+        start, cpu_s = server.address_space().size, server.cpu_s()
+        server.limit(room)
+        with paced_clients(server.port, uploads, lambda n: n / rate_per_s) as clients:
+            rows = _watch(server, clients, duration_s, int(rate_per_s * duration_s), aftermath_s)
+        attempts = list(clients.attempts)
+        alive = server.alive()
+        accepted = [attempt.job_id for attempt in attempts if attempt.outcome == DONE]
+        fetched = [fetch(server.port, job_id) for job_id in accepted[:readers]]
+        sizes = [size for outcome, size in fetched if outcome == DONE]
+        return Trial(
+            settings=settings,
+            room=room,
+            rate_per_s=rate_per_s,
+            readings=Readings.of(rows, start),
+            attempts=attempts,
+            ended_s=rows[-1][0],
+            process_alive=alive,
+            health=health(server.port),
+            fetched=Counter(outcome for outcome, _ in fetched),
+            result_bytes=float(np.mean(sizes)) if sizes else 0.0,
+            taken_again=_come_again(server, uploads),
+            cpu_s=(server.cpu_s() if alive else cpu_s) - cpu_s,
+        )
+
+
+def _watch(
+    server: LimitedServer, clients: PacedClients, duration_s: float, jobs: int, aftermath_s: float
+) -> list[tuple[float, int, int, int]]:
+    """Read the address space until the load's end: seconds, jobs done, size, peak."""
+    rows: list[tuple[float, int, int, int]] = []
+    seen = done = 0
+    until_s = _LONGEST * duration_s
+    while (now := time.monotonic() - clients.began) < until_s and (now < duration_s or seen < jobs):
+        for attempt in clients.attempts[seen:]:
+            seen += 1
+            done += attempt.outcome == DONE
+            if attempt.failed:
+                until_s = min(until_s, attempt.t_s + aftermath_s)
+        try:
+            rows.append((now, done, *server.address_space()))
+        except CannotRun:  # it has ended: that is a result
+            until_s = min(until_s, now + aftermath_s)
+        time.sleep(_LOOK_S)
+    return rows
+
+
+def _come_again(server: LimitedServer, uploads: Sequence[Upload], jobs: int = 4) -> Counter[str]:
+    with paced_clients(server.port, uploads, lambda _: 0.0, jobs=jobs, clients=1) as clients:
+        clients.wait()
+    return Counter(attempt.outcome for attempt in clients.attempts)
+
+
+def _grainy(photo: bytes, rng: np.random.Generator) -> bytes:
+    with Image.open(io.BytesIO(photo)) as stored:
+        pixels = np.asarray(stored.convert("RGB"), dtype=np.float64)
+        exif = stored.getexif()
+    grain = rng.normal(0.0, _GRAIN, pixels.shape)
+    out = io.BytesIO()
+    Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=88, exif=exif)
+    return out.getvalue()
+
+
+def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
+    photos: Sequence[Pair],
+    *,
+    room: int,
+    rate_per_s: float,
+    life_s: float,
+    leaky_store: str = "leaky",
+    ttl_store: str = "ttl",
+    bounded_store: str = "byte-budget",
+) -> dict[str, Trial]:
+    """Put four services under the same limit and load, one after another; none where no limit is enforced.
+
+    A machine that cannot keep the rate gets a lower one, as `in_pace` says: the others get what the leaky one got.
+
+    Args:
+        photos: the uploads, in turn.
+        room: bytes that each service's address space may grow by.
+        rate_per_s: jobs that arrive per second.
+        life_s: how long the leaky one is expected to live at that rate; those that survive are watched for longer.
+        leaky_store: the policy of `leaky`.
+        ttl_store: that of `ttl_above`, whose TTL allows for twice the room, and `ttl_below`, whose allows for half.
+        bounded_store: that of `byte_budget`, whose budget is half the room; nothing of it expires.
+    """
+    if not limits_address_space():
+        return {}
+    mean = float(np.mean(picture_bytes(photos, Settings())))
+    progress, with_ttl = Progress(), Settings(store=ttl_store, workers=1)
+
+    def trial(name: str, settings: Settings, rate: float) -> Trial:
+        progress.say(f"{name.replace('_', ' ')}: {room / 2**20:.0f} MiB, {rate:g} jobs/s")
+        # All that budget's clients come back; of the others' a few show what was left.
+        readers = 100_000 if name == "byte_budget" else 10
+        until_s = life_s * rate_per_s / rate * _LIVES[name]
+        return exhaust(settings, photos, room=room, rate_per_s=rate, duration_s=until_s, readers=readers)
+
+    leaky = in_pace(partial(trial, "leaky", Settings(store=leaky_store, workers=1)), rate_per_s)
+    load = {"room": room, "rate_per_s": leaky.rate_per_s, "result_bytes": mean}
+    others = {
+        "ttl_above": ttl_that_fills(2.0, with_ttl, **load),
+        "ttl_below": ttl_that_fills(0.5, with_ttl, **load),
+        "byte_budget": Settings(store=bounded_store, workers=1, budget_bytes=room // 2),
+    }
+    return {"leaky": leaky} | {name: trial(name, settings, leaky.rate_per_s) for name, settings in others.items()}
+
+
+def in_pace(trial: Callable[[float], Trial], rate_per_s: float) -> Trial:
+    """The first trial of which nothing was later than by 5 % of its length, of three at most; else the last.
+
+    What a job leaves does not depend on the rate; but a queue that grows because the machine is busy otherwise fills
+    the memory, too. So each trial is made at half the rate of the one before.
+
+    Args:
+        trial: makes one at a rate.
+        rate_per_s: of the first.
+    """
+    for _ in range(_TRIES - 1):
+        made = trial(rate_per_s)
+        if made.late_s <= _LATE * made.ended_s:
+            return made
+        rate_per_s /= 2
+    return trial(rate_per_s)
+
+
+def cpu_per_job_s(trials: Mapping[str, Trial]) -> float:
+    """CPU seconds that the leaky service spent on a job, requests included; without trials, that of composing alone."""
+    if trials:
+        return trials["leaky"].cpu_s / max(trials["leaky"].jobs, 1)
+    pairs = PhotoPool(0).pairs
+    began = time.process_time()
+    picture_bytes(pairs, Settings())
+    return (time.process_time() - began) / len(pairs)

@@ -1,0 +1,54 @@
+"""The tables of the capacity plan, as Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+from labserver.incident.experiments.capacity.formulas import QUANTILES
+from labserver.incident.experiments.capacity.run import Trial
+from labserver.incident.experiments.capacity.sizing import Scale
+from labserver.incident.experiments.tables import table
+
+_MIB, _GIB = 2**20, 2**30
+_STORES = {
+    "byte-budget": "one process: `byte-budget`",
+    "redis": "`redis` with EXPIRE, of the size of the day's largest",
+    "object store": "an object store with a lifecycle rule; `byte-budget` in each instance for the unread",
+}
+
+
+def trials(found: Mapping[str, Trial]) -> str:
+    """What became of each service under its limit."""
+    rows = [
+        [
+            name.replace("_", " "),
+            f"{trial.jobs}",
+            f"{trial.count('refused')}",
+            f"{trial.death.t_s:.1f} s: {trial.death.outcome.rstrip('.')}" if trial.death else "survived",
+            trial.failures,
+            trial.afterwards,
+        ]
+        for name, trial in found.items()
+    ]
+    header = ["service", "jobs done", "refused", "first failure", "failed in all", "afterwards"]
+    return table(header, rows)
+
+
+def plan(scales: Sequence[Scale]) -> str:
+    """What each rate needs."""
+    rows = [
+        [
+            f"{scale.rate_per_s:,.0f}",
+            *(_gib(scale.demand.quantiles[share]) for share in QUANTILES),
+            _gib(scale.demand.day_max),
+            f"{scale.instances:,}",
+            f"{scale.budget_bytes / _MIB:,.0f} MiB",
+            _STORES[scale.store],
+        ]
+        for scale in scales
+    ]
+    quantiles = [f"`ttl` keeps, p{share * 100:g}" for share in QUANTILES]
+    header = ["jobs/s", *quantiles, "the day's largest", "instances by CPU", "`byte-budget`, each", "store"]
+    return table(header, rows)
+
+
+def _gib(value: float) -> str:
+    return f"{value / _GIB:,.2f} GiB"

@@ -1,0 +1,150 @@
+"""The figures of the synchronous service and of the queue in its place."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.synchronous.run import Growth, Impatience, Level, Overload, Scene
+
+# Okabe & Ito's palette, as in the other figures.
+_SYNC, _ASYNC, _WASTED, _PREDICTED = "#D55E00", "#0072B2", "#E69F00", "0.35"
+_MIB = 2**20
+
+
+def sweep(levels: Sequence[Level], scene: Scene) -> Figure:
+    """Throughput, response time and the wait for `/health` against the number of users, with what is predicted."""
+    users = [level.users for level in levels]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        bend = min(max(scene.pool, users[0]), users[-1])
+        dense = np.array([users[0], bend, users[-1]])
+        capped = np.minimum(dense / scene.inference_s, scene.capacity)
+        _line(left, dense, capped, "predicted")
+        left.plot(users, [level.throughput for level in levels], "o", color=_SYNC, label="measured")
+        left.set(title="Throughput is capped", ylabel="faces per second", ylim=(0, scene.capacity * 1.25))
+        _line(middle, dense, dense / capped, "predicted")
+        middle.plot(users, [level.response_s for level in levels], "o", color=_SYNC, label="measured")
+        middle.set(title="Response time grows", ylabel="seconds from photographs to face", ylim=(0, None))
+        for percent, marker in ((95, "^:"), (50, "o-")):
+            values = [level.health_ms(percent) for level in levels]
+            right.plot(users, values, marker, color=_SYNC, linewidth=1, label=f"p{percent}")
+        right.set(title="/health starves", ylabel="milliseconds for /health", yscale="log")
+        for axes in (left, middle, right):
+            _mark_pool(axes, users, scene.pool)
+        return figure
+
+
+def timeouts(impatience: Impatience, timeout_s: float) -> Figure:
+    """What became of the requests, and of the AI service's work for them."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 2.2), layout="constrained")
+        axes = figure.add_subplot()
+        wasted = max(impatience.inferences - impatience.answered, 0)
+        useful = impatience.inferences - wasted
+        rows = ["requests\nof the clients", "inferences\nof the face-api"]
+        good = axes.barh(rows, [impatience.answered, useful], color=_ASYNC, height=0.6, label="face reached its client")
+        bad = axes.barh(
+            rows,
+            [impatience.timed_out, wasted],
+            left=[impatience.answered, useful],
+            color=_WASTED,
+            height=0.6,
+            label=f"client had given up after {timeout_s:.2g} s",
+        )
+        for bars, colour in ((good, "white"), (bad, "black")):
+            axes.bar_label(bars, label_type="center", color=colour)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.set(
+            xlabel="count",
+            title=f"Clients time out, and {impatience.wasted_share:.0%} of the model's work is for nobody",
+        )
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2)
+        return figure
+
+
+def backlog(growth: Growth, rate: float) -> Figure:
+    """Requests under way against time, beside the predicted line."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(growth.times_s, growth.values, color=_SYNC, linewidth=1.8, label=f"measured: {growth.slope:+.2f}/s")
+        line = growth.offset + growth.predicted * growth.times_s
+        label = f"predicted: arrivals − capacity = {growth.predicted:+.2f}/s"
+        axes.plot(growth.times_s, line, color=_PREDICTED, linestyle="--", label=label)
+        axes.set(
+            xlabel="seconds since the first arrival",
+            ylabel="requests that wait for their face",
+            title=f"{rate:.3g} arrivals a second, {rate - growth.predicted:.3g} served: the backlog only grows",
+            ylim=(0, None),
+        )
+        axes.margins(x=0)
+        axes.legend(loc="upper left")
+        return figure
+
+
+def before_and_after(before: Level, after: Level, names: tuple[str, str]) -> Figure:
+    """The same users on both ways: what they get, and what `/health` takes meanwhile."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        colours = [_SYNC, _ASYNC]
+        bars = left.bar(names, [before.throughput, after.throughput], color=colours, width=0.55)
+        left.bar_label(bars, fmt="%.1f", padding=2)
+        left.set(title=f"{before.users} users: throughput stays", ylabel="faces per second")
+        places = np.arange(2)
+        for shift, level, colour, name in zip((-0.2, 0.2), (before, after), colours, names, strict=True):
+            values = [level.health_ms(50), level.health_ms(95)]
+            found = right.bar(places + shift, values, 0.38, color=colour, label=name)
+            right.bar_label(
+                found, [f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms" for value in values], padding=2
+            )
+        right.set_xticks(places, ["median", "p95"])
+        right.set(title="/health answers again", ylabel="milliseconds for /health", yscale="log")
+        for axes in (left, right):
+            axes.grid(visible=False, axis="x")
+            axes.margins(y=0.15)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+        return figure
+
+
+def queue(unbounded: Overload, bounded: Overload, bound: int) -> Figure:
+    """The photographs' bytes that wait, with and without a bound on the queue."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        growth = unbounded.growth
+        size = unbounded.bytes_waiting.sum() / max(growth.values.sum(), 1.0) / _MIB
+        axes.plot(
+            growth.times_s, unbounded.bytes_waiting / _MIB, color=_SYNC, linewidth=1.8, label="queue without a bound"
+        )
+        predicted = growth.predicted * growth.times_s * size
+        axes.plot(growth.times_s, predicted, color=_PREDICTED, linestyle="--", label="predicted: arrivals − capacity")
+        label = f"at most {bound} waiting: {bounded.refused_share:.0%} refused with 503"
+        axes.plot(bounded.growth.times_s, bounded.bytes_waiting / _MIB, color=_ASYNC, linewidth=1.8, label=label)
+        axes.set(
+            xlabel="seconds since the first arrival",
+            ylabel="photographs in the queue, MiB",
+            title="Overload: a queue without a bound keeps growing, a bounded one refuses",
+            ylim=(0, None),
+        )
+        axes.margins(x=0)
+        axes.legend(loc="upper left")
+        return figure
+
+
+def _line(axes: Axes, x: object, y: object, label: str) -> None:
+    axes.plot(x, y, color=_PREDICTED, linestyle="--", linewidth=1.2, label=label)  # type: ignore[arg-type]
+
+
+def _mark_pool(axes: Axes, users: Sequence[int], pool: int) -> None:
+    if users[0] <= pool <= users[-1]:
+        axes.axvline(pool, color="0.8", linewidth=6, zorder=0, label=f"{pool} threads")
+    axes.set_xticks(users, [str(count) for count in users])
+    axes.set_xlabel("users at the same time")
+    axes.legend(loc="best", fontsize=8)

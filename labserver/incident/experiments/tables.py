@@ -1,0 +1,70 @@
+"""Tables for the notebooks, as Markdown."""
+
+from collections.abc import Sequence
+
+from labserver.diagnosis.holders.find import Holder
+from labserver.incident.experiments.leak.run import Experiment, Load
+from labserver.load import Summary
+
+_MIB = 2**20
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the cells are taken as they are."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def reproduction(summary: Summary, load: Load) -> str:
+    """What the incident's own load test reported, beside a load run here."""
+    duration = summary.http_req_duration["all"]
+    rows = [
+        ["virtual users × duration", "5 × 30 s", f"{load.users} × {load.duration_s:g} s"],
+        ["poll interval", "3 s", f"{load.poll_interval_s:g} s"],
+        ["iterations", "50", f"{summary.iterations}"],
+        ["iterations, rate", "1.48/s", f"{summary.iteration_rate:.2f}/s"],
+        ["http_req_duration, avg", "29.8 ms", _milliseconds(duration.avg)],
+        ["http_req_duration, p(95)", "110.15 ms", _milliseconds(duration.p95)],
+        ["checks passed", "100 %", f"{summary.check_rate:.0%}"],
+    ]
+    return table(["figure", "original", "this run"], rows)
+
+
+def holders(found: Sequence[Holder], growth_bytes: int) -> str:
+    """Who holds what is new, the most bytes first."""
+    rows = [
+        [
+            f"`{holder.path}`",
+            f"{holder.buffers:,}",
+            f"{holder.retained_bytes / _MIB:,.2f} MiB",
+            f"{holder.retained_bytes / growth_bytes:.1%}",
+            f"{holder.holder_retained_bytes / _MIB:,.2f} MiB",
+        ]
+        for holder in found
+    ]
+    return table(["held along", "new buffers", "bytes that came", "share of growth", "holder retains"], rows)
+
+
+def before_and_after(before: Experiment, after: Experiment) -> str:
+    """Both stores' figures at the same instants of the same protocol."""
+    columns = [_verified(before), _verified(after)]
+    rows = [[name, columns[0][name], columns[1][name]] for name in columns[0]]
+    return table(["figure", f"before (`{before.store}`)", f"after (`{after.store}`)"], rows)
+
+
+def _verified(run: Experiment) -> dict[str, str]:
+    first, last = run.floors[0], run.floors[-1]
+    growth = (last.traced_bytes - first.traced_bytes) / _MIB
+    checks = min(summary.check_rate or 0.0 for summary in run.summaries())
+    return {
+        "retained per finished job": str(run.bytes_per_job()),
+        "heap at the first floor": f"{first.traced_bytes / _MIB:,.2f} MiB",
+        "heap after the last drain": f"{last.traced_bytes / _MIB:,.2f} MiB ({growth:+,.2f})",
+        "jobs finished in the cycles": f"{last.finished_jobs - first.finished_jobs}",
+        "jobs kept after the last drain": f"{last.live_jobs}",
+        "checks passed under load": f"{checks:.0%}",
+    }
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "—" if seconds is None else f"{seconds * 1e3:.1f} ms"

@@ -1,0 +1,130 @@
+"""The floors of a check as a drawing: growth against finished jobs, with the fitted slope and its interval."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from labserver.diagnosis.result import CheckResult
+from labserver.report.words import number, span
+from labserver.stats.interval import Interval
+
+_WIDTH, _HEIGHT = 760, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 18, 16, 44
+_TICKS = 6
+_LEAST_FLOORS = 3
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """From values to the drawing's pixels."""
+
+    low: Point
+    high: Point
+
+    def __call__(self, point: Point) -> Point:
+        across = (point[0] - self.low[0]) / (self.high[0] - self.low[0])
+        up = (point[1] - self.low[1]) / (self.high[1] - self.low[1])
+        return _LEFT + across * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM)
+
+    def list(self, points: Sequence[Point]) -> str:
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self, points))
+
+
+def curve_of(result: CheckResult) -> str:
+    """The drawing as SVG to put into a page, whose style sheet colours it; empty for fewer than three floors."""
+    if len(result.floors) < _LEAST_FLOORS:
+        return ""
+    floors = _from_zero(result.floors)
+    fit = _Fit.of(floors, result.interval) if result.interval is not None else None
+    allowed = [(jobs, result.tolerance * jobs) for jobs in (0.0, floors[-1][0])]
+    shown = [*floors, *allowed, *(fit.band if fit else [])]
+    scale = _scale([x for x, _ in shown], [y for _, y in shown])
+    parts = [*_grid(scale)]
+    if fit is not None:
+        parts.append(f'<polygon class="band" points="{scale.list(fit.band)}"/>')
+        parts.append(f'<polyline class="fit" points="{scale.list(fit.line)}"/>')
+    parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}"/>')
+    parts += _dots(scale, floors)
+    what = f"Growth of the memory at rest over {number(floors[-1][0])} jobs: {number(floors[-1][1])} bytes"
+    slope = f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
+    head = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(what + slope)}" class="curve">'
+    clip = f'<clipPath id="plot"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
+    clip += f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath>'
+    return "\n".join([head, clip, *parts, "</svg>"])
+
+
+def _from_zero(floors: Sequence[tuple[int, int]]) -> list[Point]:
+    return [(float(jobs - floors[0][0]), float(size - floors[0][1])) for jobs, size in floors]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The slope of an interval laid through the floors it was taken from, and its bounds as a bow about their mean."""
+
+    line: list[Point]
+    band: list[Point]
+
+    @classmethod
+    def of(cls, floors: list[Point], interval: Interval) -> "_Fit":
+        used = _fitted(floors, interval)
+        x, y = (sum(point[axis] for point in used) / len(used) for axis in (0, 1))
+        ends = [used[0][0], used[-1][0]]
+
+        def at(slope: float) -> list[Point]:
+            return [(end, y + slope * (end - x)) for end in ends]
+
+        return cls(at(interval.estimate), [*at(interval.low), *reversed(at(interval.high))])
+
+
+def _fitted(floors: list[Point], interval: Interval) -> list[Point]:
+    """The longest run of last floors whose own slope the interval covers: a warm-up may have been left out."""
+    for start in range(len(floors) - _LEAST_FLOORS + 1):
+        if _slope(floors[start:]) in interval:
+            return floors[start:]
+    return floors
+
+
+def _slope(points: list[Point]) -> float:
+    x, y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
+    spread = sum((point[0] - x) ** 2 for point in points)
+    return sum((point[0] - x) * (point[1] - y) for point in points) / spread if spread else 0.0
+
+
+def _scale(xs: list[float], ys: list[float]) -> _Scale:
+    room = 0.06 * (max(ys) - min(ys)) or 1024.0
+    return _Scale((0.0, min(0.0, *ys) - room), (max(xs) or 1.0, max(ys) + room))
+
+
+def _grid(scale: _Scale) -> Iterator[str]:
+    unit, name = next(one for one in _UNITS if scale.high[1] - scale.low[1] >= 2 * one[0] or one[0] == 1)
+    for value in _ticks(scale.low[1] / unit, scale.high[1] / unit):
+        _, y = scale((0.0, value * unit))
+        kind, right = "zero" if value == 0 else "grid", _WIDTH - _RIGHT
+        yield f'<line class="{kind}" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        sign = "+" if value > 0 else ""
+        label = f"{sign}{value:,g}".replace("-", "−")
+        yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label} {name}</text>'
+    for value in _ticks(0.0, scale.high[0]):
+        x, _ = scale((value, 0.0))
+        yield f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{value:,g}</text>'
+    middle = (_LEFT + _WIDTH - _RIGHT) / 2
+    yield f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">finished jobs</text>'
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round values between two bounds."""
+    rough = (high - low) / _TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [round(at * step, 12) for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _dots(scale: _Scale, floors: list[Point]) -> Iterator[str]:
+    for point in floors:
+        x, y = scale(point)
+        title = f"{number(point[0])} jobs: {number(point[1])} B"
+        yield f'<circle class="floor" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{title}</title></circle>'

@@ -1,0 +1,99 @@
+"""A check's result as one self-contained page that fetches nothing and runs nothing."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.result import CheckResult
+from labserver.report.curve import curve_of
+from labserver.report.failure_words import details_of
+from labserver.report.icicle import icicle_of
+from labserver.report.words import (
+    METERS,
+    end_of,
+    growth_sentence,
+    guilty_index,
+    holder_index,
+    holder_name,
+    how,
+    link_name,
+    native_sentence,
+    number,
+    percent,
+    size,
+    span,
+    tolerance_of,
+    verdict_word,
+)
+from labserver.text import clean
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def html_of(result: CheckResult) -> str:
+    """The page; whatever comes from the application is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    environment.filters |= {
+        "number": number,
+        "size": size,
+        "percent": percent,
+        "clean": clean,
+        "holder_name": holder_name,
+        "holder_index": holder_index,
+        "guilty_index": guilty_index,
+        "end_of": end_of,
+        "sentence": _sentence,
+    }
+    css = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(
+        result=result,
+        word=verdict_word(result),
+        tone="accepted" if result.accepted else str(result.verdict),
+        target_claim=_claim(result),
+        how=_sentence(how(result)),
+        native=native_sentence(result),
+        figures=_figures(result),
+        growth=growth_sentence(result),
+        details=details_of(result.failure),
+        meter=METERS.get(result.meter, result.meter),
+        link_name=link_name,
+        # These three are made here, of escaped parts.
+        css=Markup(css),  # noqa: S704
+        curve=Markup(curve_of(result)),  # noqa: S704
+        icicle=Markup(icicle_of(result)),  # noqa: S704
+    )
+
+
+def _claim(result: CheckResult) -> str:
+    """The headline without its bounds: they stand in the figures below it."""
+    if result.interval is None:
+        return f"Nothing can be said of {result.target}"
+    if result.verdict is Verdict.NO_LEAK:
+        return f"{result.target} keeps less than {tolerance_of(result)} B of every job"
+    if result.verdict is Verdict.INCONCLUSIVE:
+        low, high = number(result.interval.low), number(result.interval.high)
+        return f"{result.target} keeps {low} to {high} B of every job: it is undecided whether it leaks"
+    return f"{result.target} keeps {number(result.interval.estimate)} B of every job"
+
+
+def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
+    """The figures beside the headline: name, value, small print."""
+    interval, growth = result.interval, result.growth
+    if interval is None:
+        return []
+    figures = [
+        ("kept of every job", f"{number(interval.estimate)} B", span(interval)),
+        ("tolerance", f"{tolerance_of(result)} B", "per job"),
+        ("measured jobs", number(result.jobs), f"{result.seconds:.1f} s in all, warm-up included"),
+    ]
+    if growth is not None and growth.total > 0 and (result.holders or result.findings):
+        figures.append(("explained", percent(1 - growth.unexplained_share), "of the growth has a name"))
+    return figures
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,104 @@
+"""Who holds the growth, as an icicle: from the root down along the chains, each block as wide as its part of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+
+from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.report.words import holder_index, link_name, percent, size
+
+_WIDTH, _ROW, _GAP = 1000, 34, 2
+_GLYPH = 7.9  # the width of a monospaced glyph of 13 px
+_NARROWEST = 3.0
+_SHADES = 5
+
+
+@dataclass(slots=True)
+class _Block:
+    """An object of one or more chains, by the edge that leads to it; its bytes are what it has of the growth."""
+
+    name: str
+    kind: str
+    path: str
+    bytes: int = 0
+    retained: int = 0
+    blocks: "dict[str, _Block]" = field(default_factory=dict)
+
+
+def icicle_of(result: CheckResult) -> str:
+    """The drawing as SVG to put into a page, whose style sheet colours it; empty without holders."""
+    holders = [holder for holder in result.holders if holder.growth_bytes > 0 and holder.chain]
+    if not holders:
+        return ""
+    whole = _Block("growth", "all", "growth")
+    for holder in holders:
+        _add(whole, holder)
+    growth = result.growth
+    total = growth.total if growth is not None and growth.total > 0 else whole.bytes
+    left = growth.unexplained + growth.found if growth is not None else 0
+    if left > 0:
+        whole.blocks["left"] = _Block("without a holder", "left", "without a holder", left)
+        whole.bytes += left
+    depth = _depth(whole)
+    height = depth * _ROW
+    what = f"Icicle of {size(whole.bytes)}; the chains below say the same in words"
+    head = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(what)}" class="icicle">'
+    return "\n".join([head, *_drawn(whole, _Scale(whole.bytes, total), 0.0, 0), "</svg>"])
+
+
+def _add(whole: _Block, holder: NamedHolder) -> None:
+    """Lay one chain into the tree; what came counts for every block on its way."""
+    whole.bytes += holder.growth_bytes
+    whole.retained += holder.retained_bytes
+    block, own = whole, holder_index(holder)
+    path = ""
+    for at, link in enumerate(holder.chain):
+        name = link_name(link, root=at == 0)
+        shown = name if at == 0 else f"{link['edge'] or '?'}: {name}"
+        path = f"{path} → {shown}" if path else shown
+        kind = "holder" if at == own else "held" if at > own else "link"
+        block = block.blocks.setdefault(shown, _Block(shown, kind, path))
+        block.bytes += holder.growth_bytes
+        block.retained += holder.retained_bytes
+        if kind == "holder":
+            block.kind = kind
+
+
+def _depth(block: _Block) -> int:
+    return 1 + max(map(_depth, block.blocks.values()), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What is as wide as the drawing, and what is all of the growth: holders can have more than that."""
+
+    widest: int
+    growth: int
+
+
+def _drawn(block: _Block, scale: _Scale, left: float, row: int) -> Iterator[str]:
+    width = _WIDTH * block.bytes / scale.widest
+    if width < _NARROWEST:
+        return
+    y, shade = row * _ROW, row % _SHADES
+    kept = f"; {size(block.retained)} retained" if block.retained else ""
+    title = escape(f"{block.path}\n{size(block.bytes)}, {percent(block.bytes / scale.growth)} of the growth{kept}")
+    yield f'<g class="{block.kind} shade-{shade}"><title>{title}</title>'
+    yield f'<rect x="{left:.1f}" y="{y}" width="{max(width - _GAP, 1):.1f}" height="{_ROW - _GAP}" rx="3"/>'
+    text = _fitting(f"{block.name}  {percent(block.bytes / scale.growth)}", block.name, width - _GAP - 12)
+    if text:
+        yield f'<text x="{left + 7:.1f}" y="{y + _ROW / 2 + 3:.0f}">{escape(text)}</text>'
+    yield "</g>"
+    for child in sorted(block.blocks.values(), key=lambda one: (one.kind == "left", -one.bytes)):
+        yield from _drawn(child, scale, left, row + 1)
+        left += _WIDTH * child.bytes / scale.widest
+
+
+def _fitting(long: str, short: str, width: float) -> str:
+    """As much of a label as a block has room for."""
+    most = int(width / _GLYPH)
+    if len(long) <= most:
+        return long
+    if len(short) <= most:
+        return short
+    return f"{short[: most - 1]}…" if most >= 4 else ""

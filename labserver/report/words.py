@@ -1,0 +1,171 @@
+"""The words and figures that every report of a check shares: page, HTML, summary and JUnit say the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.stats.interval import Interval
+
+METERS = {
+    "both": "memory in use, Python's and the C library's",
+    "traced": "memory in use by Python's objects",
+    "native": "memory in use beyond Python's objects",
+}
+_MINUS = "−"
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def number(value: float) -> str:
+    """A whole number with separators and a true minus sign."""
+    return f"{value:,.0f}".replace("-", _MINUS) if round(value) else "0"
+
+
+def size(value: float) -> str:
+    """Bytes, exact, with a handier figure beside it from 10 KiB on: `48,029,520 B (45.8 MiB)`."""
+    rounded, unit = abs(value), 0
+    while rounded >= 1024 and unit < len(_UNITS) - 1:
+        rounded, unit = rounded / 1024, unit + 1
+    exact = f"{number(value)} B"
+    return f"{exact} ({_MINUS if value < 0 else ''}{rounded:.1f} {_UNITS[unit]})" if abs(value) >= 10 * 1024 else exact
+
+
+def percent(share: float) -> str:
+    """A share in per cent; what is not all is never rounded up to it."""
+    value = 100 * share
+    if 0 < abs(value) < 0.1:
+        return f"{_MINUS if value < 0 else ''}<0.1 %"
+    shown = 99.9 if 99.9 < value < 100 else value
+    return f"{f'{shown:.1f}'.removesuffix('.0')} %".replace("-", _MINUS)
+
+
+def span(interval: Interval) -> str:
+    """The bounds of an interval: `199,900 to 200,340, 99 %`."""
+    return f"{number(interval.low)} to {number(interval.high)}, {100 * interval.confidence:g} %"
+
+
+def verdict_word(result: CheckResult) -> str:
+    """The verdict as a reader meets it."""
+    if result.verdict is Verdict.LEAK:
+        return "LEAK, ACCEPTED" if result.accepted else "LEAK"
+    if result.verdict is Verdict.NO_LEAK:
+        return "NO LEAK"
+    return "INCONCLUSIVE" if result.interval is not None else "CANNOT SAY"
+
+
+def verdict_sentence(result: CheckResult) -> str:
+    """What the target keeps of every job, with the interval: no verdict without its bound."""
+    interval = result.interval
+    if interval is None:
+        return result.target
+    allowed = f"tolerance {tolerance_of(result)} B"
+    if result.verdict is Verdict.NO_LEAK:
+        return f"{result.target} keeps less than {tolerance_of(result)} B of every job ({span(interval)})"
+    if result.verdict is Verdict.LEAK:
+        return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
+    bounds = f"{number(interval.low)} to {number(interval.high)} B of every job ({100 * interval.confidence:g} %)"
+    return f"{result.target} keeps {bounds}; {allowed}"
+
+
+def tolerance_of(result: CheckResult) -> str:
+    """The tolerance as it was given: `256`, `0.5`."""
+    return f"{result.tolerance:,.10g}"
+
+
+def headline(result: CheckResult) -> str:
+    """The verdict in one line."""
+    return f"{verdict_word(result)}  {verdict_sentence(result)}"
+
+
+def reason(result: CheckResult) -> str:
+    """The same, and where nothing can be said, why."""
+    why = result.notes[:1] if result.interval is None else ()
+    return ": ".join([headline(result), *why])
+
+
+def how(result: CheckResult) -> str:
+    """How much was measured, and with what."""
+    if not result.jobs:
+        return f"nothing was measured in {result.seconds:.1f} s"
+    failed = f", {result.errors:,} of them failed" if result.errors else ""
+    return f"{result.jobs:,} jobs{failed}, {result.seconds:.1f} s; meter: {METERS.get(result.meter, result.meter)}"
+
+
+def native_sentence(result: CheckResult) -> str:
+    """What the process took beyond Python's allocators; empty where that was not read."""
+    if result.native is None:
+        return ""
+    kept = f"{number(result.native.estimate)} B of every job ({span(result.native)})"
+    return f"Beyond Python's objects the process keeps {kept}."
+
+
+def growth_sentence(result: CheckResult) -> str:
+    """The sum of the growth: what holders explain, what findings explain, and what is left."""
+    growth = result.growth
+    if growth is None or growth.total <= 0:
+        return ""
+    parts = [f"{percent(growth.held / growth.total)} held by {_count(len(result.holders), 'holder')}"]
+    if growth.found:
+        parts.append(f"{percent(growth.found / growth.total)} found without a holder")
+    left = f"{percent(growth.unexplained_share)} unexplained"
+    per_job = f"{number(growth.unexplained)} B, {number(growth.unexplained / growth.jobs)} B/job"
+    why = ", as other memory was freed meanwhile" if growth.unexplained < 0 else ""
+    return f"Growth {size(growth.total)} over {growth.jobs:,} jobs: {', '.join(parts)}, {left} ({per_job}{why})."
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def holder_index(holder: NamedHolder) -> int:
+    """Where in its chain the holder itself stands."""
+    last = len(holder.chain) - 1
+    beyond = len(_parts(holder.path)) - len(holder.chain)  # 1 where a path ends with the type of what it leads to
+    index = len(_parts(holder.holder)) - 1 - beyond
+    if 0 <= index <= last and holder.chain[index]["type"] == holder.holder_type:
+        return index
+    above = range(max(last - 1, 0), -1, -1)
+    return next((at for at in above if holder.chain[at]["type"] == holder.holder_type), above[0])
+
+
+def guilty_index(holder: NamedHolder) -> int:
+    """The link whose edge is to be cut: what is added with every job, or the holder where the chain ends with it."""
+    return min(holder_index(holder) + 1, len(holder.chain) - 1)
+
+
+def end_of(holder: NamedHolder) -> str:
+    """What came, to put behind the name of the chain's last link."""
+    came = f"× {number(holder.buffers)}"
+    inside = holder_index(holder) < len(holder.chain) - 1
+    # One that is its own holder has itself grown.
+    if holder.chain[-1]["type"] == holder.buffer_type and (inside or holder.buffers == 1):
+        return came
+    return f"with {holder.buffer_type} {came}"
+
+
+def _parts(path: str) -> list[str]:
+    return path.split(" → ")
+
+
+def holder_name(holder: NamedHolder) -> str:
+    """The holder as one would write it in code: `shop.STORE._jobs`."""
+    if not holder.chain:
+        return holder.holder
+    return path_name(holder, holder_index(holder))
+
+
+def path_name(holder: NamedHolder, last: int) -> str:
+    """The chain up to one of its links, as one would write it in code."""
+    name = str(holder.chain[0]["name"])
+    for link in holder.chain[1 : last + 1]:
+        edge = str(link["edge"] or "?")
+        name += edge if edge[0] in "[{" else f".{edge.removeprefix('local ')}"
+    return name
+
+
+def link_name(link: Mapping[str, Any], *, root: bool) -> str:
+    """What an object of a chain is called: a root or a module by its name, anything else by its type."""
+    name = str(link["name"] if "name" in link else link["type"])
+    if link["type"] == "module":
+        return f"module {name}"
+    return name if root else str(link["type"])

@@ -1,0 +1,244 @@
+import functools
+import queue
+import re
+import sys
+import types
+from collections import OrderedDict, deque
+
+import pytest
+
+from labserver.diagnosis.holders.bounds import bound_of
+
+
+class Cache:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+class Slotted:
+    __slots__ = ("capacity", "entries")
+
+    def __init__(self, capacity):
+        self.capacity, self.entries = capacity, {}
+
+
+class Sly:
+    @property
+    def maxsize(self):
+        raise AssertionError("code of the application must not run")
+
+
+def entries_of(*path):
+    bound = bound_of(path)
+    return None if bound is None else bound.entries
+
+
+def test_the_smallest_bound_near_the_holder_counts():
+    recent = deque(maxlen=7)
+    bound = bound_of([Cache(maxsize=100, recent=recent), recent])
+    assert (bound.entries, bound.said_by) == (7, "deque.maxlen")
+    assert entries_of(Cache(maxsize=5), Cache(), {}, [], []) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("maxsize", "max_size", "_max_entries", "maxItems", "capacity", "_Cache__maxsize", "max_items", "limit"),
+        *("cap", "size_limit", "maximum_size", "_max_results"),
+    ],
+)
+def test_a_bound_has_many_names(name):
+    entries = {}
+    bound = bound_of([Cache(**{name: 30}, entries=entries), entries])
+    assert (bound.entries, bound.said_by) == (30, f"Cache.{name}")
+
+
+def test_slots_and_queues_declare_their_bounds():
+    slotted, line = Slotted(12), queue.Queue(maxsize=9)
+    assert entries_of(slotted, slotted.entries) == 12
+    assert entries_of(line, line.queue) == 9
+    assert entries_of(queue.Queue(), deque()) is None
+
+
+def test_a_memoized_function_declares_its_size():
+    assert entries_of(functools.lru_cache(maxsize=12)(len)) == 12
+    assert entries_of(functools.cache(len)) is None
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        *({"maxsize": 3}, [3], deque(), OrderedDict(), Cache(maxsize=None), Cache(maxsize=0), Cache(size=3), Sly(), 3),
+        *(Cache(maxsize=True), Cache(limits=3), Cache(max_content_length=3)),
+    ],
+)
+def test_nothing_else_is_a_bound(owner):
+    assert bound_of([owner]) is None
+
+
+GLOBAL = """
+import logging
+CACHE = {}
+MOST = 1000
+def put(key, value):
+    CACHE[key] = value
+    %s
+"""
+KEPT_BY_HAND = {
+    "a constant": "if len(CACHE) > 1000: CACHE.pop(next(iter(CACHE)))",
+    "the other way round": "if 1000 <= len(CACHE): CACHE.clear()",
+    "a global": "while len(CACHE) >= MOST: del CACHE[next(iter(CACHE))]",
+    "a closure": "(lambda: len(CACHE) > MOST and CACHE.popitem())()",
+    "a helper": "if len(CACHE) > MOST: evict()\ndef evict():\n    CACHE.popitem()",
+    "a replacement": "if len(CACHE) > MOST:\n        start_anew()\ndef start_anew():\n    global CACHE\n    CACHE = {}",
+}
+NO_BOUND = {
+    "logging only": "logging.info('%d', len(CACHE))",
+    "a comparison without removal": "if len(CACHE) > 1000: logging.warning('many')",
+    "a removal without comparison": "CACHE.pop(key, None)",
+    "the removal of something else": "if len(CACHE) > 1000: [value].pop()",
+    "another length": "if len(value) > 1000: CACHE.pop(key)",
+    "a length that is not a number": "if len(CACHE) > value: CACHE.pop(key)",
+}
+
+
+@pytest.fixture
+def shop_cache():
+    """Makes a module of some code; its file is not there, as for an installed application's bytecode."""
+
+    def module(code):
+        found = types.ModuleType("shop.cache")
+        exec(compile(code, "shop/cache.py", "exec"), vars(found))
+        return found
+
+    return module
+
+
+@pytest.mark.parametrize("code", KEPT_BY_HAND.values(), ids=KEPT_BY_HAND)
+def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, code):
+    module = shop_cache(GLOBAL % code)
+    bound = bound_of([module, vars(module), module.CACHE])
+    assert bound.entries == 1000
+    assert bound.said_by == "shop/cache.py:7 compares len(CACHE) with 1000"
+
+
+@pytest.mark.parametrize("code", NO_BOUND.values(), ids=NO_BOUND)
+def test_other_code_keeps_no_bound(shop_cache, code):
+    module = shop_cache(GLOBAL.replace("%s", code))
+    assert bound_of([module, vars(module), module.CACHE]) is None
+
+
+ADDING = """
+import logging
+CACHE = []
+OTHER = {}
+MOST = 1000
+def put(key, value):
+    %s
+"""
+ADDS_UP_TO = {
+    "where there is room": "if len(CACHE) < 1000: CACHE.append(value)",
+    "the other way round": "if 1000 > len(CACHE): CACHE.insert(0, value)",
+    "an early return": "if len(CACHE) >= MOST: return\n    CACHE.append(value)",
+    "an early error": "if not len(CACHE) < MOST: raise OverflowError\n    CACHE.append(value)",
+    "one condition of two": "if key and len(CACHE) < MOST:\n        logging.info(key)\n        CACHE.append(value)",
+    "under a lock": "with LOCK:\n        if len(CACHE) < MOST: CACHE.append(value)",
+    "a loop": "while len(CACHE) < MOST: CACHE.append(value)",
+    "an expression": "len(CACHE) < MOST and CACHE.append(value)",
+    "the largest of two": "if len(CACHE) < 5: CACHE.append(key)\n    if len(CACHE) < 1000: CACHE.append(value)",
+    "in place": "global CACHE\n    if len(CACHE) < MOST: CACHE += [value]",
+}
+ADDS_FOR_EVER = {
+    "either of two": "if key or len(CACHE) < MOST: CACHE.append(value)",
+    "one place of two": "if len(CACHE) < 5: CACHE.append(key)\n    CACHE.append(value)",
+    "another function": "if len(CACHE) < 5: CACHE.append(key)\ndef more(value):\n    CACHE.extend(value)",
+    "the other branch": "if len(CACHE) < 5: logging.info(key)\n    else: CACHE.append(value)",
+    "where there is none": "if len(CACHE) > 5: CACHE.append(value)",
+    "a handler": "try:\n        if len(CACHE) < 5: CACHE.append(key)\n    except KeyError: CACHE.append(value)",
+    "something else": "if len(CACHE) < 5: OTHER[key] = value",
+    "in place": "global CACHE\n    CACHE += [value]\n    if len(CACHE) > 5: logging.info(key)",
+}
+
+
+@pytest.mark.parametrize("code", ADDS_UP_TO.values(), ids=ADDS_UP_TO)
+def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, code):
+    module = shop_cache(ADDING % code)
+    bound = bound_of([module, vars(module), module.CACHE])
+    assert bound.entries == 1000
+    assert re.fullmatch(r"shop/cache.py:\d compares len\(CACHE\) with 1000", bound.said_by)
+
+
+@pytest.mark.parametrize("code", ADDS_FOR_EVER.values(), ids=ADDS_FOR_EVER)
+def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, code):
+    module = shop_cache(ADDING % code)
+    assert bound_of([module, vars(module), module.CACHE]) is None
+
+
+def test_a_class_may_add_up_to_its_bound_too(shop_cache):
+    store = shop_cache(
+        "class Store:\n"
+        "    def __init__(self, first, room):\n        self._kept, self._room = [], room\n"
+        "        self._kept.append(first)\n"
+        "    def put(self, value):\n        if len(self._kept) < self._room: self._kept.append(value)\n"
+    ).Store(1, 40)
+    bound = bound_of([[store], store, store._kept])
+    assert (bound.entries, bound.said_by) == (40, "shop/cache.py:6 compares len(_kept) with 40")
+
+
+CLASS = """
+class Store:
+    LEAST = 50
+    def __init__(self):
+        self._entries = {}
+        self._other = {}
+        self._most = 200
+    def put(self, key, value):
+        self._entries[key] = value
+        if len(self._entries) > %s:
+            self._evict()
+    def _evict(self):
+        self._entries.pop(next(iter(self._entries)))
+
+class Lru(dict):
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        while len(self) > 300:
+            self.pop(next(iter(self)))
+"""
+
+
+@pytest.mark.parametrize(("limit", "entries"), [("self._most", 200), ("self.LEAST", 50), ("70", 70)])
+def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, limit, entries):
+    store = shop_cache(CLASS % limit).Store()
+    bound = bound_of([[store], store, store._entries])
+    assert bound.entries == entries
+    assert bound.said_by == f"shop/cache.py:10 compares len(_entries) with {entries}"
+    assert bound_of([[store], store, store._other]) is None
+    assert bound_of([[store], store, vars(store), store._entries]) == bound
+
+
+def test_a_container_of_its_own_class_keeps_its_bound(shop_cache):
+    cache = shop_cache(CLASS % 1).Lru()
+    bound = bound_of([[cache], cache])
+    assert (bound.entries, bound.said_by) == (300, "shop/cache.py:18 compares len(Lru) with 300")
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        "if len(self) < 300: self[key] = value",
+        "while len(self) >= 300:\n            for old in self:\n                del self[old]\n                break",
+        "for old in list(self)[: len(self) > 300]: del self[old]",
+    ],
+)
+def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, put):
+    cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {put}\n").Own()
+    bound = bound_of([[cache], cache])
+    assert (bound.entries, bound.said_by) == (300, "shop/cache.py:3 compares len(Own) with 300")
+
+
+def test_the_standard_library_keeps_no_bound_on_its_threads():
+    import threading
+
+    assert bound_of([threading, vars(threading), threading._active]) is None
+    assert bound_of([sys, vars(sys), sys.modules]) is None

@@ -1,0 +1,41 @@
+import pytest
+
+from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+
+
+def chain(*links):
+    return [{"edge": edge, "type": kind, "name": kind} for edge, kind in [(None, "module"), *links]]
+
+
+@pytest.mark.parametrize(
+    ("holder", "links", "words"),
+    [
+        ("dict", [("CACHE", "dict")], "evict"),
+        ("deque", [("QUEUE", "deque")], "maxlen"),
+        ("_lru_cache_wrapper", [("render", "_lru_cache_wrapper")], "maxsize"),
+        ("Store", [("STORE", "Store")], "let go"),
+        ("list", [("LAST", "list"), ("[…]", "ValueError"), ("__traceback__", "traceback")], "with_traceback(None)"),
+        ("list", [("HOOKS", "list"), ("[…]", "function"), ("__closure__", "tuple"), ("[…]", "cell")], "closure"),
+        ("list", [("root", "Logger"), ("handlers", "list")], "handlers or filters are added per job"),
+        ("dict", [("on_done", "Signal"), ("receivers", "dict")], "disconnect"),
+        ("list", [("VIEWS", "list"), ("[…]", "memoryview")], "copy the part"),
+        ("dict", [("THREADS", "dict"), ("['…']", "Thread")], "evict"),
+    ],
+)
+def test_the_remedy_fits_the_holder_and_what_lies_on_its_chain(holder, links, words):
+    assert words in hint_for_holder(holder, chain(*links))
+
+
+def test_a_declared_bound_says_more_than_the_type():
+    links = chain(("CACHE", "dict"))
+    assert "grows beyond it" in hint_for_holder("dict", links, came=129, bound=128)
+    assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128)
+
+
+@pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "threads"])
+def test_each_kind_of_finding_has_a_remedy(kind):
+    assert hint_for_finding(kind)
+
+
+def test_an_unknown_kind_has_none():
+    assert hint_for_finding("of a later version") == ""

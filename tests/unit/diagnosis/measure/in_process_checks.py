@@ -1,0 +1,66 @@
+"""Checks in a process of their own, whose heap is small: each look at a test session's takes seconds.
+
+Prints what they came to as JSON.
+"""
+
+import json
+import sys
+import tracemalloc
+import types
+import warnings
+
+from labserver.diagnosis.measure import check
+from labserver.diagnosis.measure.in_process import leak_check
+
+check._IDLE_S = 0.0  # the jobs keep for ever what they keep: it need not be waited for
+
+
+def a_module_keeps():
+    shop = sys.modules["shop"] = types.ModuleType("shop")
+    shop.CACHE = {}
+
+    def job():
+        shop.CACHE[len(shop.CACHE)] = bytes(3000)
+
+    seen = []
+    result = leak_check(job, name="checkout", on_progress=seen.append)
+    return result, {"interval_seen": str(seen[-1].interval)}
+
+
+def a_closure_keeps():
+    kept = []
+    result = leak_check(lambda: kept.append(bytes(3000)), name="closure", fast=True)
+    return result, {"module_left": "(closure)" in sys.modules}
+
+
+def noise():
+    sys.stdout.write("x" * 2000)
+    sys.stderr.write("y" * 2000)
+    warnings.warn("z" * 2000, DeprecationWarning, stacklevel=1)
+    cycle = {"buffer": bytes(2000)}
+    cycle["self"] = cycle
+    return cycle
+
+
+def nothing_is_kept():
+    with warnings.catch_warnings(record=True) as kept:
+        warnings.simplefilter("always")
+        result = leak_check(noise)
+    return result, {"warnings": len(kept), "tracing": tracemalloc.is_tracing()}
+
+
+def the_caller_traces():
+    tracemalloc.start(2)
+    try:
+        result = leak_check(lambda: None, jobs=60)
+        return result, {"frames": tracemalloc.get_traceback_limit() if tracemalloc.is_tracing() else 0}
+    finally:
+        tracemalloc.stop()
+
+
+if __name__ == "__main__":
+    answers = {}
+    for run in (a_module_keeps, a_closure_keeps, nothing_is_kept, the_caller_traces):
+        result, more = run()
+        answers[run.__name__] = result.to_dict() | more
+    json.dump(answers, sys.stdout)

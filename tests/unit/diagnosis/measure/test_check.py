@@ -1,0 +1,418 @@
+"""The sequence of a check, with a stand-in for the application and its load."""
+
+import numpy as np
+import pytest
+
+from labserver.diagnosis.decide.decision import Rules, Verdict
+from labserver.diagnosis.failure import Failure
+from labserver.diagnosis.measure.check import Interrupted, _Check
+from labserver.diagnosis.measure.driver import TimeIsUp
+from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.measure.schedule import WARM_UP_JOBS
+from labserver.diagnosis.measure.series import Series
+from labserver.errors import CannotRun
+
+HOLDER = {
+    "path": "module shop → CACHE → ['…'] → bytes",
+    "holder": "module shop → CACHE → dict",
+    "holder_type": "dict",
+    "buffer_type": "bytes",
+    "buffers": 100,
+    "growth_bytes": 350_000,
+    "retained_bytes": 600_000,
+    "chain": [],
+    "bound": None,
+    "allocated_at": ["shop.py:3 in work"],
+    "fingerprint": "0",
+}
+
+
+class StandIn:
+    """The application, its process and its users; a job takes a hundredth of a second of a clock of its own."""
+
+    first_failure = Failure("GET /work answered 500")
+    interval = None
+
+    def __init__(  # noqa: PLR0913 - one argument for each thing that can be different
+        self,
+        kept,
+        *,
+        items=None,
+        bound=None,
+        ends_after=1e9,
+        fails=(),
+        collecting=True,
+        meter="heap_bytes",
+        threads=lambda _: 0,
+        mapped=lambda _: 0,
+        expires_s=None,
+        complete=True,
+    ):
+        self.complete = complete
+        self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
+        self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
+        self.expires_s = expires_s
+        self.instrumented = meter != "private_bytes"
+        self.notes = []
+        self.all_jobs = self.jobs = self.errors = 0
+        self.idle_s = self.rested_s = 0.0
+        self.phases, self.asked = [], []
+        self.items_before = self.jobs_before = 0
+        self.end = TimeIsUp
+        self.cut_short = 0
+
+    def seconds(self):
+        return self.all_jobs / 100 + self.rested_s
+
+    def name(self, phase):
+        self.phases.append(phase)
+
+    def begin(self, phase):
+        self.jobs = self.errors = 0
+        self.interval = None
+        self.name(phase)
+
+    def say(self):
+        pass
+
+    def rest(self, seconds):
+        self.idle_s += seconds
+        self.rested_s += seconds
+
+    def drive(self, jobs):
+        failed = jobs if self.phases[-1] in self.fails else 0
+        self.all_jobs += jobs
+        self.jobs += jobs
+        self.errors += failed + self.cut_short * (self.all_jobs > self.ends_after)
+        self.idle_s = 0
+        if self.all_jobs > self.ends_after:
+            raise self.end
+        return jobs - failed
+
+    def ask(self, command, **_):
+        self.asked.append(command)
+        return getattr(self, f"_{command}")()
+
+    def _floor(self):
+        gone = self.expires_s is not None and self.idle_s >= self.expires_s
+        size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
+        names = ("heap_bytes", "traced_bytes", "private_bytes")
+        floor = {name: size if name in (self.meter, "traced_bytes") else None for name in names}
+        if self.meter == "private_bytes":
+            floor["traced_bytes"] = None
+        threads = 7 + self.threads(self.all_jobs)
+        mapped = self.mapped(self.all_jobs)
+        return floor | {"threads": threads, "collecting": self.collecting, "mapped_bytes": mapped}
+
+    def _baseline(self):
+        self.jobs_before = self.all_jobs
+        self.items_before = 0 if self.items is None else self.items(self.all_jobs)
+        return {"notes": []}
+
+    def _holders(self):
+        if self.items is None:
+            return []
+        gained = self.items(self.all_jobs) - self.items_before
+        return [HOLDER | {"buffers": gained, "growth_bytes": 1000 * gained, "bound": self.bound}]
+
+    def _growth(self):
+        lost = 0 if self.collecting else self.all_jobs - self.jobs_before
+        garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
+        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": self.complete}
+
+    def _sites(self):
+        return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]
+
+    def _collect(self):
+        return {"objects": 12, "bytes": 3}
+
+    def _trace(self):
+        return True
+
+
+def run(application, **options):
+    return _Check(CheckOptions("shop:app", ("GET /work",), **options), application, application).run()
+
+
+def leak(jobs):
+    return 1000 * jobs
+
+
+def each(jobs):
+    return jobs
+
+
+def test_a_leak_is_measured_after_the_warm_up_and_named():
+    application = StandIn(leak, items=each)
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert result.interval.estimate == pytest.approx(1000)
+    assert application.phases == ["warming up", "measuring", "waiting for what may expire", "looking for the holders"]
+    assert result.jobs == 400
+    assert result.holders[0].share_of_growth == 1
+    assert result.holders[0].allocated_at == ("shop.py:3 in work",)
+    assert result.findings == ()
+    assert "sites" not in application.asked
+    assert application.asked.index("baseline") > 0
+
+
+def test_the_warm_up_is_left_out():
+    result = run(StandIn(lambda jobs: 5000 * min(jobs, WARM_UP_JOBS)))
+    assert result.verdict is Verdict.NO_LEAK
+    assert result.floors[0][0] == 0
+
+
+def test_the_rate_is_that_of_the_warm_up_also_where_many_users_try_first():
+    application = StandIn(lambda _: 0)
+    assert run(application, users=200).verdict is Verdict.NO_LEAK
+    assert application.jobs_before == 2 * 200 + 25
+
+
+def test_growth_without_a_holder_is_a_finding_with_its_lines():
+    result = run(StandIn(leak))
+    assert result.verdict is Verdict.LEAK
+    assert result.holders == ()
+    (finding,) = result.findings
+    assert finding.kind == "unexplained"
+    assert finding.allocated_at == ("lib.py:9 in buffer",)
+    assert finding.bytes_per_job == pytest.approx(1000)
+
+
+def test_a_switched_off_collector_is_named():
+    (finding,) = run(StandIn(leak, collecting=False)).findings
+    assert finding.kind == "cycles"
+    assert "12 objects" in finding.text
+
+
+def test_the_end_of_the_time_is_inconclusive():
+    result = run(StandIn(lambda _: 0, ends_after=WARM_UP_JOBS + 120))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.notes[-1].startswith("Undecided after")
+
+
+def test_growth_that_is_undecided_has_its_holder_named():
+    def filled(jobs):
+        return int(3000 * (1 - np.exp(-jobs / 2000)))
+
+    result = run(StandIn(lambda jobs: 1000 * filled(jobs), items=filled), max_jobs=1000)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    gained = filled(WARM_UP_JOBS + 1000) - filled(WARM_UP_JOBS)
+    assert result.notes[-1] == f"Most of the growth is held by {HOLDER['path']}: {gained:,} items by the last look."
+
+
+def test_a_holder_of_a_small_part_is_not_named_for_undecided_growth():
+    result = run(StandIn(lambda jobs: 256 * jobs, items=lambda jobs: jobs // 50), max_jobs=1000)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.notes[-1].startswith("Undecided after")
+
+
+def test_the_end_of_the_time_before_any_floor_is_inconclusive_too():
+    result = run(StandIn(lambda _: 0, ends_after=30))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.interval is None
+
+
+def test_a_leak_stays_one_when_no_time_is_left_for_the_lines():
+    result = run(StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 361))
+    assert result.verdict is Verdict.LEAK
+    assert len(result.holders) == 1
+    assert any("seconds were over" in note for note in result.notes)
+
+
+def test_a_bounded_cache_is_filled_and_measured_again():
+    application = StandIn(lambda jobs: 1000 * min(jobs, 900), items=lambda jobs: min(jobs, 900), bound=900)
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert application.asked.count("baseline") == 2
+    assert "filled up to its bound of 900" in result.notes[0]
+
+
+@pytest.mark.parametrize(("complete", "looks"), [(True, 3), (False, 2)])
+def test_holders_are_counted_only_where_the_whole_heap_was_seen(complete, looks):
+    application = StandIn(leak, items=each, bound=900, complete=complete)
+    assert run(application).verdict is Verdict.LEAK
+    assert application.asked.count("baseline") == looks  # one more, where the bound is known to be reached
+
+
+def test_what_grows_beyond_its_bound_is_a_leak_all_the_same():
+    result = run(StandIn(leak, items=each, bound=900))
+    assert result.verdict is Verdict.LEAK
+    assert run(StandIn(leak, items=each, bound=99)).verdict is Verdict.LEAK
+
+
+@pytest.mark.parametrize("phase", range(0, 700, 100))
+def test_what_is_emptied_when_it_is_full_is_no_leak(phase):
+    def batch(jobs):
+        return (jobs + phase) % 700
+
+    result = run(StandIn(lambda jobs: 2000 * batch(jobs), items=batch, bound=700))
+    assert result.verdict is not Verdict.LEAK
+
+
+@pytest.mark.parametrize("options", [{"max_jobs": 800}, {}])
+def test_a_bounded_cache_that_cannot_be_filled_is_inconclusive(options):
+    application = StandIn(leak, items=each, bound=900, ends_after=1e9 if options else 1500)
+    result = run(application, **options)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.jobs == 400
+    assert "not full yet" in result.notes[-1]
+
+
+def test_an_application_that_fails_all_jobs_is_no_clean_one(monkeypatch):
+    monkeypatch.setattr("labserver.diagnosis.measure.check.time.sleep", lambda _: None)
+    with pytest.raises(CannotRun, match=r"Every job failed: GET /work answered 500\."):
+        run(StandIn(leak, fails=["warming up"]))
+    with pytest.raises(CannotRun, match=r"Every measured job failed: GET /work answered 500\."):
+        run(StandIn(leak, fails=["measuring"]))
+    cut_short = StandIn(leak, fails=["measuring"], ends_after=WARM_UP_JOBS + 120)
+    cut_short.cut_short = 3
+    with pytest.raises(CannotRun, match="Every measured job failed"):
+        run(cut_short)
+
+
+def test_without_books_the_traced_bytes_are_the_meter():
+    result = run(StandIn(leak, meter="traced_bytes"))
+    assert result.meter == "traced"
+    assert result.verdict is Verdict.LEAK
+    assert any("traced" in note for note in result.notes)
+
+
+def test_threads_that_stay_are_a_finding():
+    result = run(StandIn(leak, threads=each))
+    assert result.verdict is Verdict.LEAK
+    assert [finding.kind for finding in result.findings] == ["threads"]
+    assert "400 threads were started by 400 jobs" in result.findings[0].text
+
+
+def test_a_pool_that_starts_a_few_threads_is_none():
+    result = run(StandIn(leak, threads=lambda jobs: min(jobs // 100, 5)))
+    assert [finding.kind for finding in result.findings] == ["unexplained"]
+    assert run(StandIn(lambda _: 0, threads=lambda jobs: min(jobs // 100, 5))).verdict is Verdict.NO_LEAK
+
+
+def test_results_that_expire_are_waited_for():
+    application = StandIn(lambda jobs: 5000 * min(jobs, 2000), items=each, expires_s=2)
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert any("went down by itself within" in note for note in result.notes)
+    assert application.asked.count("baseline") == 2
+
+
+def test_results_that_expire_are_no_leak_where_there_is_no_time_to_wait():
+    result = run(StandIn(leak, items=each, expires_s=2), max_seconds=16)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert any("--settle" in note for note in result.notes)
+
+
+def test_with_settle_each_floor_waits():
+    application = StandIn(leak, items=each, expires_s=3)
+    result = run(application, settle_s=3)
+    assert result.verdict is Verdict.NO_LEAK
+    assert application.asked.count("baseline") == 1
+    assert application.rested_s >= 3 * len(result.floors)
+
+
+def test_a_long_settle_means_fewer_floors_with_more_jobs_between():
+    result = run(StandIn(lambda _: 0, items=lambda _: 0, expires_s=30), settle_s=30)
+    assert result.verdict is Verdict.NO_LEAK
+    assert len(result.floors) <= 8
+    assert result.jobs >= 350
+    assert result.seconds < 300
+
+
+def test_a_slow_application_that_leaks_much_leaks():
+    result = run(StandIn(lambda jobs: 200_000 * jobs, items=each), max_jobs=10)
+    assert result.verdict is Verdict.LEAK
+    assert result.jobs == 10
+    assert any("In so few jobs" in note for note in result.notes)
+
+
+def test_memory_that_is_mapped_directly_is_a_leak_of_native_memory():
+    result = run(StandIn(lambda _: 0, mapped=lambda jobs: 8192 * jobs))
+    assert result.verdict is Verdict.LEAK
+    assert result.interval.estimate == pytest.approx(8192)
+
+
+def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
+    rules = Rules()
+    series = Series(rules, countable=False)
+    reading = {"heap_bytes": 5_000_000, "threads": 1, "collecting": True}
+    for jobs in range(0, 1001, 50):
+        series.add(jobs, reading | {"mapped_bytes": 8192 * jobs})
+    intervals = [series.decide(final=True).interval for _ in range(3)]
+    assert [interval.estimate for interval in intervals] == pytest.approx([8192] * 3)
+    assert series.grown == 8192 * 1000
+
+
+def test_mapped_memory_that_grows_is_undecided_where_the_rest_hides_whether_all_of_it_does():
+    series = Series(Rules(), countable=False)
+    for number in range(21):
+        heap = 200_000_000 * (number % 3)
+        mapped = 8192 * 50 * number
+        series.add(50 * number, {"heap_bytes": heap, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+    assert series.mapped().verdict is Verdict.LEAK
+    decision = series.decide(final=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert 0 in decision.interval
+
+
+def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_clean():
+    """An allocator of its own takes pages in steps: at the end of a short check too few of them have come."""
+    series = Series(Rules(), countable=False)
+    for number in range(11):
+        mapped = 14_000 * 25 * (number + (number % 2))
+        series.add(25 * number, {"heap_bytes": 5e6, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+    mapped = series.mapped(final=True)
+    assert mapped.interval.low > 1024
+    assert mapped.verdict is Verdict.INCONCLUSIVE
+    decision = series.decide(final=True)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.reason == "memory that is mapped directly grows"
+
+
+@pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])
+def test_memory_that_is_mapped_once_is_none(mapped):
+    assert run(StandIn(lambda _: 0, mapped=mapped)).verdict is Verdict.NO_LEAK
+
+
+def test_fast_means_fewer_jobs():
+    result = run(StandIn(leak, items=each), fast=True)
+    assert result.verdict is Verdict.LEAK
+    assert result.jobs <= 250
+    assert run(StandIn(lambda _: 0), fast=True).jobs <= 250
+
+
+def test_a_process_without_instruments_has_a_coarse_meter_and_no_holders():
+    application = StandIn(lambda jobs: 100_000 * jobs, meter="private_bytes")
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert result.holders == ()
+    assert set(application.asked) == {"floor"}
+    assert run(StandIn(leak, meter="private_bytes"), max_jobs=400).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("ends_after", [30, WARM_UP_JOBS + 20, WARM_UP_JOBS + 520, WARM_UP_JOBS + 1020])
+def test_an_interrupted_check_has_the_floors_that_were_read(ends_after):
+    application = StandIn(lambda jobs: 256 * jobs + 40_000 * (jobs // 50 % 2), ends_after=ends_after)
+    application.end = KeyboardInterrupt
+    with pytest.raises(Interrupted) as caught:
+        run(application)
+    result = caught.value.result
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert [jobs for jobs, _ in result.floors] == list(range(0, ends_after - WARM_UP_JOBS, 50))
+    assert all(size == 2e7 + application.kept(WARM_UP_JOBS + jobs) for jobs, size in result.floors)
+    assert (result.interval is None) == (len(result.floors) < 3)
+    assert (result.holders, result.jobs) == ((), application.jobs)
+
+
+def test_an_interrupt_while_the_holders_are_looked_for_keeps_what_was_measured():
+    application = StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 401)
+    application.end = KeyboardInterrupt
+    with pytest.raises(Interrupted) as caught:
+        run(application)
+    assert caught.value.result.floors[-1][0] == 400
+    assert caught.value.result.interval.estimate == pytest.approx(1000)
+
+
+def test_what_could_still_hide_is_said():
+    assert any("fewer than 1 in 86 jobs" in note for note in run(StandIn(lambda _: 0)).notes)

@@ -1,0 +1,42 @@
+import pytest
+
+from labserver.diagnosis.measure.native import meter_of, native_interval
+from labserver.stats.interval import Interval
+
+
+def whole(estimate):
+    return Interval(estimate, estimate - 10, estimate + 10, 0.99)
+
+
+def test_native_is_what_is_more_than_python_has():
+    native = native_interval(whole(3000), jobs=350, objects_per_job=1000.0)
+    assert native.estimate == pytest.approx(2000)
+    assert 2000 in native
+    assert 0 not in native
+
+
+def test_an_images_pixels_are_native_though_an_object_owns_them():
+    native = native_interval(whole(3000), jobs=350, objects_per_job=3000.0, traced_per_job=200.0)
+    assert 2800 in native
+
+
+def test_what_tracing_brings_is_not_taken_for_the_applications():
+    native = native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_per_job=3150.0)
+    assert 0 in native
+    assert 0 in native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_per_job=2700.0)
+
+
+def test_without_either_nobody_knows():
+    assert native_interval(whole(3000), jobs=350, objects_per_job=None) is None
+
+
+@pytest.mark.parametrize(
+    ("python", "native", "meter"), [(2000, 0, "traced"), (10, 2000, "native"), (2000, 2000, "both")]
+)
+def test_the_meter_is_what_carries_the_leak(python, native, meter):
+    one = Interval(native, native - 30, native + 30, 0.99)
+    assert meter_of(whole(python + native), one, 256, "both") == meter
+
+
+def test_the_meter_stays_what_it_was_where_nobody_knows():
+    assert meter_of(whole(2000), None, 256, "traced") == "traced"

@@ -1,0 +1,160 @@
+"""The page as readers with and without eyes get it."""
+
+import base64
+import io
+import itertools
+import re
+import zlib
+from html.parser import HTMLParser
+
+import pytest
+from fontTools.ttLib import TTFont
+
+from labserver.incident.experiments import figures as plots
+from labserver.incident.postmortem import fonts, pdf
+from labserver.incident.postmortem.page import page_of
+from labserver.incident.postmortem.writeup import Writeup
+from labserver.suite.findings import Findings
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Tags(HTMLParser):
+    """Every element with its attributes in order of opening, and the elements that were left open or closed wrongly."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.open, self.wrong = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def of(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run with a figure and one finding, whose text would be markup if nobody escaped it."""
+    figure = plots.chain_picture(plots.Chain(()), title="Growth by allocation site")
+    plots.save_figure(figure, tmp_path, "02_heap_over_time")
+    findings = Findings(tmp_path, "02_reproduce_the_leak")
+    findings.record("verdict", "<script>alert(1)</script>", holds=True, bound="leak")
+    return tmp_path
+
+
+@pytest.fixture(params=["en", "ko"])
+def page(run, request):
+    return page_of(Writeup(run, request.param), run)
+
+
+def test_it_is_well_formed_and_says_its_language(page):
+    tags = Tags(page)
+    assert (tags.open, tags.wrong) == ([], [])
+    assert tags.of("html")[0]["lang"] in {"en", "ko"}
+    assert len(re.findall("<title>[^<]+</title>", page)) == 1
+
+
+def test_headings_descend_one_step_at_a_time(page):
+    levels = [int(tag[1]) for tag, _ in Tags(page).tags if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_table_has_headers_with_a_scope_and_can_be_scrolled_by_key(page):
+    tags = Tags(page)
+    assert {attributes.get("scope") for attributes in tags.of("th")} == {"col"}
+    regions = [attributes for attributes in tags.of("div") if attributes.get("class") == "table"]
+    ids = {attributes["id"] for _, attributes in tags.tags if "id" in attributes}
+    assert len(regions) == len(tags.of("table")) > 5
+    assert all(region["tabindex"] == "0" and region["aria-labelledby"] in ids for region in regions)
+
+
+def test_the_contents_lead_to_every_section(page):
+    tags = Tags(page)
+    ids = [attributes["id"] for _, attributes in tags.tags if "id" in attributes]
+    targets = [attributes["href"].removeprefix("#") for attributes in tags.of("a")]
+    assert len(ids) == len(set(ids))
+    assert len(targets) == 11
+    assert set(targets) <= set(ids)
+
+
+def test_a_figure_is_part_of_the_page_and_its_words_are_told(run):
+    (image,) = Tags(page_of(Writeup(run), run)).of("img")
+    assert image["src"].startswith("data:image/svg+xml;base64,")
+    assert image["alt"] == "The words in the figure: Growth by allocation site."
+
+
+def test_a_figure_is_told_in_korean(run):
+    (image,) = Tags(page_of(Writeup(run, "ko"), run)).of("img")
+    assert image["alt"] == "그림 속 글자: 할당 위치별 증가량."
+
+
+def test_nothing_is_fetched_and_nothing_of_a_finding_is_markup(page):
+    assert not Tags(page).of("script")
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", page)
+    assert not re.search(r"""@import|url\((?!"data:)""", page)
+
+
+def test_a_number_and_its_unit_stay_together(run):
+    findings = Findings(run, "03_trace_the_bytes")
+    findings.record("share_of_growth", 0.991, holds=True, bound="none")
+    for name in ("buffers", "holder", "allocated_at"):
+        findings.record(name, 7, holds=True)
+    assert "holds 99.1\N{NO-BREAK SPACE}% of the growth" in page_of(Writeup(run), run)
+
+
+def test_a_korean_page_brings_its_letters_and_no_others(run):
+    if fonts.korean() is None:
+        pytest.skip("Korean fonts are missing")
+    page = page_of(Writeup(run, "ko"), run)
+    found = re.findall(r'font-family: "Hangul"; font-weight: (\w+);.*?base64,([^"]+)"', page)
+    assert [weight for weight, _ in found] == ["normal", "bold"]
+    for _, content in found:
+        letters = TTFont(io.BytesIO(base64.b64decode(content))).getBestCmap()
+        assert ord("누") in letters
+        assert len(letters) < 700
+    assert page == page_of(Writeup(run, "ko"), run)
+    assert 'Hangul"; font-weight' not in page_of(Writeup(run, "en"), run)
+
+
+def luminance(colour):
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("paper", ["#ffffff", "#f6f8fa", "#f0f3f6", "#eef6fb", "#fdf3ee"])
+@pytest.mark.parametrize("ink", ["--ink", "--soft", "--accent"])
+def test_words_have_enough_contrast_on_every_paper(page, ink, paper):
+    colour = re.search(rf"{ink}: (#\w{{6}})", page)[1]
+    assert paper in page.replace("#fff;", "#ffffff;")
+    light, dark = sorted((luminance(colour), luminance(paper)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_pdf_says_its_title_and_language_and_is_tagged(run, tmp_path, language):
+    if pdf.why_not(language):
+        pytest.skip(pdf.why_not(language))
+    writeup, path = Writeup(run, language), tmp_path / "any.pdf"
+    pdf.write_pdf(page_of(writeup, run, with_fonts=False), path, language)
+    objects = b"".join(map(inflated, re.findall(rb"stream\n(.*?)\nendstream", path.read_bytes(), re.DOTALL)))
+    assert f"/Lang ({language})".encode() in objects
+    assert b"/MarkInfo" in objects
+    assert b"/Title" in objects
+
+
+def inflated(stream):
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""

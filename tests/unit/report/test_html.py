@@ -1,0 +1,164 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from labserver.report.curve import curve_of
+from labserver.report.html import html_of
+from labserver.report.icicle import icicle_of
+from labserver.stats.interval import Interval
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Tags must nest; the words of a page and its headings are kept."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.headings, self.words, self.attributes = [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, *pair) for pair in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words += data.split()
+
+
+@pytest.mark.parametrize("name", ["leak", "clean", "nothing"])
+def test_the_page_is_whole_and_fetches_nothing(name, request):
+    page = html_of(request.getfixturevalue(name))
+    outline = Outline(page)
+    assert outline.headings[0] == "h1"
+    assert outline.headings.count("h1") == 1
+    assert not re.search(r"https?://|<script|@import|url\((?!#)", page)
+    assert not [one for one in outline.attributes if one[1] in {"src", "srcset"} or one[1].startswith("on")]
+    assert [one for one in outline.attributes if one[1] == "role"] == [
+        ("svg", "role", "img") for _ in re.findall("<svg", page)
+    ]
+    assert len(re.findall("aria-label=", page)) >= page.count("<svg")
+
+
+def test_a_leak_shows_who_where_and_what_to_do(leak):
+    words = " ".join(Outline(html_of(leak)).words)
+    for part in (
+        "shop:app keeps 200,123 B of every job",
+        "199,900 to 200,340, 99 %",
+        "shop.STORE._jobs",
+        "Allocated at shop.py:41 in render",
+        "Entries are added per job and never removed",
+        "unexplained (26,736 B, 111 B/job)",
+        "fingerprint 0123",
+        "labserver check shop:app --request 'GET /<b>'",
+        "3 of 240 jobs failed",
+    ):
+        assert part in words, part
+
+
+def test_what_could_not_start_says_why_and_no_figures(nothing):
+    page = html_of(nothing)
+    assert "Nothing can be said of shop:app" in page
+    assert page.count("shop is not there.") == 1
+    assert "<svg" not in page
+
+
+def test_the_application_cannot_write_into_the_page(leak):
+    evil = "<script>alert(1)</script>"
+    (holder,) = leak.holders
+    link = {"edge": evil, "type": evil, "name": evil}
+    chained = replace(holder, chain=(*holder.chain, link), allocated_at=(evil,), also_held_by=(evil,), bound_from=evil)
+    page = html_of(replace(leak, target=evil, notes=(evil,), holders=(replace(chained, bound=1),)))
+    assert "<script" not in page
+    Outline(page)
+
+
+def points(svg, kind):
+    root = ET.fromstring(svg)
+    return [(float(one.get("cx")), float(one.get("cy"))) for one in root.iter("circle") if one.get("class") == kind]
+
+
+def line(svg, kind):
+    (found,) = (one for one in ET.fromstring(svg).iter() if one.get("class") == kind)
+    return [tuple(map(float, pair.split(","))) for pair in found.get("points").split()]
+
+
+def test_the_curve_lays_the_slope_through_its_floors(leak):
+    svg = curve_of(leak)
+    floors, fit = points(svg, "floor"), line(svg, "fit")
+    assert len(floors) == len(leak.floors)
+    assert fit[0] == pytest.approx(floors[0], abs=1)
+    assert fit[1] == pytest.approx(floors[-1], abs=1)
+    assert len(line(svg, "band")) == 4
+
+
+def test_the_slope_is_drawn_over_the_last_floors_where_the_first_were_left_out(clean):
+    floors = ((0, 0), (50, 900_000), *((50 * at, 900_000 + at) for at in range(2, 12)))
+    svg = curve_of(replace(clean, floors=floors, interval=Interval(0.0, -5.0, 5.0, 0.99)))
+    assert line(svg, "fit")[0][0] == pytest.approx(points(svg, "floor")[1][0], abs=1)
+
+
+def test_floors_that_never_move_can_be_drawn(clean):
+    still = replace(clean, floors=((0, 7), (0, 7), (0, 7)), tolerance=0.0, interval=None)
+    assert "nan" not in curve_of(still)
+    assert curve_of(replace(clean, floors=clean.floors[:2])) == ""
+
+
+def test_the_icicle_is_as_wide_as_the_bytes(leak):
+    (holder,) = leak.holders
+    other = replace(
+        holder,
+        holder_type="list",
+        holder="module shop → LOG → list",
+        growth_bytes=holder.growth_bytes // 2,
+        chain=(holder.chain[0], {"edge": "LOG", "type": "list", "name": "list"}, holder.chain[-1]),
+    )
+    svg = icicle_of(replace(leak, holders=(holder, other)))
+    blocks = {one.find("title").text.split("\n")[0]: one.find("rect") for one in ET.fromstring(svg).iter("g")}
+    width = {path: float(rect.get("width")) for path, rect in blocks.items()}
+    one, two = width["module shop → STORE: Store → _jobs: dict"], width["module shop → LOG: list"]
+    assert one == pytest.approx(2 * two, rel=0.02)
+    assert width["module shop"] == pytest.approx(one + two, rel=0.02)
+    kinds = {one.find("title").text.split("\n")[0]: one.get("class").split()[0] for one in ET.fromstring(svg).iter("g")}
+    assert kinds["module shop → STORE: Store → _jobs: dict"] == kinds["module shop → LOG: list"] == "holder"
+
+
+def test_without_holders_there_is_no_icicle(leak, clean):
+    assert icicle_of(clean) == icicle_of(replace(leak, holders=(replace(leak.holders[0], growth_bytes=0),))) == ""
+
+
+def luminance(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["light", "dark", "print"])
+def test_every_text_stands_out_from_its_ground(clean, which):
+    """WCAG's contrast for text is 4.5 to 1."""
+    blocks = re.findall(r":root \{(.+?)\}", html_of(clean), re.DOTALL)
+    roots = [dict(re.findall(r"--([\w-]+): (#\w+);", block)) for block in blocks]
+    long = {
+        name: "#" + "".join(2 * digit for digit in value[1:]) if len(value) == 4 else value
+        for name, value in (roots[0] | roots[which]).items()
+    }
+    texts = {"paper": "ink soft link", "card": "ink soft leak ok warn link", "code": "ink soft link leak"}
+    texts |= {f"s{shade}": "ink" for shade in range(5)} | {"left": "ink", "held": "held-ink", "leak": "card"}
+    for ground, names in texts.items():
+        for name in names.split():
+            light, dark = sorted((luminance(long[name]), luminance(long[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground)

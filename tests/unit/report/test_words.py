@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from labserver.report.words import end_of, guilty_index, holder_index, holder_name, number, percent, size
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0 B"), (-0.4, "0 B"), (9_999, "9,999 B"), (48_029_520, "48,029,520 B (45.8 MiB)")]
+)
+def test_sizes_are_exact_with_a_handier_figure_beside(value, text):
+    assert size(value) == text
+
+
+def test_negative_figures_have_a_minus_sign():
+    assert number(-1234.5) == "−1,234"
+    assert size(-20_480) == "−20,480 B (−20.0 KiB)"
+    assert percent(-0.021) == "−2.1 %"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1, "100 %"), (0.9999, "99.9 %"), (0.5, "50 %"), (0.0004, "<0.1 %"), (0, "0 %")]
+)
+def test_what_is_not_all_is_never_rounded_up_to_it(share, text):
+    assert percent(share) == text
+
+
+def test_a_holder_is_named_as_in_code(leak):
+    (holder,) = leak.holders
+    assert holder_index(holder) == 2
+    assert holder_name(holder) == "shop.STORE._jobs"
+
+
+def test_the_holder_is_found_by_its_type_where_its_path_is_another_one(leak):
+    (holder,) = leak.holders
+    assert holder_index(replace(holder, holder="somewhere → else → dict")) == 2
+    assert holder_name(replace(holder, holder="module shop → module", holder_type="module")) == "shop"
+
+
+def test_a_holder_without_a_chain_has_its_path(leak):
+    (holder,) = leak.holders
+    assert holder_name(replace(holder, chain=())) == "module shop → STORE → Store._jobs"
+
+
+def test_a_path_may_end_with_its_last_edge(leak):
+    (holder,) = leak.holders
+    short = replace(
+        holder, path="module shop → STORE → Store._jobs → ['…']", holder="module shop → STORE → Store._jobs"
+    )
+    assert (holder_index(short), guilty_index(short), end_of(short)) == (2, 3, "× 240")
+
+
+def test_where_the_chain_ends_with_the_holder_the_edge_to_it_is_the_guilty_one(leak):
+    (holder,) = leak.holders
+    name = "module shop → STORE → Store._jobs"
+    ends = replace(holder, path=name, holder=name, chain=holder.chain[:3], buffer_type="int")
+    assert (holder_index(ends), guilty_index(ends), holder_name(ends)) == (2, 2, "shop.STORE._jobs")
+    assert end_of(ends) == "with int × 240"
+    grown = replace(ends, buffer_type=ends.chain[-1]["type"], buffers=1)
+    assert end_of(grown) == "× 1"
+    assert end_of(replace(grown, buffers=2)).startswith("with ")
