@@ -9,7 +9,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 # The jobs of these tests keep for ever what they keep: it need not be waited for.
-NOTHING_EXPIRES = "from labserver.diagnosis import check\ncheck._IDLE_S = 0.0"
+NOTHING_EXPIRES = "from labserver.diagnosis.measure import check\ncheck._IDLE_S = 0.0"
 OPTIONS = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 
 
