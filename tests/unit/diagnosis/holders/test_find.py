@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth, own_lines
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.graph import heap_graph
 from labserver.heap.tracemalloc_tools import Frame, tracing
 
@@ -323,7 +323,7 @@ def growth_after(step, times, *, first=20, most=10):
         step(number)
     gc.collect()
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     for number in range(first, first + times):
         step(number)
     gc.collect()
@@ -452,7 +452,7 @@ def test_threads_that_never_end_are_named_by_their_frames():
 def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
     shop.CACHE, shop.KEPT = [bytes(5000) for _ in range(50)], []
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     addresses = {id(item) for item in shop.CACHE}
     while shop.CACHE:  # from between its neighbours, or the allocator would join what is freed
         shop.CACHE.pop(len(shop.CACHE) // 2)
@@ -463,8 +463,8 @@ def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
         holders = [one for one in find_growth(graph, baseline).holders if one.path.startswith("module shop")]
         assert [(holder.holder, holder.buffers) for holder in holders] == [("module shop → KEPT", 60)]
         # Asked again, it answers the same; and plainly.
-        again = [one.to_dict() for one in find_growth(graph, baseline).holders if one in holders]
-    assert again == json.loads(json.dumps([holder.to_dict() for holder in holders]))
+        again = [one.growth().to_json() for one in find_growth(graph, baseline).holders if one in holders]
+    assert again == json.loads(json.dumps([holder.growth().to_json() for holder in holders]))
     assert [link["edge"] for link in again[0]["chain"]] == [None, "KEPT", "[…]"]
 
 
@@ -474,7 +474,7 @@ def test_garbage_is_counted_apart(shop):
     gc.disable()
     try:
         with heap_graph() as graph:
-            baseline = take_baseline(graph)
+            baseline = snapshot_of(graph)
         for n in range(40):
             node = Node(payload(n))
             node.after = node
@@ -487,8 +487,8 @@ def test_garbage_is_counted_apart(shop):
     finally:
         gc.enable()
         gc.collect()
-    assert growth.garbage_objects >= 80
-    assert growth.garbage_bytes == pytest.approx(40 * 3090, rel=0.1)
+    assert growth.garbage.objects >= 80
+    assert growth.garbage.bytes == pytest.approx(40 * 3090, rel=0.1)
     holder = growth.holders[0]
     assert (holder.holder, holder.buffers) == ("module shop → KEPT", 41)
     assert holder.allocated_at[0].function == "payload"
@@ -524,7 +524,7 @@ def secretive():
 @pytest.mark.parametrize("make", [evasive, from_nowhere, secretive], ids=lambda make: make.__name__)
 def test_a_class_that_will_not_be_asked_is_looked_at_all_the_same(shop, make):
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     shop.ODD = [make() for _ in range(10)]
     for odd in shop.ODD:
         odd.payload = bytes(20_000)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.graph import heap_graph
 
 VARIABLE = contextvars.ContextVar("images_2")
@@ -91,13 +91,13 @@ def holders(shop):
             step()
         gc.collect()
         with heap_graph() as graph:
-            before = take_baseline(graph)
+            before = snapshot_of(graph)
         for number in range(20, 60):
             grow(shop, number)
             step()
         gc.collect()
         with heap_graph() as graph:
-            return [holder.to_dict() for holder in find_growth(graph, before).holders]
+            return [holder.growth().to_json() for holder in find_growth(graph, before).holders]
 
 
 # Path, holder and its type, and the fingerprint of them.
