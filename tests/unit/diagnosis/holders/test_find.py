@@ -13,7 +13,9 @@ import pytest
 
 from labserver.diagnosis.holders.find import find_growth, own_lines
 from labserver.diagnosis.holders.snapshot import snapshot_of
+from labserver.heap.chain import Chain
 from labserver.heap.graph import heap_graph
+from labserver.heap.root import RootKind
 from labserver.heap.tracemalloc_tools import Frame, tracing
 
 
@@ -332,6 +334,17 @@ def growth_after(step, times, *, first=20, most=10):
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_the_holder_is_a_link_of_its_chain(found, name):
+    for holder in found(name):
+        link = holder.chain.links[holder.holder_at]
+        assert link.type == holder.holder_type, (holder.path, holder.holder)
+        assert Chain(holder.chain.links[: holder.holder_at + 1]).trail.endswith(
+            holder.holder.removeprefix("module shop")
+        )
+        assert holder.root.kind is RootKind.MODULE
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_each_kind_of_leak_has_one_holder(found, name):
     _, _, where, kind = KINDS[name]
     (holder,) = found(name)
@@ -446,7 +459,8 @@ def test_threads_that_never_end_are_named_by_their_frames():
     assert (holder.buffer_type, holder.buffers) == ("bytes", 12)
     assert "worker-…" in holder.path
     assert holder.holder_type == "Thread"
-    assert "image" in holder.path
+    assert (holder.root.kind, holder.root.name, holder.root.thread) == (RootKind.LOCAL, "image", "worker-…")
+    assert (holder.holder_at, "image" in holder.path) == (0, True)
 
 
 def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
