@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.capacity.formulas import QUANTILES
-from labserver.incident.experiments.capacity.run import Trial
 from labserver.incident.experiments.capacity.sizing import Scale
+from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.experiments.tables import table
 
 _MIB, _GIB = 2**20, 2**30

@@ -6,7 +6,7 @@ import pytest
 
 from labserver.incident.experiments.capacity import run as exhaustion
 from labserver.incident.experiments.capacity.forecast import Readings
-from labserver.incident.experiments.capacity.open_arrivals import DONE, REFUSED, Attempt, paced_clients
+from labserver.incident.experiments.capacity.scheduled_clients import DONE, REFUSED, Attempt, scheduled_clients
 from labserver.incident.experiments.capacity.run import Trial, in_pace
 from labserver.incident.service.settings import Settings
 
@@ -34,7 +34,7 @@ def trial(ends_s, *, dies_s=None):
     attempts = [Attempt(end, DONE if number % 2 else REFUSED, "", 0.02) for number, end in enumerate(ends_s)]
     attempts += [Attempt(dies_s, "no answer", "", 0.02)] if dies_s else []
     nothing = Readings.of([], 0)
-    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), 0.0, Counter(), 0.0)
+    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), Counter(), 0.0)
 
 
 def test_jobs_that_end_late_make_a_trial_late_and_a_late_death_does_not():
@@ -55,7 +55,7 @@ def test_a_client_that_finds_no_thread_is_said_and_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", granted)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        paced_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
+        scheduled_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
 
 
 class Clock:

@@ -4,9 +4,9 @@ import pytest
 from labserver.incident.experiments.challenge import figures as plots_challenge
 from labserver.incident.experiments.challenge import tables as tables_challenge
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.late_results import Fate
+from labserver.incident.experiments.challenge.slow_job import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid
-from labserver.incident.experiments.challenge.run import Noise, Run
+from labserver.incident.experiments.challenge.run_length import Noise, Run
 from labserver.incident.service.settings import Settings
 
 MIB = 2.0**20

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from labserver.incident.experiments.challenge import plateau
-from labserver.incident.experiments.challenge import run as challenge
+from labserver.incident.experiments.challenge import run_length as challenge
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.late_results import Fate
+from labserver.incident.experiments.challenge.slow_job import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid
 from labserver.incident.service.settings import Settings
 from labserver.stats.interval import bytes_per_job

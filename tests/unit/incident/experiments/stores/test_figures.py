@@ -9,7 +9,7 @@ import pytest
 
 from labserver.incident.experiments.stores import figures as plots_stores
 from labserver.incident.experiments.stores import tables as tables_stores
-from labserver.incident.experiments.stores.one_store import COLUMNS
+from labserver.incident.experiments.stores.sampler import COLUMNS
 from labserver.incident.experiments.stores.run import Comparison
 
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "claims" / "compare_the_stores.py"))

@@ -5,7 +5,7 @@ import pytest
 from labserver.errors import CannotRun, UsageError
 from labserver.incident.experiments.stores import run as comparison
 from labserver.incident.experiments.stores.drain import real_drain
-from labserver.incident.experiments.stores.expected import EXPECTED
+from labserver.incident.experiments.stores.promises import PROMISES
 from labserver.incident.experiments.stores.run import compare, settings_for, store_names, why_missing
 from labserver.incident.experiments.stores.script import Script
 from labserver.incident.service.face import largest_png_bytes
@@ -17,7 +17,7 @@ def settings(store):
 
 
 def test_every_store_has_promises():
-    assert set(EXPECTED) == set(STORES)
+    assert set(PROMISES) == set(STORES)
 
 
 def test_all_stores_or_those_of_a_list_each_once():

@@ -1,4 +1,4 @@
-from labserver.incident.experiments.challenge.late_results import Fate, fates
+from labserver.incident.experiments.challenge.slow_job import Fate, fates
 from labserver.incident.service.settings import Settings
 from labserver.load.photos import PhotoPool
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.run import (
+from labserver.incident.experiments.challenge.run_length import (
     Run,
     differences,
     false_alarms,
