@@ -11,7 +11,7 @@ from labserver.incident.experiments.challenge.arrivals import Array
 from labserver.incident.experiments.challenge.late_results import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid, steady_means
 from labserver.incident.experiments.challenge.run import Noise, Run, differences
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.figure import COLOURS, STYLE
 from labserver.incident.experiments.steady_state import exhausting_rate
 from labserver.stats.interval import Interval
 

@@ -5,7 +5,7 @@ from labserver.incident.experiments.stores.expected import ELSEWHERE
 from labserver.incident.experiments.stores.one_store import StoreRun
 from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.table import table
 
 
 def bytes_kept(comparison: Comparison) -> str:
