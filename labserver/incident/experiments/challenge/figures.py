@@ -13,7 +13,7 @@ from labserver.incident.experiments.challenge.plateau import Cell, Grid, steady_
 from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.experiments.challenge.run_length import Noise, differences
 from labserver.incident.experiments.challenge.slow_job import SlowJob
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.figure import COLOURS, STYLE
 from labserver.incident.experiments.steady_state import exhausting_rate
 from labserver.stats.interval import Interval
 

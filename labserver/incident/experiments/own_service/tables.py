@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from labserver.diagnosis.result import CheckResult
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.table import table
 
 
 def answers(results: Mapping[str, CheckResult]) -> str:

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.figure import STYLE
 from labserver.incident.experiments.polling.run import Endless, Herd
 from labserver.incident.experiments.polling.server_cost import Bursts
 

@@ -210,7 +210,7 @@ def poll_as_a_herd(  # noqa: PLR0913 - the same
     return Herd(policy, polls, began, np.array(notice))
 
 
-def herds(folder: Path, **herd: Any) -> dict[str, Herd]:
+def herds_by_policy(folder: Path, **herd: Any) -> dict[str, Herd]:
     """`poll_as_a_herd` by each policy in turn, by the policy's name as findings spell it."""
     found = (poll_as_a_herd(policy, folder, **herd) for policy in SHOWN)
     return {herd.name: herd for herd in found}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from labserver.incident.experiments.polling.run import Endless, Herd
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.table import table
 
 
 def both_clients(endless: Endless, users: int) -> str:

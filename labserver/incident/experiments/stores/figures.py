@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.figure import STYLE
 from labserver.incident.experiments.stores.drain import RealDrain
 from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES
 from labserver.incident.experiments.stores.store_run import StoreRun

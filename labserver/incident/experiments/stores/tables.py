@@ -4,7 +4,7 @@ from labserver.incident.experiments.stores.promises import ELSEWHERE
 from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
 from labserver.incident.experiments.stores.store_run import StoreRun
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.table import table
 
 
 def bytes_kept(comparison: Comparison) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.figure import STYLE
 from labserver.incident.experiments.synchronous.run import Growth, Impatience, Level, Overload, Scene
 
 # Okabe & Ito's palette, as in the other figures.
