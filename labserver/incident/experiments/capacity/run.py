@@ -56,6 +56,11 @@ def picture_bytes(pairs: Sequence[Pair], settings: Settings) -> list[int]:
     return [len(compose(a, b, size_px=px, max_pixels=most)) for a, b in pairs]
 
 
+def room_for(jobs: float, photos: Sequence[Pair]) -> int:
+    """The bytes that the pictures of so many jobs take, with the service's own settings."""
+    return int(jobs * np.mean(picture_bytes(photos, Settings())))
+
+
 def ttl_that_fills(share: float, given: Settings, *, room: float, rate_per_s: float, result_bytes: float) -> Settings:
     """The settings with such a TTL that λ · (TTL + sweep) · bytes is a share of the room; the sweep is a tenth."""
     window_s = share * room / (rate_per_s * result_bytes)

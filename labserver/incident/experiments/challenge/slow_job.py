@@ -66,7 +66,7 @@ def slow_jobs(settings: Settings, photos: Pair) -> list[SlowJob]:
         photos: the upload.
 
     Returns:
-        The job whose age counts from its completion, as in the service, and the one whose age counts from its submission.
+        The job whose age counts from its completion, as in the service, and the one where it is the submission.
     """
     with ExitStack() as stack:
         servers = [stack.enter_context(embedded(settings)) for _ in range(2)]

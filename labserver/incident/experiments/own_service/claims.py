@@ -30,7 +30,7 @@ def record_verdicts(
     tolerance: float,
     evidence: Sequence[str],
 ) -> None:
-    """Claim that who is expected to hold nothing keeps less than the tolerance of a job, and who misuses a library more.
+    """Claim that who misuses a library keeps more than the tolerance of a job, and everybody else less.
 
     Args:
         findings: where to.

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from labserver.incident.experiments.capacity import run as exhaustion
+from labserver.incident.experiments.capacity import run
 from labserver.incident.experiments.capacity.forecast import Readings
+from labserver.incident.experiments.capacity.run import in_pace
 from labserver.incident.experiments.capacity.scheduled_clients import DONE, REFUSED, Attempt, scheduled_clients
-from labserver.incident.experiments.capacity.run import Trial, in_pace
+from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.service.settings import Settings
 
 
@@ -90,6 +91,6 @@ class Clock:
 )
 def test_a_slow_machine_watches_for_longer_until_as_many_jobs_have_ended(monkeypatch, job_s, dies_at, attempts):
     clock = Clock(job_s, dies_at=dies_at)
-    monkeypatch.setattr(exhaustion, "time", clock)
-    exhaustion._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
+    monkeypatch.setattr(run, "time", clock)
+    run._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
     assert len(clock.attempts) == pytest.approx(attempts, abs=1)

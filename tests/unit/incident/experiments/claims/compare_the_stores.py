@@ -3,9 +3,9 @@ from types import SimpleNamespace
 
 from labserver.incident.experiments.stores.drain import RealDrain
 from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES, PROMISES
-from labserver.incident.experiments.stores.store_run import Floor, StoreRun
 from labserver.incident.experiments.stores.run import Comparison, settings_for
 from labserver.incident.experiments.stores.script import LATE_GROUPS, Script
+from labserver.incident.experiments.stores.store_run import Floor, StoreRun
 
 SCRIPT = Script()
 IMAGE, JOBS = 30_000, 24

@@ -6,9 +6,9 @@ import numpy as np
 from labserver.incident.experiments.capacity.forecast import Readings, forecast
 from labserver.incident.experiments.capacity.formulas import Demand, Retention, demand_quantile
 from labserver.incident.experiments.capacity.scheduled_clients import DONE, REFUSED, Attempt
-from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.experiments.capacity.sizing import Scale
 from labserver.incident.experiments.capacity.small_cases import SmallCase
+from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.service.settings import Settings
 from labserver.stats.interval import Interval
 
