@@ -60,7 +60,7 @@ def record_small_cases(findings: Findings, cases: Sequence[SmallCase], spread: I
 def record_refusals(findings: Findings, checked: Sequence[tuple[int, float, float]], figure: str) -> None:
     """Claim that the real store refuses the share that Erlang's formula foretells."""
     error = max(abs(measured - foretold) for _, measured, foretold in checked)
-    findings.claim("erlang_error", error, at_most(0.02, "of the jobs"), evidence=[figure])
+    findings.claim("erlang_error", error, at_most(0.02, "as a share of the jobs"), evidence=[figure])
 
 
 def record_plan(findings: Findings, scales: Sequence[Scale]) -> None:

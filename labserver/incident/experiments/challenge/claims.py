@@ -8,12 +8,12 @@ from labserver.incident.experiments.challenge.run_length import Noise, RunLength
 from labserver.incident.experiments.challenge.slow_job import SlowJob
 from labserver.incident.experiments.steady_state import exhausting_rate, peak_bytes
 from labserver.stats.interval import Interval
-from labserver.suite.bound import above, at_most, between, exactly, says
+from labserver.suite.bound import Phrase, above, at_most, between, exactly, says
 from labserver.suite.findings import Findings
 
 _GONE, _THERE = 410, 200
 _LARGEST_ERROR = 0.1
-_SEEN_ALIKE = "cannot be told apart"
+_ALIKE = Phrase("cannot be told apart")
 
 
 def record_run_lengths(findings: Findings, lengths: RunLengths, evidence: Sequence[str]) -> None:
@@ -37,17 +37,17 @@ def record_run_lengths(findings: Findings, lengths: RunLengths, evidence: Sequen
     findings.claim("false_alarms", lengths.false_alarms, none, unit="runs")
 
 
-def run_verdict(run: Run, noise: Noise) -> str:
+def run_verdict(run: Run, noise: Noise) -> Phrase:
     """Whether the test told a run apart from the leaky ones, and when."""
     apart = told_apart_s(run, noise)
-    return _SEEN_ALIKE if apart is None else f"told apart after {apart:.2f} s"
+    return _ALIKE if apart is None else Phrase("told apart after {seconds:.2f} s", {"seconds": apart})
 
 
 def record_original_run(findings: Findings, original: Run, noise: Noise, evidence: Sequence[str]) -> None:
     """Claim that the incident's load test, to scale, could not have told the two stores apart."""
     verdict = run_verdict(original, noise)
-    alike = verdict == _SEEN_ALIKE
-    findings.record("original_run_verdict", verdict, holds=alike, bound=says(_SEEN_ALIKE), evidence=evidence)
+    bound = says(_ALIKE.form)
+    findings.record("original_run_verdict", verdict, holds=verdict == _ALIKE, bound=bound, evidence=evidence)
     findings.measured("original_run_largest_difference", largest_difference(original, noise), unit="results")
 
 

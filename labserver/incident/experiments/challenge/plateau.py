@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labserver.incident.experiments.challenge.arrivals import Array, Series, backends, drive
-from labserver.incident.experiments.challenge.run_length import Run, observe
+from labserver.incident.experiments.challenge.run import Run, observe
 from labserver.incident.experiments.leak.run import record_bytes
 from labserver.incident.experiments.steady_state import peak_bytes, plateau_bytes
 from labserver.incident.service.face import compose

@@ -9,7 +9,8 @@ from labserver.incident.experiments.stores.run import Comparison
 from labserver.incident.experiments.stores.script import Script
 from labserver.incident.experiments.stores.store_run import StoreRun
 from labserver.suite.bound import Bound, above, at_least, at_most, below, exactly, says
-from labserver.suite.findings import Findings, Value
+from labserver.suite.finding import Value
+from labserver.suite.findings import Findings
 
 # What a job costs besides its image: its record and its id; with a timer, a thread's objects; in Redis, what the
 # server's allocator rounds up.
@@ -52,7 +53,7 @@ def record_recommended(findings: Findings, run: StoreRun, evidence: Sequence[str
     findings.measured("recommended_store", run.store)
     findings.claim("recommended_peak_bytes", run.peak_bytes, _budget(run), unit="B", evidence=shown)
     findings.claim("recommended_lost_unread", run.lost_unread, exactly(0), evidence=shown)
-    beyond = at_least(1, "of a burst beyond the budget: 503")
+    beyond = at_least(1, "by 503, of a burst beyond the budget")
     findings.claim("recommended_refused", len(refused), beyond, evidence=shown)
     findings.claim("recommended_retry_after_s", told, wait, unit="s")
     findings.claim("recommended_accepted_again", again, every)
