@@ -5,7 +5,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from labserver.suite.findings import Finding, load_findings
+from labserver.suite.finding import Finding
+from labserver.suite.findings import load_findings
 
 FAILED_MARK = "✗"
 _NOT_MEASURED = "not measured"  # a store's finding where this machine lacks what the store needs

@@ -14,7 +14,7 @@ from labserver.incident.postmortem import fonts
 from labserver.incident.postmortem.i18n import Catalogue
 from labserver.incident.postmortem.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
 from labserver.suite import provenance
-from labserver.suite.findings import Finding
+from labserver.suite.finding import Finding
 from labserver.suite.picture import show_picture
 
 SECTIONS = (
@@ -225,7 +225,7 @@ class Writeup:
         """The value with its unit; chains, lines and answers as code."""
         if finding.value is None:
             return self._plain("state.none")
-        if isinstance(finding.value, float) and not finding.unit and "%" in finding.bound:
+        if isinstance(finding.value, float) and not finding.unit and "%" in str(finding.bound):
             # Held against a percentage, it is written as one.
             return self.words.number(format(finding.value, "z.2%"))
         text = self._written(finding, finding.number()).replace("|", "\\|")
@@ -264,7 +264,7 @@ class Writeup:
         return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
 
     def _bound(self, finding: Finding) -> str:
-        words = self.words.bound(finding.bound)
+        words = self.words.bound(str(finding.bound))
         return (f"`{finding.bound}`" if words is None else self.words.number(words)).replace("|", "\\|")
 
 
