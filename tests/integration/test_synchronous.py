@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labserver.incident.experiments.synchronous.measurements import Backlog, Level, Overload, events_per_s
-from labserver.incident.experiments.synchronous.run import Conditions, testbed
+from labserver.incident.experiments.synchronous.run import Conditions, experiments
 from labserver.load.course import Course, Job
 
 ENOUGH = 12
@@ -23,8 +23,8 @@ def test_a_small_pool_is_exhausted_and_a_large_one_is_not():
     before = set(threading.enumerate())
     levels = {}
     for pool in (3, ENOUGH):
-        with testbed(conditions(pool)) as bed:
-            levels[pool] = bed.level(ENOUGH)
+        with experiments(conditions(pool)) as running:
+            levels[pool] = running.level(ENOUGH)
     small, large = levels[3], levels[ENOUGH]
     assert small.throughput <= 1.1 * conditions(3).capacity
     assert large.throughput > 2 * small.throughput
@@ -37,8 +37,8 @@ def test_no_proxy_is_asked_in_the_face_apis_stead(monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # where nobody listens
-    with testbed(conditions(1)) as bed:
-        assert bed.finished_inferences() == 0
+    with experiments(conditions(1)) as running:
+        assert running.finished_inferences() == 0
 
 
 def test_the_rate_does_not_depend_on_marching_in_step():

@@ -1,5 +1,6 @@
 """What is claimed of the leak: how much a job leaves behind, who holds it, and that the fix gives it back."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from labserver.diagnosis.decide.decision import Verdict
@@ -22,7 +23,7 @@ def record_load(findings: Findings, summary: Summary, load: Workload) -> None:
     findings.measured("users", load.users)
     findings.measured("duration_s", load.duration_s, unit="s")
     findings.measured("poll_interval_s", load.poll_interval_s, unit="s")
-    most = load.users * (load.duration_s / load.poll_interval_s + 1)
+    most = math.floor(load.users * (load.duration_s / load.poll_interval_s + 1))
     iterations = between(load.users, most, "at least one a user, at most what the poll interval allows")
     findings.claim("iterations", summary.iterations, iterations)
     findings.measured("iteration_rate", summary.iteration_rate, unit="1/s")

@@ -54,7 +54,7 @@ class GrowthTrace:
 
 
 def service_line(frames: Sequence[Frame]) -> Frame:
-    """The innermost line of a stack in the service's own code, which its owner can change; else the innermost of all."""
+    """The innermost line of a stack in the service's own code, which its owner can change; else of the whole stack."""
     return (own_frames(frames, "labserver.incident.service") or tuple(frames))[0]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
 from labserver.incident.experiments.polling.server_cost import Bursts
-from labserver.suite.bound import above, at_least, at_most, exactly, says
+from labserver.suite.bound import Phrase, above, at_least, at_most, exactly, says
 from labserver.suite.findings import Findings
 
 # Spread over twice the interval on average, polls meet half as often; a quarter is left for chance.
@@ -51,10 +51,9 @@ def record_capped(findings: Findings, endless: EndlessPolling, users: int, cap: 
     ended, later, held = group.ended_s, endless.after_the_cap(group), group.connections_end
     findings.claim("capped_polls_per_job", len(group.polls) / users, exactly(cap), evidence=evidence)
     findings.record("capped_gave_up_after_s", ended, holds=ended is not None, bound=says("by itself"), unit="s")
-    told = group.told.removeprefix("job done: ")
-    findings.record(
-        "capped_told", told, holds=told == f"not done after {cap} polls", bound=says("how often it has asked")
-    )
+    told, due = group.told.removeprefix("job done: "), Phrase("not done after {polls} polls", {"polls": cap})
+    how_often = told == str(due)
+    findings.record("capped_told", due if how_often else told, holds=how_often, bound=says("how often it has asked"))
     # Zero is no news of clients that never gave up.
     gone = ended is not None
     findings.record("capped_requests_after_cap", later, holds=gone and later == 0, bound=says("none"), unit="requests")
@@ -90,9 +89,9 @@ def record_herds(findings: Findings, herds: Mapping[str, Herd], window_s: float,
     clients, most, polls = len(fixed.notice_s), fixed.polls.peak(window_s), len(fixed.polls)
     dispersed = at_most(_SPREAD * most, "{share:.0%} of the fixed intervals' {most}", share=_SPREAD, most=most)
     together = at_least(clients / 2, "half of {clients} clients", clients=clients)
+    unit = Phrase("polls in {milliseconds:.0f} ms", {"milliseconds": window_s * 1e3})
     for name, herd in herds.items():
         peak, bound = herd.polls.peak(window_s), dispersed if name in _DISPERSING else together
-        unit = f"polls in {window_s * 1e3:.0f} ms"
         findings.claim(f"{name}_peak", peak, bound, unit=unit, evidence=evidence)
         if name == "retry_after":
             few = at_most(polls / 2, "half of the fixed intervals' {polls}", polls=polls)

@@ -21,7 +21,7 @@ class RunningLoad:
         look_s: seconds between two looks into the file; a load hands its samples to the system as often.
     """
 
-    run: "Future[Summary]"
+    run: Future[Summary]
     file: Path
     look_s: float = 0.5
 

@@ -103,7 +103,7 @@ def record_queue(
     quick = at_most(before.health_ms(50) / 2, "half the median of the synchronous service")
     findings.claim("async_health_p95_ms", after.health_ms(95), quick, unit="ms", evidence=evidence)
     most = _CHANCE + _UPLOAD_S / conditions.inference_s
-    same = between(0.8, most, "of the synchronous throughput: it does not rise")
+    same = between(0.8, most, "of the synchronous throughput, which does not rise")
     findings.claim("async_throughput_ratio", after.throughput / before.throughput, same, evidence=evidence)
 
 

@@ -39,7 +39,7 @@ _REST_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What all experiments of a testbed have in common.
+    """What all experiments have in common.
 
     Attributes:
         pool: request threads of the gateway; it has as many workers for jobs, and the AI service as many inferences.
@@ -67,7 +67,7 @@ class Conditions:
         return (max(users / self.pool, 1.0) + 1.0) * self.inference_s
 
 
-class Testbed:
+class Experiments:
     """The AI service and the traffic, each in a process of its own; each experiment starts a gateway for itself."""
 
     def __init__(self, conditions: Conditions, face: FaceApiProcess, source: Traffic) -> None:
@@ -211,7 +211,7 @@ class Testbed:
 
 
 @contextmanager
-def testbed(conditions: Conditions, *, seed: int = 0) -> Iterator[Testbed]:
+def experiments(conditions: Conditions, *, seed: int = 0) -> Iterator[Experiments]:
     """Start the AI service and the traffic's process, and leave nothing of them behind.
 
     Args:
@@ -222,4 +222,4 @@ def testbed(conditions: Conditions, *, seed: int = 0) -> Iterator[Testbed]:
         service_time_s=conditions.inference_s, workers=conditions.pool, result_px=conditions.result_px
     )
     with face_api_process(settings) as face, traffic(seed) as source:
-        yield Testbed(conditions, face, source)
+        yield Experiments(conditions, face, source)

@@ -44,9 +44,7 @@ def run(given):
     return {
         "conditions": CONDITIONS,
         "levels": levels,
-        "below": levels[0],
         "above": given.above,
-        "at_pool": given.at_pool,
         "client_timeout_s": 0.4,
         "impatience": given.impatience,
         "capacity": capacity,
