@@ -14,6 +14,7 @@ from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite
 from labserver.incident.experiments.figure import BLUE, STYLE, VERMILLION, colour_of, draw_floors
 from labserver.incident.experiments.leak.broken_line import broken_line, mark_events, memory_label
+from labserver.incident.experiments.leak.trace import service_line
 from labserver.incident.experiments.units import MIB, kilobytes_per_job, mebibytes
 from labserver.stats.interval import Interval
 
@@ -87,15 +88,15 @@ def heap_over_jobs(
         return figure
 
 
-def growth_by_site(sites: Sequence[AllocationSite], labels: Sequence[str], *, title: str) -> Figure:
-    """Growth per allocation site as bars, the largest at the top."""
+def growth_by_site(sites: Sequence[AllocationSite], *, title: str) -> Figure:
+    """Growth per allocation site as bars, the largest at the top; each is called by its line in the service's code."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 0.9 + 0.36 * len(sites)), layout="constrained")
         axes = figure.add_subplot()
         growth = [site.growth_bytes / MIB for site in sites]
         bars = axes.barh(range(len(sites)), growth, color=VERMILLION, height=0.6)
         axes.bar_label(bars, [_site_label(site) for site in sites], padding=4)
-        axes.set_yticks(range(len(sites)), labels)
+        axes.set_yticks(range(len(sites)), [str(service_line(site.frames)) for site in sites])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="growth, MiB", title=title, xlim=(0, max(growth, default=1) * 1.7))

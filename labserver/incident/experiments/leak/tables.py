@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from labserver.diagnosis.holders.find import Holder
-from labserver.incident.experiments.leak.run import Experiment, Load
+from labserver.incident.experiments.leak.run import Experiment, Workload
 from labserver.incident.experiments.table import table
 from labserver.incident.experiments.units import MIB, mebibytes
 from labserver.load import Summary
 
 
-def reproduction(summary: Summary, load: Load) -> str:
+def reproduction(summary: Summary, load: Workload) -> str:
     """What the incident's own load test reported, beside a load run here."""
     duration = summary.http_req_duration["all"]
     rows = [

@@ -45,7 +45,8 @@ def test_floors_are_plotted_against_jobs_with_their_slope():
 
 
 def test_sites_are_labelled_with_size_and_blocks():
-    (axes,) = figures.growth_by_site([site(3 * 2**20, 20), site(400, 1)], ["a", "b"], title="T").axes
+    (axes,) = figures.growth_by_site([site(3 * 2**20, 20), site(400, 1)], title="T").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["shop/jobs.py:41 in render"] * 2
     assert [text.get_text() for text in axes.texts] == ["3.0 MiB in 20 blocks", "400 B in 1 block"]
 
 
