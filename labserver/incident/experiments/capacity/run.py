@@ -13,6 +13,7 @@ from PIL import Image
 
 from labserver.errors import CannotRun
 from labserver.incident.experiments.capacity.forecast import Readings
+from labserver.incident.experiments.capacity.formulas import Retention
 from labserver.incident.experiments.capacity.scheduled_clients import (
     DONE,
     ScheduledClients,
@@ -21,6 +22,7 @@ from labserver.incident.experiments.capacity.scheduled_clients import (
     scheduled_clients,
 )
 from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
+from labserver.incident.experiments.leak.run import record_bytes
 from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
@@ -31,6 +33,7 @@ from labserver.suite.progress import Progress
 _WARM_UP_JOBS = 16
 _LOOK_S = 0.01
 _GRAIN = 40.0
+_SWEEP_S = 60.0
 # A trial that was late is made again, but not for ever.
 _TRIES = 3
 _LONGEST = 3  # times the duration that was asked for
@@ -54,6 +57,19 @@ def picture_bytes(pairs: Sequence[Pair], settings: Settings) -> list[int]:
     """The sizes of the pictures that the service makes of these photographs."""
     px, most = settings.result_px, settings.max_pixels
     return [len(compose(a, b, size_px=px, max_pixels=most)) for a, b in pairs]
+
+
+def usual_retention(ttl_s: float, *, seed: int = 0, photos: str = "") -> Retention:
+    """What the service keeps of its usual pictures, with their records, for a time to live that is swept each minute.
+
+    Args:
+        ttl_s: the time to live.
+        seed: of the photographs' variation.
+        photos: a folder of photographs; empty: those shipped.
+    """
+    sizes = picture_bytes(PhotoPool(seed, Path(photos) if photos else None).pairs, Settings())
+    record = record_bytes(Settings(store="ttl"))
+    return Retention(ttl_s, _SWEEP_S, tuple(size + record for size in sizes))
 
 
 def room_for(jobs: float, photos: Sequence[Pair]) -> int:

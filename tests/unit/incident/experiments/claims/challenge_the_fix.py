@@ -9,7 +9,6 @@ from labserver.incident.experiments.challenge.plateau import Cell, Grid
 from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.experiments.challenge.slow_job import SlowJob
 from labserver.incident.service.settings import Settings
-from labserver.stats.interval import bytes_per_job
 
 SIZE, CONFIDENCE, SAMPLE_S = 20_000.0, 0.99, 0.005
 RATE, TTLS, SWEEP_SHARE = 31.0, (0.3, 0.6, 1.2), 0.1
@@ -70,10 +69,6 @@ def run(given):
         0.8, lives_for=given.lives_for, sweep_s=0.2, rate=GRID_RATES[-1], left=given.left, traced=given.traced
     )
     growing = observed(rate=GRID_RATES[-1], length_s=1.6, kept=given.leaky_left, traced=given.traced)
-    slopes = {
-        "leaky": bytes_per_job(growing.jobs, growing.heap, confidence=CONFIDENCE),
-        "ttl": plateau.steady_slope(steady, confidence=CONFIDENCE),
-    }
     return {
         "incident_run_s": given.incident_run_s,
         "lengths": run_length.RunLengths(
@@ -86,7 +81,7 @@ def run(given):
         "needed": run_length.predicted_s(600.0, 60.0, rate_per_s=1.48, first_s=1 / 1.48, limit_results=limit),
         "original": original,
         "steady": steady,
-        "slopes": slopes,
+        "slopes": plateau.slopes(growing, steady, confidence=CONFIDENCE),
         "grid": Grid([cell(rate, ttl, given) for ttl in GRID_TTLS for rate in GRID_RATES], None),
         "result_bytes": SIZE,
         "larger_bytes": 2e6,
