@@ -7,11 +7,11 @@ from labserver.incident.experiments.capacity.formulas import Retention
 from labserver.incident.experiments.capacity.sizing import Scale, simulation_error
 from labserver.incident.experiments.capacity.small_cases import SmallCase
 from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
+from labserver.incident.experiments.units import GIB, MIB
 from labserver.stats.interval import Interval
 from labserver.suite.bound import above, at_least, at_most, between, exactly, says
 from labserver.suite.findings import Findings
 
-_MIB, _GIB = 2**20, 2**30
 _ERROR = 0.10
 _ERROR_AT_WORST = 0.25
 # A job more or less is chance: what the one under way needs at most differs by picture.
@@ -22,7 +22,7 @@ _SAME_END = 0.15
 def record_setting(findings: Findings, trials: Mapping[str, Trial], *, room: float, cpu_s: float) -> None:
     """Record whether the services were limited, to how many bytes, and what CPU a job took."""
     findings.measured("exhaustion_measured", "yes" if trials else "no: this system does not enforce RLIMIT_AS")
-    findings.measured("memory_limit_mib", room / _MIB, unit="MiB")
+    findings.measured("memory_limit_mib", room / MIB, unit="MiB")
     findings.measured("cpu_per_job_ms", cpu_s * 1e3, unit="ms")
 
 
@@ -71,9 +71,9 @@ def record_plan(findings: Findings, scales: Sequence[Scale]) -> None:
             "mean": day.mean, "p99": day.quantiles[0.99], "p999": day.quantiles[0.999], "day_max": day.day_max
         }  # fmt: skip
         for name, value in figures.items():
-            findings.measured(f"demand_{name}_gib_{at}", value / _GIB, unit="GiB")
+            findings.measured(f"demand_{name}_gib_{at}", value / GIB, unit="GiB")
         findings.measured(f"instances_{at}", scale.instances)
-        findings.measured(f"budget_mib_{at}", scale.budget_bytes / _MIB, unit="MiB")
+        findings.measured(f"budget_mib_{at}", scale.budget_bytes / MIB, unit="MiB")
         findings.measured(f"store_{at}", scale.store)
 
 

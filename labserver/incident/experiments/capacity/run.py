@@ -23,6 +23,7 @@ from labserver.incident.experiments.capacity.scheduled_clients import (
 )
 from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
 from labserver.incident.experiments.leak.run import record_bytes
+from labserver.incident.experiments.units import mebibytes
 from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
@@ -200,7 +201,7 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
     progress, with_ttl = Progress(), Settings(store=ttl_store, workers=1)
 
     def trial(name: str, settings: Settings, rate: float) -> Trial:
-        progress.say(f"{name.replace('_', ' ')}: {room / 2**20:.0f} MiB, {rate:g} jobs/s")
+        progress.say(f"{name.replace('_', ' ')}: {mebibytes(room, 0)}, {rate:g} jobs/s")
         # All that budget's clients come back; of the others' a few show what was left.
         readers = 100_000 if name == "byte_budget" else 10
         until_s = life_s * rate_per_s / rate * _LIVES[name]

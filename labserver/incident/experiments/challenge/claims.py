@@ -7,6 +7,7 @@ from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.experiments.challenge.run_length import Noise, RunLengths, largest_difference, told_apart_s
 from labserver.incident.experiments.challenge.slow_job import SlowJob
 from labserver.incident.experiments.steady_state import exhausting_rate, peak_bytes
+from labserver.incident.experiments.units import MIB
 from labserver.stats.interval import Interval
 from labserver.suite.bound import Phrase, above, at_most, between, exactly, says
 from labserver.suite.findings import Findings
@@ -133,7 +134,7 @@ def record_exhaustion(  # noqa: PLR0913 - keyword-only, each with a unit of its 
         rate = exhausting_rate(heap, ttl_s, sweep_s, result_bytes)
         findings.measured(f"rate_that_exhausts_{name}_per_s", rate, unit="1/s", evidence=evidence)
     for name, size in (("original_rate_heap_mib", result_bytes), ("original_rate_heap_mib_at_2_mb", larger_bytes)):
-        findings.measured(name, peak_bytes(rate_per_s, ttl_s, sweep_s, size) / 2**20, unit="MiB")
+        findings.measured(name, peak_bytes(rate_per_s, ttl_s, sweep_s, size) / MIB, unit="MiB")
 
 
 def record_slow_jobs(

@@ -13,14 +13,15 @@ from labserver.incident.experiments.challenge.plateau import Cell, Grid, steady_
 from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.experiments.challenge.run_length import Noise, differences
 from labserver.incident.experiments.challenge.slow_job import SlowJob
-from labserver.incident.experiments.figure import COLOURS, STYLE
+from labserver.incident.experiments.figure import BLUE, SKY, STYLE, VERMILLION
 from labserver.incident.experiments.steady_state import exhausting_rate
+from labserver.incident.experiments.units import MIB, kilobytes_per_job
 from labserver.stats.interval import Interval
+from labserver.text import formatted
 
-_MIB = 2**20
-_LEAKY, _TTL = COLOURS["leaky"], COLOURS["ttl"]
+_LEAKY, _TTL = VERMILLION, BLUE
 # Of the times to live, the shortest first: three blues of clearly different lightness.
-_BLUES = ("#56B4E9", _TTL, "#003A5D")
+_BLUES = (SKY, BLUE, "#003A5D")
 _GREY = "0.35"
 # Behind words that a line would cross.
 _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -41,13 +42,13 @@ def run_curves(leaky: Sequence[Run], fixed: Sequence[Run], noise: Noise, apart: 
         heaps, above = figure.subplots(2, sharex=True)
         for number, run in enumerate(leaky):
             label = f"leaky, {len(leaky)} runs" if not number else None
-            heaps.plot(run.since_s, run.heap / _MIB, color=_LEAKY, linewidth=1, alpha=0.7, label=label)
+            heaps.plot(run.since_s, run.heap / MIB, color=_LEAKY, linewidth=1, alpha=0.7, label=label)
         for number, run in enumerate(fixed):
             colour = _BLUES[number % len(_BLUES)]
-            heaps.plot(run.since_s, run.heap / _MIB, color=colour, linewidth=1.6, label=f"TTL {run.settings.ttl_s:g} s")
+            heaps.plot(run.since_s, run.heap / MIB, color=colour, linewidth=1.6, label=f"TTL {run.settings.ttl_s:g} s")
             _difference(above, run, noise, apart[number], colour)
         limit = noise.limit_bytes / leaky[0].result_bytes
-        label = f"no difference at {noise.confidence:.0%}"
+        label = f"no difference at {formatted(noise.confidence, '.0%')}"
         above.axhspan(-limit, limit, color="0.5", alpha=0.18, linewidth=0, label=label)
         heaps.set(ylabel="traced heap above\nits start, MiB", ylim=(0, None))
         above.set(ylabel="fixed - leaky at equal\njobs, in results", xlabel="length of the run, seconds")
@@ -116,10 +117,10 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for name, run, colour in (("leaky", leaky, _LEAKY), ("ttl", fixed, _TTL)):
-            above = (run.series.traced - run.series.traced[0]) / _MIB
+            above = (run.series.traced - run.series.traced[0]) / MIB
             axes.plot(run.series.finished[:, 0], above, color=colour, linewidth=0.9, alpha=0.5)
             slope = slopes[name]
-            label = f"{name}: {slope.estimate / 1000:,.1f} kB/job ({slope.low / 1000:,.1f} to {slope.high / 1000:,.1f})"
+            label = f"{name}: {kilobytes_per_job(slope)}"
             jobs, level = _straight(run, slope) if name == "leaky" else _means(fixed)
             axes.plot(jobs, level, "-" if name == "leaky" else "o", color=colour, label=label)
         settings = fixed.settings
@@ -134,12 +135,12 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
 
 def _straight(run: Run, slope: Interval) -> tuple[Array, Array]:
     above, finished = run.series.traced - run.series.traced[0], run.series.finished[:, 0]
-    return run.jobs, (above.mean() + (run.jobs - finished.mean()) * slope.estimate) / _MIB
+    return run.jobs, (above.mean() + (run.jobs - finished.mean()) * slope.estimate) / MIB
 
 
 def _means(run: Run) -> tuple[Array, Array]:
     jobs, traced = steady_means(run)
-    return jobs, (traced - run.series.traced[0]) / _MIB
+    return jobs, (traced - run.series.traced[0]) / MIB
 
 
 def sawtooth(cell: Cell) -> Figure:
@@ -148,17 +149,17 @@ def sawtooth(cell: Cell) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(series.t_s, series.kept[:, 0] / _MIB, color=_TTL, linewidth=1.4, label="kept by the store")
+        axes.plot(series.t_s, series.kept[:, 0] / MIB, color=_TTL, linewidth=1.4, label="kept by the store")
         lines = (
             ("peak: λ·(TTL + sweep)·bytes", cell.predicted_peak_bytes, "--"),
             ("plateau: λ·(TTL + sweep/2)·bytes", cell.predicted_mean_bytes, "-"),
         )
         for name, level, style in lines:
-            axes.axhline(level / _MIB, color="black", linestyle=style, linewidth=1, label=f"predicted {name}")
+            axes.axhline(level / MIB, color="black", linestyle=style, linewidth=1, label=f"predicted {name}")
         axes.axvline(settings.ttl_s, ymax=0.75, color=_GREY, linestyle=":", linewidth=1)
         axes.annotate(" one TTL", (settings.ttl_s, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color=_GREY)
         axes.set(xlabel="seconds since the first arrival", ylabel="kept bytes, MiB")
-        axes.set_ylim(0, 1.45 * cell.predicted_peak_bytes / _MIB)
+        axes.set_ylim(0, 1.45 * cell.predicted_peak_bytes / MIB)
         axes.margins(x=0)
         load = f"λ = {cell.rate_per_s:.1f}/s, TTL {settings.ttl_s:g} s, sweep {settings.sweep_s:g} s"
         title = f"{load}: a sawtooth as predicted"
@@ -172,7 +173,7 @@ def measured_against_predicted(grid: Grid) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.6), layout="constrained")
         axes = figure.add_subplot()
-        every = [cell.predicted_peak_bytes / _MIB for cell in grid.cells]
+        every = [cell.predicted_peak_bytes / MIB for cell in grid.cells]
         ends = np.array([min(every) * 0.6, max(every) * 1.4])
         axes.fill_between(ends, ends * 0.9, ends * 1.1, color="0.5", alpha=0.18, linewidth=0, label="±10 %")
         axes.plot(ends, ends, color="0.4", linewidth=1)
@@ -202,7 +203,7 @@ def _label_ticks(axes: Axes, ends: Array) -> None:
 
 
 def _scatter(axes: Axes, pairs: Sequence[tuple[float, float]], marker: str, colour: str, label: str) -> None:
-    predicted, measured = (np.array(values) / _MIB for values in zip(*pairs, strict=True))
+    predicted, measured = (np.array(values) / MIB for values in zip(*pairs, strict=True))
     filled = colour if marker == "o" else "none"
     axes.plot(predicted, measured, marker, color=colour, markerfacecolor=filled, label=label)
 
@@ -226,15 +227,15 @@ def rate_and_heap(
         for size, colour in zip(sizes, (_TTL, _LEAKY), strict=True):
             label = f"{size / 1000:,.0f} kB a result" if size < 1e6 else f"{size / 1e6:g} MB a result"
             rates = [exhausting_rate(heap, ttl_s, sweep_s, size) for heap in span]
-            axes.plot(span / _MIB, rates, color=colour, label=label)
+            axes.plot(span / MIB, rates, color=colour, label=label)
             for heap in heaps:
                 rate = exhausting_rate(heap, ttl_s, sweep_s, size)
-                axes.plot(heap / _MIB, rate, "o", color=colour)
-                _say(axes, f"{rate:.1f}/s", (heap / _MIB, rate), (5, -11), fontsize=8)
+                axes.plot(heap / MIB, rate, "o", color=colour)
+                _say(axes, f"{rate:.1f}/s", (heap / MIB, rate), (5, -11), fontsize=8)
         label = f"the incident's load test: {rate_per_s:g}/s"
         axes.axhline(rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=label)
         axes.set(xscale="log", yscale="log", xlabel="heap for results, MiB", ylabel="jobs per second that fill it")
-        axes.set_xticks([heap / _MIB for heap in heaps], [f"{heap / _MIB:,.0f}" for heap in heaps])
+        axes.set_xticks([heap / MIB for heap in heaps], [f"{heap / MIB:,.0f}" for heap in heaps])
         axes.xaxis.set_minor_formatter("")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title(f"The rate at which a TTL of {ttl_s:g} s no longer saves the server", loc="left")

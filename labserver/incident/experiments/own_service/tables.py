@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from labserver.diagnosis.result import CheckResult
 from labserver.incident.experiments.table import table
+from labserver.text import formatted
 
 
 def answers(results: Mapping[str, CheckResult]) -> str:
@@ -21,4 +22,4 @@ def _holder(result: CheckResult) -> list[str]:
     if not result.holders:
         return ["—", "—"]
     first = result.holders[0]
-    return [f"`{first.path}`", f"{first.share_of_growth:.0%}"]
+    return [f"`{first.path}`", formatted(first.share_of_growth, ".0%")]

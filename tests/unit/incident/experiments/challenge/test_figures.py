@@ -55,7 +55,7 @@ def test_cells_lie_on_the_diagonal_where_the_formula_holds():
     (axes,) = figures.measured_against_predicted(grid).axes
     dots = [line for line in axes.lines if str(line.get_label()).startswith("plateau")]
     assert [line.get_xdata()[0] for line in dots] == pytest.approx([line.get_ydata()[0] for line in dots])
-    assert "| 4.0/s | 1 s | 5.000 MiB | 5.000 MiB | +0.0% |" in tables.plateaus(grid)
+    assert "| 4.0/s | 1 s | 5.000 MiB | 5.000 MiB | +0.0 % |" in tables.plateaus(grid)
 
 
 def test_each_heap_is_labelled_with_its_rate():
