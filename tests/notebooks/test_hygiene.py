@@ -52,7 +52,8 @@ def test_no_bare_expression_is_kept_by_the_shell(path):
         last = ast.parse(cell.source).body[-1]
         if isinstance(last, ast.Expr):
             assert isinstance(last.value, ast.Call), cell.source
-            assert ast.unparse(last.value.func) in SHOWS_ITSELF
+            called = ast.unparse(last.value.func)
+            assert called in SHOWS_ITSELF or called.startswith("claims.record_")
 
 
 def test_cells_are_short_and_introduced_by_prose(path):

@@ -11,10 +11,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from labserver.incident.experiments.capacity.forecast import Forecast
 from labserver.incident.experiments.capacity.formulas import refused_at
-from labserver.incident.experiments.capacity.run import Trial
 from labserver.incident.experiments.capacity.sizing import Assumptions, Scale
 from labserver.incident.experiments.capacity.small_cases import SmallCase
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.capacity.trial import Trial
+from labserver.incident.experiments.figure import COLOURS, STYLE
 
 _MIB, _GIB = 2**20, 2**30
 _MODES = {

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.capacity.formulas import QUANTILES
-from labserver.incident.experiments.capacity.run import Trial
 from labserver.incident.experiments.capacity.sizing import Scale
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.capacity.trial import Trial
+from labserver.incident.experiments.table import table
 
 _MIB, _GIB = 2**20, 2**30
 _STORES = {

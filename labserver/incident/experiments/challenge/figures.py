@@ -1,6 +1,7 @@
-"""The figures of the challenge to the fix: run length, steady state, bytes by rate and time to live, and the stamp."""
+"""The figures of the challenge to the fix: run length, steady state, bytes by rate and time to live, a slow job."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -8,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.challenge.arrivals import Array
-from labserver.incident.experiments.challenge.late_results import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid, steady_means
-from labserver.incident.experiments.challenge.run import Noise, Run, differences
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.challenge.run_length import Noise, differences
+from labserver.incident.experiments.challenge.slow_job import SlowJob
+from labserver.incident.experiments.figure import COLOURS, STYLE
 from labserver.incident.experiments.steady_state import exhausting_rate
 from labserver.stats.interval import Interval
 
@@ -65,17 +67,7 @@ def _difference(axes: Axes, run: Run, noise: Noise, apart: float | None, colour:
         point = apart, float(np.interp(apart, seconds, results))
         axes.plot(*point, "o", color=colour)
         words = f"told apart\nafter {apart:.2f} s"
-        axes.annotate(
-            words,
-            point,
-            (-8, -4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color=colour,
-            bbox=_WHITE,
-        )
+        _say(axes, words, point, (-8, -4), ha="right", va="top", fontsize=8, color=colour, bbox=_WHITE)
 
 
 def run_length(
@@ -98,33 +90,17 @@ def run_length(
         axes = figure.add_subplot()
         ttls = sorted(predicted)
         low, high = (np.array([predicted[ttl][end] for ttl in ttls]) for end in (0, 1))
-        axes.fill_between(
-            ttls, low, high, color=_TTL, alpha=0.25, linewidth=0, label="predicted: from the soonest to the latest"
-        )
+        band = "predicted: from the soonest to the latest"
+        axes.fill_between(ttls, low, high, color=_TTL, alpha=0.25, linewidth=0, label=band)
         seen = [(ttl, apart) for ttl, apart in measured.items() if apart is not None]
         axes.plot([ttl for ttl, _ in seen], [apart for _, apart in seen], "o", color=_TTL, label="measured")
         soonest, latest = predicted[incident_ttl_s]
         axes.plot([incident_ttl_s] * 2, [soonest, latest], color="black", linewidth=2.5)
+        _say(axes, f"the incident's TTL needs\n{soonest:,.0f} to {latest:,.0f} s", (incident_ttl_s, soonest), (-14, 10),
+             ha="right", va="bottom")  # fmt: skip
         axes.plot(incident_ttl_s, incident_run_s, "X", color=_LEAKY, markersize=9)
-        axes.annotate(
-            f"the incident's TTL needs\n{soonest:,.0f} to {latest:,.0f} s",
-            (incident_ttl_s, soonest),
-            xytext=(-14, 10),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=9,
-        )
-        axes.annotate(
-            f"its load test ran {incident_run_s:g} s",
-            (incident_ttl_s, incident_run_s),
-            xytext=(-10, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=9,
-            color=_LEAKY,
-        )
+        _say(axes, f"its load test ran {incident_run_s:g} s", (incident_ttl_s, incident_run_s), (-10, 0),
+             ha="right", va="center", color=_LEAKY)  # fmt: skip
         axes.set(xscale="log", yscale="log", xlabel="time to live, seconds", ylabel="length of the run, seconds")
         axes.set_ylim(top=6 * latest)
         axes.xaxis.set_major_formatter("{x:g}")
@@ -148,14 +124,8 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
             axes.plot(jobs, level, "-" if name == "leaky" else "o", color=colour, label=label)
         settings = fixed.settings
         steady = steady_means(fixed)[0][0]
-        axes.annotate(
-            f"steady: means of\nsweep periods of {settings.sweep_s:g} s",
-            (steady, 0),
-            xytext=(0, 6),
-            textcoords="offset points",
-            fontsize=8,
-            color=_GREY,
-        )
+        words = f"steady: means of\nsweep periods of {settings.sweep_s:g} s"
+        _say(axes, words, (steady, 0), (0, 6), fontsize=8, color=_GREY)
         axes.set(xlabel="finished jobs", ylabel="traced heap above its start, MiB", ylim=(0, None))
         axes.set_title("Under continuing load the heap is level once the TTL has passed", loc="left")
         axes.legend(loc="upper left")
@@ -210,29 +180,25 @@ def measured_against_predicted(grid: Grid) -> Figure:
         for number, ttl in enumerate(ttls):
             cells = [cell for cell in grid.cells if cell.settings.ttl_s == ttl]
             colour = (_TTL, _LEAKY)[number % 2]
-            _scatter(
-                axes,
-                [(cell.predicted_mean_bytes, cell.mean_bytes) for cell in cells],
-                "o",
-                colour,
-                f"plateau, TTL {ttl:g} s",
-            )
-            _scatter(
-                axes,
-                [(cell.predicted_peak_bytes, cell.peak_bytes) for cell in cells],
-                "^",
-                colour,
-                f"peak, TTL {ttl:g} s",
-            )
+            means = [(cell.predicted_mean_bytes, cell.mean_bytes) for cell in cells]
+            peaks = [(cell.predicted_peak_bytes, cell.peak_bytes) for cell in cells]
+            _scatter(axes, means, "o", colour, f"plateau, TTL {ttl:g} s")
+            _scatter(axes, peaks, "^", colour, f"peak, TTL {ttl:g} s")
         axes.set(xscale="log", yscale="log", xlabel="predicted kept bytes, MiB", ylabel="measured kept bytes, MiB")
-        ticks = [tick for tick in _TICKS if ends[0] < tick < ends[1]]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_formatter("")
+        _label_ticks(axes, ends)
         axes.set_title("A TTL bounds the time; the bytes follow the rate", loc="left")
         axes.legend(loc="upper left")
         return figure
+
+
+def _label_ticks(axes: Axes, ends: Array) -> None:
+    """Label 1, 2 and 5 of each decade on both axes, and nothing between them."""
+    ticks = [tick for tick in _TICKS if ends[0] < tick < ends[1]]
+    labels = [f"{tick:g}" for tick in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter("")
 
 
 def _scatter(axes: Axes, pairs: Sequence[tuple[float, float]], marker: str, colour: str, label: str) -> None:
@@ -264,12 +230,9 @@ def rate_and_heap(
             for heap in heaps:
                 rate = exhausting_rate(heap, ttl_s, sweep_s, size)
                 axes.plot(heap / _MIB, rate, "o", color=colour)
-                axes.annotate(
-                    f"{rate:.1f}/s", (heap / _MIB, rate), xytext=(5, -11), textcoords="offset points", fontsize=8
-                )
-        axes.axhline(
-            rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=f"the incident's load test: {rate_per_s:g}/s"
-        )
+                _say(axes, f"{rate:.1f}/s", (heap / _MIB, rate), (5, -11), fontsize=8)
+        label = f"the incident's load test: {rate_per_s:g}/s"
+        axes.axhline(rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=label)
         axes.set(xscale="log", yscale="log", xlabel="heap for results, MiB", ylabel="jobs per second that fill it")
         axes.set_xticks([heap / _MIB for heap in heaps], [f"{heap / _MIB:,.0f}" for heap in heaps])
         axes.xaxis.set_minor_formatter("")
@@ -279,30 +242,26 @@ def rate_and_heap(
         return figure
 
 
-def slow_job(found: Sequence[Fate], *, ttl_s: float) -> Figure:
-    """What became of one slow job under each stamp: how long it ran, and how long its result could be had."""
+def slow_job(found: Sequence[SlowJob], *, ttl_s: float) -> Figure:
+    """What became of one slow job, by the instant its age counts from: how long it ran, how long its result was had."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 2.4), layout="constrained")
         axes = figure.add_subplot()
-        for row, fate in enumerate(found):
-            last = row == len(found) - 1
-            axes.barh(row, fate.done_s, height=0.5, color="0.75", label="runs" if last else None)
-            label = "result: 200" if last else None
-            axes.barh(row, fate.kept_s, left=fate.done_s, height=0.5, color=_TTL, label=label)
-            axes.plot(
-                fate.done_s + fate.kept_s,
-                row,
-                "X",
-                color=_LEAKY,
-                markersize=8,
-                linestyle="none",
-                label="gone: 410" if last else None,
-            )
+        rows = range(len(found))
+        done, kept = np.array([(job.done_s, job.kept_s) for job in found]).T
+        axes.barh(rows, done, height=0.5, color="0.75", label="runs")
+        axes.barh(rows, kept, left=done, height=0.5, color=_TTL, label="result: 200")
+        axes.plot(done + kept, rows, "X", color=_LEAKY, markersize=8, linestyle="none", label="gone: 410")
         axes.axvline(ttl_s, color=_GREY, linestyle=":", linewidth=1.2, label=f"TTL after submission: {ttl_s:g} s")
-        axes.set_yticks(range(len(found)), [f"age counted\nfrom {fate.stamped}" for fate in found])
+        axes.set_yticks(range(len(found)), [f"age counted\nfrom {job.age_from}" for job in found])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="seconds since the job was submitted")
         axes.set_title("Counted from submission, a slow job's result goes at the next sweep", loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return figure
+
+
+def _say(axes: Axes, words: str, point: tuple[float, float], away: tuple[float, float], **style: Any) -> None:
+    """Write words so many points away from a point."""
+    axes.annotate(words, point, away, textcoords="offset points", **({"fontsize": 9} | style))

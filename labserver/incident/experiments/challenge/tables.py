@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.challenge.plateau import Grid
 from labserver.incident.experiments.steady_state import exhausting_rate
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.table import table
 
 _MIB = 2**20
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.figure import STYLE
 from labserver.incident.experiments.stores.drain import RealDrain
-from labserver.incident.experiments.stores.expected import BOUNDED_IN_BYTES
-from labserver.incident.experiments.stores.one_store import StoreRun
+from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES
+from labserver.incident.experiments.stores.store_run import StoreRun
 
 # Of Okabe & Ito's palette: vermillion for bytes that stay, blue for what is let go, green for what is recommended.
 STAYS, GOES, RECOMMENDED = "#D55E00", "#0072B2", "#009E73"

@@ -8,8 +8,9 @@ from pathlib import Path
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.tracemalloc_tools import tracing
 from labserver.incident.experiments.stores.client import ScriptedClient, scripted_client
-from labserver.incident.experiments.stores.one_store import StoreRun, run_script
+from labserver.incident.experiments.stores.playback import run_script
 from labserver.incident.experiments.stores.script import Script
+from labserver.incident.experiments.stores.store_run import StoreRun
 from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import STORES, create_store

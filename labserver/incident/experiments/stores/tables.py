@@ -1,11 +1,10 @@
 """The comparison's tables, as Markdown."""
 
-from labserver.incident.experiments.stores.claims import late_answers, second_fetch
-from labserver.incident.experiments.stores.expected import ELSEWHERE
-from labserver.incident.experiments.stores.one_store import StoreRun
+from labserver.incident.experiments.stores.promises import ELSEWHERE
 from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.stores.store_run import StoreRun
+from labserver.incident.experiments.table import table
 
 
 def bytes_kept(comparison: Comparison) -> str:
@@ -48,8 +47,8 @@ def answers(comparison: Comparison) -> str:
             f"`{name}`",
             f"{run.lost_unread}",
             f"{run.refused}",
-            late_answers(run).replace("/", " / "),
-            second_fetch(run),
+            run.late_answers.replace("/", " / "),
+            run.second_fetch,
             " / ".join(map(str, run.long_job)),
             f"{run.failed_kept}",
         ]
@@ -68,7 +67,7 @@ def costs(comparison: Comparison) -> str:
 def rejected(comparison: Comparison) -> str:
     """The alternatives that the original rejected: its reason, and whether it holds."""
     rows = [
-        [f"`{reason.store}`", reason.original, f"**{reason.verdict}**", reason.figures, f"`{reason.figure}`"]
+        [f"`{reason.store}`", reason.original, f"**{reason.verdict}**", reason.measured, f"`{reason.finding}`"]
         for reason in reasons(comparison.runs)
     ]
     return table(["alternative", "rejected because", "that reason", "measured", "finding"], rows)

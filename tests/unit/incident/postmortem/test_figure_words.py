@@ -5,7 +5,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments import figures as plots
+from labserver.incident.experiments.figure import save_figure
 from labserver.incident.postmortem import figure_words, fonts
 from labserver.incident.postmortem.i18n.catalogue import Catalogue, figure_labels
 
@@ -22,7 +22,7 @@ def saved(tmp_path, *texts):
         axes.plot([0, 50], [0, 1])
         for at, (words, alignment) in enumerate(texts):
             axes.text(25, at / 10, words, ha=alignment)
-        return tmp_path / plots.save_figure(figure, tmp_path, "01_any")
+        return tmp_path / save_figure(figure, tmp_path, "01_any")
 
 
 def drawn_in_korean(tmp_path, *texts):

@@ -10,7 +10,9 @@ from html.parser import HTMLParser
 import pytest
 from fontTools.ttLib import TTFont
 
-from labserver.incident.experiments import figures as plots
+from labserver.heap.chains import Chain
+from labserver.incident.experiments.figure import save_figure
+from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.incident.postmortem import fonts, pdf
 from labserver.incident.postmortem.page import page_of
 from labserver.incident.postmortem.writeup import Writeup
@@ -43,8 +45,8 @@ class Tags(HTMLParser):
 @pytest.fixture
 def run(tmp_path):
     """A run with a figure and one finding, whose text would be markup if nobody escaped it."""
-    figure = plots.chain_picture(plots.Chain(()), title="Growth by allocation site")
-    plots.save_figure(figure, tmp_path, "02_heap_over_time")
+    figure = chain_picture(Chain(()), title="Growth by allocation site")
+    save_figure(figure, tmp_path, "02_heap_over_time")
     findings = Findings(tmp_path, "02_reproduce_the_leak")
     findings.record("verdict", "<script>alert(1)</script>", holds=True, bound="leak")
     return tmp_path

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from labserver.incident.experiments.capacity import run as exhaustion
+from labserver.incident.experiments.capacity import run
 from labserver.incident.experiments.capacity.forecast import Readings
-from labserver.incident.experiments.capacity.open_arrivals import DONE, REFUSED, Attempt, paced_clients
-from labserver.incident.experiments.capacity.run import Trial, in_pace
+from labserver.incident.experiments.capacity.run import in_pace
+from labserver.incident.experiments.capacity.scheduled_clients import DONE, REFUSED, Attempt, scheduled_clients
+from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.service.settings import Settings
 
 
@@ -34,7 +35,7 @@ def trial(ends_s, *, dies_s=None):
     attempts = [Attempt(end, DONE if number % 2 else REFUSED, "", 0.02) for number, end in enumerate(ends_s)]
     attempts += [Attempt(dies_s, "no answer", "", 0.02)] if dies_s else []
     nothing = Readings.of([], 0)
-    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), 0.0, Counter(), 0.0)
+    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), Counter(), 0.0)
 
 
 def test_jobs_that_end_late_make_a_trial_late_and_a_late_death_does_not():
@@ -55,7 +56,7 @@ def test_a_client_that_finds_no_thread_is_said_and_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", granted)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        paced_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
+        scheduled_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
 
 
 class Clock:
@@ -90,6 +91,6 @@ class Clock:
 )
 def test_a_slow_machine_watches_for_longer_until_as_many_jobs_have_ended(monkeypatch, job_s, dies_at, attempts):
     clock = Clock(job_s, dies_at=dies_at)
-    monkeypatch.setattr(exhaustion, "time", clock)
-    exhaustion._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
+    monkeypatch.setattr(run, "time", clock)
+    run._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
     assert len(clock.attempts) == pytest.approx(attempts, abs=1)

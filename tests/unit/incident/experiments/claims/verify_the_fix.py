@@ -38,8 +38,7 @@ def verified(store, left, live, check_rate):
 def run(given):
     leaky = verified("leaky", given.leaky_left, given.leaky_live, given.leaky_checks)
     fixed = verified("ttl", given.ttl_left, given.ttl_live, given.ttl_checks)
-    slopes = {"leaky": leaky.bytes_per_job(), "ttl": fixed.bytes_per_job()}
-    return {"leaky": leaky, "fixed": fixed, "slopes": slopes, "waited_s": given.waited_s}
+    return {"leaky": leaky, "fixed": fixed, "waited_s": given.waited_s}
 
 
 CAUSES = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.run import (
-    Run,
+from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.challenge.run_length import (
     differences,
     false_alarms,
     noise_between,
