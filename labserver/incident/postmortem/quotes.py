@@ -79,17 +79,3 @@ class Quotes:
         if not finding.holds:
             return Standing.FAILED
         return Standing.UNAVAILABLE if finding.value == _NOT_MEASURED else Standing.HOLDS
-
-
-def formatted(finding: Finding, spec: str, scale: float) -> str:
-    """A finding's value; `scale` divides it (1000 for kB). Texts are taken as they are."""
-    value = finding.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return rounded(value / scale if scale != 1.0 else value, spec)
-
-
-def rounded(value: float, spec: str) -> str:
-    """A number by its format, where what rounds to zero has no minus."""
-    sign = "+" if spec.startswith("+") else ""
-    return format(value, spec if isinstance(value, int) else f"{sign}z{spec.removeprefix('+')}")

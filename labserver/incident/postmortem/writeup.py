@@ -11,11 +11,12 @@ import jinja2
 
 from labserver.errors import UsageError
 from labserver.incident.postmortem import fonts
-from labserver.incident.postmortem.i18n import Catalogue
-from labserver.incident.postmortem.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
+from labserver.incident.postmortem.i18n.catalogue import Catalogue
+from labserver.incident.postmortem.quotes import FAILED_MARK, Quotes, Standing
 from labserver.suite import provenance
 from labserver.suite.finding import Finding
 from labserver.suite.picture import show_picture
+from labserver.text import formatted
 
 SECTIONS = (
     "summary",
@@ -165,13 +166,17 @@ class Writeup:
         return self._templates.from_string(self.words.message(key).text).render(**values).strip()
 
     def _value(self, reference: str, spec: str = "", scale: float = 1.0) -> str:
-        """A finding's value, formatted, with a mark where its claim fails."""
+        """A finding's value in a format, divided by `scale` (1000 for kB), with a mark where its claim fails."""
         finding = self._quotes.get(reference)
         if finding is None:
             return self._plain("state.not_measured")
         if finding.value is None:
             return self._plain("state.none")
-        text = self._written(finding, formatted(finding, spec, scale))
+        value = finding.value
+        if isinstance(value, str | bool):
+            text = self._word(finding) or str(value)
+        else:
+            text = self.words.number(formatted(value if scale == 1 else value / scale, spec))
         return text if finding.holds else f"{text} {FAILED_MARK}"
 
     def _interval(self, reference: str, spec: str = ",.1f", scale: float = 1.0) -> str:
@@ -179,7 +184,7 @@ class Writeup:
         finding = self._quotes.get(reference)
         if finding is None or finding.low is None or finding.high is None:
             return self._plain("state.not_measured")
-        low, high = (self.words.number(rounded(end / scale, spec)) for end in (finding.low, finding.high))
+        low, high = (self.words.number(formatted(end / scale, spec)) for end in (finding.low, finding.high))
         return self._plain("state.interval", low=low, high=high)
 
     def _figure(self, name: str) -> str:
@@ -219,30 +224,28 @@ class Writeup:
 
     def _measured(self, finding: Finding) -> str:
         """Value with unit and interval."""
-        return self._number(finding) + (f" ({self._span(finding)})" if finding.interval() else "")
+        low, high = map(self.words.number, finding.ends() or ("", ""))
+        interval = f" ({self._plain('state.interval', low=low, high=high)})" if finding.ends() else ""
+        return self._number(finding) + interval
 
     def _number(self, finding: Finding) -> str:
         """The value with its unit; chains, lines and answers as code."""
         if finding.value is None:
             return self._plain("state.none")
-        if isinstance(finding.value, float) and not finding.unit and "%" in str(finding.bound):
-            # Held against a percentage, it is written as one.
-            return self.words.number(format(finding.value, "z.2%"))
-        text = self._written(finding, finding.number()).replace("|", "\\|")
-        if isinstance(finding.value, str):
-            return text if self.words.value(finding.value) else f"`{text}`"
-        unit = self.words.unit(finding.unit)
-        return f"{text}{unit}" if _ATTACHED.match(unit) else f"{text} {unit}".strip()
-
-    def _written(self, finding: Finding, text: str) -> str:
-        """A formatted value as this language writes it."""
         if isinstance(finding.value, str | bool):
-            return self.words.value(text) or text
-        return self.words.number(text)
+            return _cell_text(self._word(finding) or f"`{finding.value}`")
+        number, unit = self.words.number(finding.number()), self._unit(finding)
+        return f"{number}{unit}" if _ATTACHED.match(unit) else f"{number} {unit}".strip()
 
-    def _span(self, finding: Finding) -> str:
-        low, found, high = self.words.number(finding.interval()).partition(" to ")
-        return self._plain("state.interval", low=low, high=high) if found else ""
+    def _word(self, finding: Finding) -> str | None:
+        """A value that is no number, in this language."""
+        phrase = finding.phrases.get("value")
+        return self.words.phrase(phrase) if phrase else self.words.word(str(finding.value))
+
+    def _unit(self, finding: Finding) -> str:
+        """The unit; those without a word in it are the same in all languages."""
+        phrase = finding.phrases.get("unit")
+        return (self.words.phrase(phrase) if phrase else self.words.word(finding.unit)) or finding.unit
 
     def _has(self, reference: str) -> bool:
         """Whether the run has a finding, which is not asked for."""
@@ -264,8 +267,9 @@ class Writeup:
         return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
 
     def _bound(self, finding: Finding) -> str:
-        words = self.words.bound(str(finding.bound))
-        return (f"`{finding.bound}`" if words is None else self.words.number(words)).replace("|", "\\|")
+        """What the finding was held against; as code where only its English is known."""
+        parts = finding.bound.phrases() if finding.bound else ()
+        return _cell_text(": ".join(self.words.phrase(part) or f"`{part}`" for part in parts))
 
 
 def _provenance(run_dir: Path) -> dict[str, Any]:
@@ -280,6 +284,10 @@ def _provenance(run_dir: Path) -> dict[str, Any]:
 
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def _cell_text(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _code(references: list[str]) -> str:
