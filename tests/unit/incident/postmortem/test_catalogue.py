@@ -12,7 +12,7 @@ PLACEHOLDERS = re.compile(r"\{\w+\}")
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 CLAIMS = runpy.run_path(str(EXPERIMENTS / "test_every_claim_can_fail.py"))
 # What is written in Korean as it is in English: names, numbers and signs.
-THE_SAME = {"N = X·R", "from {low} to {high}"}
+THE_SAME = {"N = X·R", "from {low} to {high}", "1/s", "1/h"}
 
 
 @pytest.fixture
@@ -65,15 +65,35 @@ def test_a_name_is_known_by_its_form(korean):
     assert korean.finding("11", "refused") is None
 
 
-@pytest.mark.parametrize("path", CLAIMS["NOTEBOOKS"], ids=lambda path: path.stem)
-def test_every_claim_of_a_notebook_can_be_read_in_korean(path, korean):
-    """Also where it fails: a value or a unit may be other words then."""
-    causes = [{}, *(changed for changed, _ in CLAIMS["REGISTER"][path.stem[3:]]["CAUSES"].values())]
-    found = [finding for changed in causes for finding in CLAIMS["judged"](path, **changed).values()]
-    claims = [finding for finding in found if finding.is_claim]
-    assert {finding.name for finding in claims if korean.finding(path.stem[:2], finding.name) is None} == set()
-    bounds = [phrase for finding in claims for phrase in (finding.bound.phrases() if finding.bound else ())]
-    phrases = [*bounds, *(phrase for finding in found for phrase in finding.phrases.values())]
+@pytest.fixture(scope="module")
+def found():
+    """What the notebooks find on the runs made by hand, by notebook: on the good run, and with each cause put back."""
+    return {
+        path.stem: [
+            finding
+            for changed in ({}, *(changed for changed, _ in CLAIMS["REGISTER"][path.stem[3:]]["CAUSES"].values()))
+            for finding in CLAIMS["judged"](path, **changed).values()
+        ]
+        for path in CLAIMS["NOTEBOOKS"]
+    }
+
+
+def test_every_claim_can_be_read_in_korean_also_where_it_fails(found, korean):
+    claims = [finding for findings in found.values() for finding in findings if finding.is_claim]
+    names = {(finding.notebook[:2], finding.name) for finding in claims}
+    assert {name for name in names if korean.finding(*name) is None} == set()
+    phrases = [phrase for finding in claims for phrase in phrases_of(finding)]
     assert {phrase.form for phrase in phrases if korean.phrase(phrase) is None} == set()
-    units = {finding.unit for finding in found if "unit" not in finding.phrases and " " in finding.unit}
+    units = {finding.unit for finding in claims if "unit" not in finding.phrases and len(finding.unit) > len("B/job")}
     assert {unit for unit in units if korean.word(unit) is None} == set()
+
+
+def test_no_form_is_left_over(found):
+    everything = [finding for findings in found.values() for finding in findings]
+    used = {phrase.form for finding in everything for phrase in phrases_of(finding)}
+    used |= {text for finding in everything for text in (str(finding.value), finding.unit)}
+    assert set(forms()) - used == {"object store"}  # recommended at a rate that no run made by hand has
+
+
+def phrases_of(finding):
+    return [*(finding.bound.phrases() if finding.bound else ()), *finding.phrases.values()]

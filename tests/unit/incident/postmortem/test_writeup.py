@@ -237,7 +237,7 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
 def test_values_units_and_bounds_are_words_of_the_language(make_run):
     told, window = (
         Phrase("not done after {polls} polls", {"polls": 40}),
-        Phrase("polls in {window:.0f} ms", {"window": 125}),
+        Phrase("polls in {milliseconds:.0f} ms", {"milliseconds": 125}),
     )
     run = make_run()
     findings = Findings(run, "09_any")
