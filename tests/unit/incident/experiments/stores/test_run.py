@@ -4,7 +4,6 @@ import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.incident.experiments.stores import run
-from labserver.incident.experiments.stores.drain import real_drain
 from labserver.incident.experiments.stores.promises import PROMISES
 from labserver.incident.experiments.stores.run import compare, settings_for, store_names, why_missing
 from labserver.incident.experiments.stores.script import Script
@@ -56,15 +55,3 @@ def test_what_is_missing_is_named_and_the_others_are_measured(monkeypatch, tmp_p
     found = compare(["ttl", "redis", "leaky"], Script(), budget_results=3, result_px=64, seed=0, curves=tmp_path)
     assert found.missing == {"redis": "none here"}
     assert list(found.runs) == played == ["ttl", "leaky"]
-
-
-def test_in_real_time_a_store_with_a_ttl_keeps_all_until_then_and_another_for_ever(tmp_path):
-    drain = real_drain(["leaky", "ttl", "weak"], ttl_s=0.3, sweep_s=0.05, csv=tmp_path / "drain.csv")
-    assert drain.gone_after_s("leaky") is None
-    assert drain.gone_after_s("ttl") >= 0.3
-    assert drain.samples["weak"][0][2] == 0  # at the first look
-    assert drain.left_bytes("leaky") == drain.put_bytes
-    assert drain.left_bytes("ttl") == drain.left_bytes("weak") == 0
-    rows = (tmp_path / "drain.csv").read_text().splitlines()
-    assert rows[0] == "store,t_s,kept_bytes"
-    assert len(rows) == 1 + sum(map(len, drain.samples.values()))
