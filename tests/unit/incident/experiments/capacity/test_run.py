@@ -70,5 +70,5 @@ def test_the_room_is_that_of_so_many_pictures_and_the_plan_adds_their_records():
     sizes = picture_bytes(pairs, Settings())
     assert room_for(10, pairs) == int(10 * sum(sizes) / len(sizes))
     records = [kept - size for kept, size in zip(usual_retention(600.0).sizes, sizes, strict=True)]
-    assert 100 < min(records)
+    assert min(records) > 100
     assert max(records) == pytest.approx(min(records))
