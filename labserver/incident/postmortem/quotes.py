@@ -30,7 +30,7 @@ class Quotes:
 
     def __init__(self, run_dir: Path) -> None:
         self.all = load_findings(run_dir)
-        self._by_reference = {f"{f.notebook[:2]}.{f.name}": f for f in self.all}
+        self._by_reference = {finding.reference: finding for finding in self.all}
         self._asked: dict[str, None] = {}
         self._quoted: dict[str, None] = {}
 
@@ -41,6 +41,10 @@ class Quotes:
         if found is None:
             self._asked[reference] = None
         return found
+
+    def has(self, reference: str) -> bool:
+        """Whether the run has a finding, which is not asked for."""
+        return reference in self._by_reference
 
     def missing(self) -> list[str]:
         """What was asked for and is not there, in the order of asking."""

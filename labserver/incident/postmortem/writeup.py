@@ -1,5 +1,6 @@
 """The write-up: its sections as Markdown, in words of the catalogue, filled from a run's findings."""
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -63,32 +64,25 @@ class Writeup:
         self._run_dir = run_dir
         self._quotes = Quotes(run_dir)
         self._missing_figures: dict[str, None] = {}
-        # Markdown, not HTML: the page escapes what it converts.
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_TEMPLATES),
-            autoescape=False,  # noqa: S701
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(
-            t=self.say,
-            f=self._value,
-            interval=self._interval,
-            cell=self._cell,
-            figure=self._figure,
-            standing=self._standing,
-            answer=self._answer,
-            claim=self._claim,
-            claimed=self._claimed,
-            describe=self._describe,
-            bound=self._bound,
-            measured=self._measured,
-            has=self._has,
-            verdict=self._verdict,
-            findings=self._quotes.all,
-            profile=self.provenance.get("profile") if self.provenance else "unknown",
-        )
+        # What the templates may say.
+        self._names: dict[str, Any] = {
+            "t": self.say,
+            "f": self._value,
+            "interval": self._interval,
+            "cell": self._cell,
+            "figure": self._figure,
+            "standing": self._standing,
+            "answer": self._answer,
+            "claim": self._claim,
+            "claimed": self._claimed,
+            "describe": self._describe,
+            "bound": self._bound,
+            "measured": self._measured,
+            "has": self._quotes.has,
+            "verdict": self._verdict,
+            "findings": self._quotes.all,
+            "profile": self.provenance.get("profile") if self.provenance else "unknown",
+        }
 
     def missing(self) -> list[str]:
         """What the sections shown so far wanted to quote and did not find: findings, then figures."""
@@ -100,7 +94,7 @@ class Writeup:
         Args:
             name: one of `SECTIONS`.
         """
-        return self._templates.get_template(f"{name}.md.j2").render().strip() + "\n"
+        return _environment().get_template(f"{name}.md.j2").render(self._names).strip() + "\n"
 
     def sections(self) -> list[Section]:
         """All sections in their order."""
@@ -150,7 +144,7 @@ class Writeup:
         """A message as it reads where all holds, and the findings that it quotes or rests on."""
         message = self.words.message(key)
         quoted = self._quotes.watch()
-        text = self._templates.from_string(message.text).render(**values).strip()
+        text = self._filled(message.text, values)
         return text, list(dict.fromkeys([*quoted, *self._quotes.expand(message.rests_on)]))
 
     def _guarded(self, text: str, references: list[str]) -> str:
@@ -163,7 +157,10 @@ class Writeup:
         return text
 
     def _plain(self, key: str, **values: Any) -> str:
-        return self._templates.from_string(self.words.message(key).text).render(**values).strip()
+        return self._filled(self.words.message(key).text, values)
+
+    def _filled(self, text: str, values: dict[str, Any]) -> str:
+        return _template(text).render(self._names, **values).strip()
 
     def _value(self, reference: str, spec: str = "", scale: float = 1.0) -> str:
         """A finding's value in a format, divided by `scale` (1000 for kB), with a mark where its claim fails."""
@@ -212,7 +209,7 @@ class Writeup:
         rows = []
         for at, reference in enumerate(self._quotes.expand(references)):
             finding = self._quotes.get(reference)
-            evidence = _files(finding.evidence) if finding else ""
+            evidence = _code(finding.evidence) if finding else ""
             value = self._claimed(finding) if finding else self._plain("state.not_measured")
             name = self.say(f"claim.{key}") if at == 0 else ""
             rows.append(_row([name, f"`{reference}`", value, evidence, self._standing(reference)]))
@@ -247,10 +244,6 @@ class Writeup:
         phrase = finding.phrases.get("unit")
         return (self.words.phrase(phrase) if phrase else self.words.word(finding.unit)) or finding.unit
 
-    def _has(self, reference: str) -> bool:
-        """Whether the run has a finding, which is not asked for."""
-        return any(f"{finding.notebook[:2]}.{finding.name}" == reference for finding in self._quotes.all)
-
     def _verdict(self, reference: str) -> str:
         """What is said of a reason of the original's: holds, in_part, not, or how it stands."""
         standing = self._quotes.standing([reference])
@@ -261,15 +254,32 @@ class Writeup:
 
     def _sentence(self, finding: Finding) -> str:
         undecided = f" ({self._plain('state.undecided')})" if finding.undecided else ""
-        return f"`{finding.notebook[:2]}.{finding.name}` = {self._claimed(finding)}{undecided}"
+        return f"`{finding.reference}` = {self._claimed(finding)}{undecided}"
 
     def _describe(self, finding: Finding) -> str:
-        return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
+        return self.words.finding(finding.reference) or f"`{finding.name}`"
 
     def _bound(self, finding: Finding) -> str:
         """What the finding was held against; as code where only its English is known."""
         parts = finding.bound.phrases() if finding.bound else ()
         return _cell_text(": ".join(self.words.phrase(part) or f"`{part}`" for part in parts))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # noqa: S701 - it is Markdown: the page escapes what it converts
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def _template(text: str) -> jinja2.Template:
+    # Compiling takes 45 times as long as filling.
+    return _environment().from_string(text)
 
 
 def _provenance(run_dir: Path) -> dict[str, Any]:
@@ -290,9 +300,5 @@ def _cell_text(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _code(references: list[str]) -> str:
-    return ", ".join(f"`{reference}`" for reference in dict.fromkeys(references))
-
-
-def _files(paths: list[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths)
+def _code(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))

@@ -63,8 +63,9 @@ class Catalogue:
             return str(phrase) if self.language == "en" else None
         return phrase.put_into(translation, self.number)
 
-    def finding(self, notebook: str, name: str) -> str | None:
-        """What a finding is, in words, by the notebook's number; None where the catalogue does not know it."""
+    def finding(self, reference: str) -> str | None:
+        """What a finding is, in words, by its reference; None where the catalogue does not know it."""
+        notebook, _, name = reference.partition(".")
         names = {_PLACEHOLDER.sub("{}", form): texts for form, texts in finding_names().get(notebook, {}).items()}
         for form, part in _forms_of(name):
             if form in names:

@@ -59,10 +59,10 @@ def test_a_sentence_is_only_known_by_its_form(korean):
 
 
 def test_a_name_is_known_by_its_form(korean):
-    assert korean.finding("06", "recommended_refused") == "순간 부하에서 거절한 job"
-    assert korean.finding("06", "byte_budget_refused") == "byte_budget이(가) 거절한 job"
-    assert korean.finding("06", "refused") is None
-    assert korean.finding("11", "refused") is None
+    assert korean.finding("06.recommended_refused") == "순간 부하에서 거절한 job"
+    assert korean.finding("06.byte_budget_refused") == "byte_budget이(가) 거절한 job"
+    assert korean.finding("06.refused") is None
+    assert korean.finding("11.refused") is None
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +80,8 @@ def found():
 
 def test_every_claim_can_be_read_in_korean_also_where_it_fails(found, korean):
     claims = [finding for findings in found.values() for finding in findings if finding.is_claim]
-    names = {(finding.notebook[:2], finding.name) for finding in claims}
-    assert {name for name in names if korean.finding(*name) is None} == set()
+    names = {finding.reference for finding in claims}
+    assert {name for name in names if korean.finding(name) is None} == set()
     phrases = [phrase for finding in claims for phrase in phrases_of(finding)]
     assert {phrase.form for phrase in phrases if korean.phrase(phrase) is None} == set()
     units = {finding.unit for finding in claims if "unit" not in finding.phrases and len(finding.unit) > len("B/job")}
