@@ -29,7 +29,7 @@ GOOD = {
 
 
 def run(given):
-    return {"applications": APPLICATIONS, "results": vars(given)}
+    return {"applications": APPLICATIONS, "results": vars(given), "tolerance": CLEAN.tolerance}
 
 
 def _figures(name, *claims):
