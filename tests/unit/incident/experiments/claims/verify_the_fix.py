@@ -18,7 +18,7 @@ class Floors(SimpleNamespace):
         return PNG
 
 
-# Bytes that a job leaves behind, by which the floors are off in turn, and the share of the jobs that are kept, by store.
+# Bytes that a job leaves behind, by how many the floors are off in turn, and the share of jobs that are kept, by store.
 GOOD = {
     "leaky_left": PNG,
     "leaky_live": 1.0,
