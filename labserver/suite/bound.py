@@ -1,7 +1,7 @@
 """What a figure is held against: a typed bound, and the words that say why it lies where it does."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
@@ -47,10 +47,10 @@ class Phrase:
             for literal, name, spec, _ in Formatter().parse(self.form)
         )
 
-    def put_into(self, translation: str) -> str:
-        """The sentence in another language; each argument is formatted as the form says."""
+    def put_into(self, translation: str, written: Callable[[str], str] = str) -> str:
+        """The sentence in another language: each argument formatted as the form says, ``written`` as its readers do."""
         texts = {
-            name: formatted(self.arguments[name], spec or "")
+            name: written(formatted(self.arguments[name], spec or ""))
             for _, name, spec, _ in Formatter().parse(self.form)
             if name is not None
         }

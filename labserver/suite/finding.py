@@ -36,6 +36,11 @@ class Finding:
     phrases: Mapping[str, Phrase] = field(default_factory=dict)
 
     @property
+    def reference(self) -> str:
+        """How others quote it: the notebook's number and the name, such as `02.leak_bytes_per_job`."""
+        return f"{self.notebook[:2]}.{self.name}"
+
+    @property
     def is_claim(self) -> bool:
         """Whether it claims something: one without a bound does not, but one that fails is never passed over."""
         return self.bound is not None or not self.holds

@@ -15,7 +15,7 @@ from typing import Any
 from labserver.errors import ClaimFailed, UsageError
 from labserver.files import write_json
 from labserver.stats.interval import Interval
-from labserver.suite.bound import Bound, Kind, Phrase
+from labserver.suite.bound import Bound, Phrase
 from labserver.suite.claim_table import show_claims
 from labserver.suite.finding import Finding, Value
 
@@ -73,7 +73,7 @@ class Findings:
         *,
         holds: bool,
         unit: str | Phrase = "",
-        bound: Bound | str | None = None,
+        bound: Bound | None = None,
         evidence: Sequence[str] = (),
         text: str = "",
     ) -> None:
@@ -91,28 +91,7 @@ class Findings:
         Raises:
             UsageError: one of these is not so.
         """
-        said = Bound(Kind.SAYS, why=Phrase.of_text(bound)) if isinstance(bound, str) and bound else bound or None
-        self._keep(self._finding(name, value, unit, said, holds, evidence, text))
-
-    def judge(  # noqa: PLR0913 - the same
-        self,
-        name: str,
-        interval: Interval,
-        *,
-        bound: str,
-        above: float = -math.inf,
-        below: float = math.inf,
-        covers: float | None = None,
-        unit: str = "",
-        evidence: Sequence[str] = (),
-        text: str = "",
-    ) -> None:
-        """Keep a claim on an estimate, whose bound is in words; `claim` replaces it."""
-        low, high = (end if math.isfinite(end) else None for end in (above, below))
-        limits = Bound(Kind.BETWEEN, low, high, covers=covers)
-        said = Bound(Kind.SAYS, why=Phrase.of_text(bound))
-        undecided = limits.undecided(interval)
-        self._keep(self._finding(name, interval, unit, said, limits.holds(interval), evidence, text, undecided))
+        self._keep(self._finding(name, value, unit, bound, holds, evidence, text))
 
     def measured(
         self, name: str, value: Value | Interval, *, unit: str | Phrase = "", evidence: Sequence[str] = ()

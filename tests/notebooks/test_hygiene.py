@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PROFILES = tomllib.loads((FOLDER / "profiles.toml").read_text(encoding="utf-8"))
 SHOWS_ITSELF = {"print", "display", "writeup.show"} | {
-    f"findings.{verb}" for verb in ("claim", "record", "judge", "measured", "check", "table")
+    f"findings.{verb}" for verb in ("claim", "record", "measured", "table")
 }
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -66,7 +66,7 @@ def test_cells_are_short_and_introduced_by_prose(path):
 
 
 def test_it_ends_by_asserting_its_claims(path):
-    assert cells(path, "code")[-1].source.endswith(("findings.check()", "findings.table()"))
+    assert cells(path, "code")[-1].source.endswith("findings.table()")
 
 
 def test_it_is_stored_without_outputs_and_machine_paths(path):

@@ -2,7 +2,7 @@
 
 from labserver.stats.interval import Interval
 
-MIB = 2**20
+MIB, GIB = 2**20, 2**30
 
 
 def mebibytes(size: float, digits: int = 2) -> str:

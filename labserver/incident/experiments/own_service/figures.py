@@ -1,4 +1,4 @@
-"""Several checks side by side: a figure of their floors, and a table of their answers."""
+"""Several checks side by side: a figure of their floors."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult
 from labserver.incident.experiments.figure import BLUE, STYLE, VERMILLION, draw_floors
-from labserver.incident.experiments.table import table
 
 _COLUMNS = 2
 
@@ -40,24 +39,6 @@ def floors_by_service(results: Mapping[str, CheckResult]) -> Figure:
         figure.supxlabel("measured jobs", fontsize=10)
         figure.supylabel("memory at rest since the first floor, kB", fontsize=10)
         return figure
-
-
-def answers(results: Mapping[str, CheckResult]) -> str:
-    """A row a service: verdict, bytes per job with their interval, the first holder and its share, as Markdown."""
-    return table(
-        ["service", "verdict", "kept of every job", "held by", "its share"],
-        [
-            [f"`{name}`", str(result.verdict), str(result.interval or "—"), *_holder(result)]
-            for name, result in results.items()
-        ],
-    )
-
-
-def _holder(result: CheckResult) -> list[str]:
-    if not result.holders:
-        return ["—", "—"]
-    first = result.holders[0]
-    return [f"`{first.path}`", f"{first.share_of_growth:.0%}"]
 
 
 def _per_job(result: CheckResult) -> str:

@@ -16,6 +16,7 @@ from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.incident.postmortem import fonts, pdf
 from labserver.incident.postmortem.page import page_of
 from labserver.incident.postmortem.writeup import Writeup
+from labserver.suite.bound import says
 from labserver.suite.findings import Findings
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -48,7 +49,7 @@ def run(tmp_path):
     figure = chain_picture(Chain(()), title="Growth by allocation site")
     save_figure(figure, tmp_path, "02_heap_over_time")
     findings = Findings(tmp_path, "02_reproduce_the_leak")
-    findings.record("verdict", "<script>alert(1)</script>", holds=True, bound="leak")
+    findings.record("verdict", "<script>alert(1)</script>", holds=True, bound=says("leak"))
     return tmp_path
 
 
@@ -108,7 +109,7 @@ def test_nothing_is_fetched_and_nothing_of_a_finding_is_markup(page):
 
 def test_a_number_and_its_unit_stay_together(run):
     findings = Findings(run, "03_trace_the_bytes")
-    findings.record("share_of_growth", 0.991, holds=True, bound="none")
+    findings.record("share_of_growth", 0.991, holds=True, bound=says("none"))
     for name in ("buffers", "holder", "allocated_at"):
         findings.record(name, 7, holds=True)
     assert "holds 99.1\N{NO-BREAK SPACE}% of the growth" in page_of(Writeup(run), run)

@@ -2,14 +2,15 @@ from dataclasses import replace
 
 from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.incident.experiments.own_service.run import Application
 from labserver.stats.interval import Interval
 
 # Who is expected to hold something, and what is not to be confused with it.
-SERVICES = {
-    "signals": ("services.signals:create_app", "Signal.receivers"),
-    "charts": ("services.charts:app", "Gcf.figs"),
-    "thumbnails": ("services.thumbnails:app", "CACHE"),
-    "clean": ("services.clean:app", ""),
+APPLICATIONS = {
+    "signals": Application("services.signals:create_app", "Signal.receivers"),
+    "charts": Application("services.charts:app", "Gcf.figs"),
+    "thumbnails": Application("services.thumbnails:app", "CACHE"),
+    "clean": Application("services.clean:app"),
 }
 
 
@@ -22,13 +23,13 @@ LEAK = replace(CLEAN, verdict=Verdict.LEAK, interval=Interval(2500.0, 2400.0, 26
 UNDECIDED = replace(CLEAN, verdict=Verdict.INCONCLUSIVE, interval=None)
 
 GOOD = {
-    name: replace(LEAK, holders=(holder(f"module shop → {wanted} → ['…']"),)) if wanted else CLEAN
-    for name, (_, wanted) in SERVICES.items()
+    name: replace(LEAK, holders=(holder(f"module shop → {each.holder} → ['…']"),)) if each.holder else CLEAN
+    for name, each in APPLICATIONS.items()
 }
 
 
 def run(given):
-    return {"services": SERVICES, "results": vars(given)}
+    return {"applications": APPLICATIONS, "results": vars(given)}
 
 
 def _figures(name, *claims):
