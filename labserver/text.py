@@ -36,8 +36,10 @@ def formatted(value: float | str, spec: str = "") -> str:
     return (minus + text.removeprefix("-")).replace("%", " %")
 
 
-def number(value: float) -> str:
-    """A number with as many digits as say something: whole from 1000 on, else four."""
+def number(value: float, *, percent: bool = False) -> str:
+    """A number with as many digits as say something: whole from 1000 on, else four; of a share, two after the point."""
     if isinstance(value, bool):
         return str(value)
+    if percent:
+        return formatted(float(value), ".0%" if round(value, 2) == value else ".2%")
     return formatted(value, ",.0f" if isinstance(value, int) or abs(value) >= 1000 else ".4g")

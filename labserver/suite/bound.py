@@ -183,9 +183,7 @@ class Bound:
         return Phrase(form, {name: text for name, text in texts.items() if f"{{{name}}}" in form})
 
     def _text(self, value: float) -> str:
-        if not self.percent:
-            return number(value)
-        return formatted(float(value), ".0%" if round(value, 2) == value else ".1%")
+        return number(value, percent=self.percent)
 
 
 def at_most(high: float, why: str = "", /, *, percent: bool = False, **arguments: Argument) -> Bound:

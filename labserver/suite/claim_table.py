@@ -8,7 +8,8 @@ from labserver.suite.finding import Finding
 _HEADINGS = ("", "claim", "value", "interval", "unit", "bound")
 _MARKS = {True: "✓", False: "✗"}
 # JupyterLab aligns cells to the right, which suits numbers alone; colours are the theme's own.
-_LEFT = ' style="text-align: left"'
+_LEFT, _IN_ONE_LINE = "text-align: left", "text-align: left; white-space: nowrap"
+_STYLES = {heading: _IN_ONE_LINE if heading in {"interval", "unit"} else _LEFT for heading in _HEADINGS}
 _UNDECIDED = " (undecided)"
 
 
@@ -27,7 +28,7 @@ def show_claims(claims: Sequence[Finding]) -> None:
 
 def claims_as_html(claims: Sequence[Finding]) -> str:
     """The table as HTML; a claim that fails is in bold letters, for a mark alone is easily passed over."""
-    head = "".join(f'<th scope="col"{_LEFT}>{heading}</th>' for heading in _HEADINGS)
+    head = "".join(f'<th scope="col" style="{_LEFT}">{heading}</th>' for heading in _HEADINGS)
     rows = "".join(f"<tr>{''.join(_html_cells(claim))}</tr>" for claim in claims)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
@@ -52,7 +53,7 @@ def _html_cells(claim: Finding) -> list[str]:
     cells = [html.escape(cell) for cell in _cells(claim)]
     if not claim.holds:
         cells = [f"<strong>{cell}</strong>" if cell else "" for cell in cells]
-    return [f"<td{_LEFT}>{cell}</td>" for cell in cells]
+    return [f'<td style="{style}">{cell}</td>' for style, cell in zip(_STYLES.values(), cells, strict=True)]
 
 
 def _markdown(cell: str) -> str:

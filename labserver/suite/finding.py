@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labserver.suite.bound import Bound, Kind, Phrase
-from labserver.text import formatted, number
+from labserver.text import number
 
 Value = float | int | str | bool | None
 
@@ -85,5 +85,5 @@ class Finding:
         return cls(**plain, bound=Bound.from_json(limits) if limits else said, phrases=phrases)
 
     def _text(self, value: float) -> str:
-        percent = self.bound is not None and self.bound.percent
-        return formatted(float(value), ".2%") if percent else number(value)
+        # Held against a percentage, it is written as one.
+        return number(value, percent=self.bound is not None and self.bound.percent)

@@ -15,7 +15,7 @@ from labserver.suite.bound import Bound, Phrase, above, at_least, at_most, below
         (above(94_050.3, "half a result"), "above 94,050: half a result"),
         (below(-3), "below −3"),
         (between(0.75, 1.05), "from 0.75 to 1.05"),
-        (between(-0.125, 0.125, percent=True), "within ±12.5 %"),
+        (between(-0.125, 0.125, percent=True), "within ±12.50 %"),
         (between(-1881.4, 1881.4, "1 % of a result", covers=0), "within ±1,881, covering 0: 1 % of a result"),
         (between(0.5, 2, "Poisson's spread", covers=1), "from 0.5 to 2, covering 1: Poisson's spread"),
         (within(0.25, 9.73, "arrivals − capacity"), "within 25 % of 9.73: arrivals − capacity"),

@@ -14,7 +14,8 @@ from labserver.suite.findings import Findings
 
 _STORE = "JobStore._jobs"
 _EVERY_CHECK = exactly(1, "every check passes", percent=True)
-# Of a result: what two means of the same PNG's size may differ by, and what growth is of no interest.
+# Shares of a result. Faces differ in size, so the PNGs that users fetched stand for those that the store kept only to
+# within some percent; a hundredth of a result is far less than any one that is kept.
 _PNG_SHARE, _NO_INTEREST = 0.02, 0.01
 
 

@@ -9,8 +9,7 @@ from labserver.suite.bound import at_least, at_most, between, says, within
 from labserver.suite.findings import Findings
 
 _INCIDENTS_INFERENCE_S = 30
-_LITTLES_ERROR = 0.1
-# Chance, and the time in which a request's own thread takes in its photographs.
+# A queue may seem faster by chance, and by the time in which a synchronous request's thread takes in its photographs.
 _CHANCE, _UPLOAD_S = 1.05, 0.05
 
 
@@ -34,7 +33,7 @@ def record_levels(findings: Findings, conditions: Conditions, levels: Sequence[L
     """
     above, at_pool = levels[-1], min(levels, key=lambda level: abs(level.users - conditions.pool))
     worst = max(abs(level.littles_error) for level in levels)
-    law = at_most(_LITTLES_ERROR, "|X·R/N − 1| at each level")
+    law = at_most(0.1, "|X·R/N − 1| at each level")
     findings.claim("littles_law_worst", worst, law, evidence=evidence)
     capped = between(0.75 * conditions.capacity, 1.02 * conditions.capacity, "threads ÷ inference time")
     findings.claim("sync_throughput_above_per_s", above.throughput, capped, unit="1/s", evidence=evidence)

@@ -30,8 +30,9 @@ from labserver.suite.progress import Progress
 UNBOUNDED = 1_000_000
 """The size of a queue that stands for one without a bound."""
 
-# A line, and with it a rate, needs three points to be more than a guess.
+# Through two points there is always a line: a rate needs three.
 _FEWEST_FACES = 3
+# In a loop that has settled Little's law is off by less, however slow the machine is.
 _UNDISTURBED = 0.05
 _RETRIES = 2
 _REST_WITHIN_S = 30.0
@@ -79,8 +80,8 @@ class Experiments:
     def level(self, users: int, *, journey: str = "compose") -> Level:
         """Let so many users work in a closed loop.
 
-        In a loop that has settled Little's law must hold. Where it is off by more than a twentieth, something else held
-        the machine up: the level is measured again, twice at most, and the last measurement counts.
+        In a loop that has settled Little's law must hold. Where it is off by more than a twentieth, something else
+        disturbed the machine: the level is measured again, twice at most, and the last measurement counts.
 
         Args:
             users: how many.

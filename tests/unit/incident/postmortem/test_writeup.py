@@ -246,7 +246,7 @@ def test_values_units_and_bounds_are_words_of_the_language(make_run):
     findings.claim("c", Interval(-2.5, -3.0, -2.0, 0.99), between(-4, 4, covers=-2.5), unit="1/s")
     findings.record("d", "jobs → ['a|1']", holds=True, bound=says("{holder}", holder="jobs"))
     findings.claim("e", 89, at_least(40, "half of {clients} clients", clients=80), unit="requests")
-    findings.claim("f", 0.1, at_most(0.125, "in each case", percent=True))
+    findings.claim("f", 0.0013, at_most(0.125, "in each case", percent=True))
     findings.record("g", None, holds=True, bound=says("never: nothing comes to remove it"), unit="s")
     findings.record("h", told, holds=True, bound=exactly(40))
     findings.claim("i", 21, within(0.25, 20, "arrivals − capacity"), unit=window)
@@ -264,7 +264,7 @@ def test_values_units_and_bounds_are_words_of_the_language(make_run):
         ("−2.5/s (−3 to −2)", "within ±4, covering −2.5"),
         ("`jobs → ['a\\|1']`", "`jobs`"),
         ("89 requests", "at least 40: half of 80 clients"),
-        ("10.00 %", "at most 12.5 %: in each case"),
+        ("0.13 %", "at most 12.50 %: in each case"),
         ("none", "never: nothing comes to remove it"),
         ("not done after 40 polls", "exactly 40"),
         ("21 polls in 125 ms", "within 25 % of 20: arrivals − capacity"),
@@ -275,7 +275,7 @@ def test_values_units_and_bounds_are_words_of_the_language(make_run):
         ("−2.5/s (−3 ~ −2)", "±4 이내, −2.5 포함"),
         ("`jobs → ['a\\|1']`", "`jobs`"),
         ("89건", "40 이상: 클라이언트 80개의 절반"),
-        ("10.00%", "12.5% 이하: 각 사례에서"),
+        ("0.13%", "12.50% 이하: 각 사례에서"),
         ("없음", "해제되지 않음: 제거하는 주체가 없음"),
         ("40회 폴링 후에도 미완료", "정확히 40"),
         ("21회(125 ms 구간)", "20의 25% 이내: 도착률 − 처리 능력"),

@@ -43,7 +43,7 @@ CAUSES = {
         ("a request fails", replace(good, errors=1), ["errors"]),
         ("the answer stays open", replace(good, verdict=UNDECIDED.verdict, interval=None), ["verdict"]),
         ("something else is named", replace(good, holders=(holder("module shop → POOL"),)), ["holder"]),
-        ("more is kept than is sure", replace(good, interval=Interval(600.0, 400.0, 800.0, 0.99)), ["bytes_per_job"]),
+        ("more is kept than is sure", replace(good, interval=Interval(600.0, 200.0, 1000.0, 0.99)), ["bytes_per_job"]),
     )
 } | {
     f"{name}: the misuse is mended": ({name: CLEAN}, _figures(name, "verdict", "bytes_per_job", "holder"))
