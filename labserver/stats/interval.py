@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.stats.student import t_quantile
+from labserver.text import formatted
 
 # Floors of an idle server differ by about this much (free lists, dictionaries' spare room, interned strings), however
 # well three of them happen to agree; the residuals of a few floors cannot show it.
@@ -32,7 +33,8 @@ class Interval:
 
     def __str__(self) -> str:
         """Give the interval as `281,234 B/job (280,900 to 281,500, 99 %)`."""
-        return f"{self.estimate:,.0f} B/job ({self.low:,.0f} to {self.high:,.0f}, {self.confidence:.0%})"
+        estimate, low, high = (formatted(value, ",.0f") for value in (self.estimate, self.low, self.high))
+        return f"{estimate} B/job ({low} to {high}, {formatted(self.confidence, '.0%')})"
 
 
 def bytes_per_job(
