@@ -149,8 +149,8 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
 
 
 def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes: str) -> "CheckResult":
-    from labserver.diagnosis.decide.decision import Verdict
     from labserver.diagnosis.result import CheckResult
+    from labserver.diagnosis.verdict import Verdict
 
     last = watcher.last
     return CheckResult(

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.verdict import Verdict
 from labserver.report.terminal import render
 from labserver.report.words import (
     growth_sentence,

@@ -5,8 +5,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.report.curve import curve_of
 from labserver.report.failure_words import details_of
 from labserver.report.icicle import icicle_of

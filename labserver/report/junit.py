@@ -5,8 +5,8 @@ A leak is a failure, what cannot be said an error, what a baseline file accepts 
 
 from xml.etree import ElementTree as ET
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.verdict import Verdict
 from labserver.report.terminal import render
 from labserver.report.words import headline, holder_name, number, percent, reason
 from labserver.text import clean

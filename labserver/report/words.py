@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval
 
 METERS = {

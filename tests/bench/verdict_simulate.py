@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from labserver.diagnosis.decide.decision import EVERY, FIRST_LOOK, Decision, Evidence, Rules, Verdict, decide
+from labserver.diagnosis.decide.decision import EVERY, FIRST_LOOK, Decision, Evidence, Rules, decide
 from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.verdict import Verdict
 
 NOISE_FILE = Path(__file__).with_name("verdict_noise.json")
 CYCLE, WARM_UP, MAX_JOBS, COUNT_EVERY = 50, 250, 4000, 4

@@ -8,8 +8,7 @@ from a cache that takes thousands of jobs to fill, nor see what one job in a hun
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from labserver.diagnosis.decide.steadiness import (
     SLOWEST_FILL_JOBS,
@@ -23,6 +22,8 @@ from labserver.diagnosis.decide.steadiness import (
     line,
     most_per_job,
 )
+from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
+from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval, bytes_per_job
 from labserver.stats.student import t_quantile
 
@@ -47,14 +48,6 @@ _LEAST_ITEMS = 6
 _RARE_JOBS = 500
 _RARE = 0.05
 _SHARE_OF_TOLERANCE = 0.25
-
-
-class Verdict(StrEnum):
-    """The three answers."""
-
-    LEAK = "leak"
-    NO_LEAK = "no-leak"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +96,7 @@ class Decision:
     Attributes:
         verdict: `INCONCLUSIVE` means: go on, if there is time.
         interval: bytes per job at the confidence asked for; None for fewer than three floors.
-        reason: a sentence for whoever asks why it is inconclusive.
+        reason: why it is inconclusive; None where it is not.
         wants_counts: the answer depends on what the holders have gained by now; ask, and decide again.
         fills: the growth is that of a holder that declares a bound and has not reached it.
         notes: what should be known beside the verdict.
@@ -111,10 +104,10 @@ class Decision:
 
     verdict: Verdict
     interval: Interval | None
-    reason: str = ""
+    reason: Reason | None = None
     wants_counts: bool = False
     fills: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
@@ -122,17 +115,17 @@ def decide(evidence: Evidence, rules: Rules) -> Decision:
     return grounded(_Look(evidence, rules).decide())
 
 
-def grounded(decision: Decision, although: str = "") -> Decision:
+def grounded(decision: Decision, otherwise: Reason = Reason(ReasonKind.MAY_BE_NONE)) -> Decision:  # noqa: B008 - frozen
     """The same decision, unless it is a leak whose interval covers 0: growth that may be none is undecided.
 
     Args:
         decision: what the evidence says.
-        although: what speaks for a leak, to begin the reason with.
+        otherwise: why it is undecided where it is.
     """
     interval = decision.interval
     if decision.verdict is not Verdict.LEAK or (interval is not None and interval.low > 0):
         return decision
-    return Decision(Verdict.INCONCLUSIVE, interval, although + _MAY_BE_NONE)
+    return Decision(Verdict.INCONCLUSIVE, interval, otherwise)
 
 
 class _Look:
@@ -146,15 +139,15 @@ class _Look:
         look = max(self._n - FIRST_LOOK, 0) // EVERY + 1
         # All looks together do not exceed the risk, so that looking often does not make a false alarm more likely.
         self._risk = rules.risk / (look * (look + 1))
-        self._doubts: tuple[str, ...] = ()
+        self._doubts: tuple[Note, ...] = ()
 
     def decide(self) -> Decision:
         n, final = self._n, self._evidence.final
         if n < 3:
-            return Decision(Verdict.INCONCLUSIVE, None, f"only {n} floors were read")
+            return Decision(Verdict.INCONCLUSIVE, None, Reason(ReasonKind.NO_SLOPE, {"floors": n}))
         if n < (_FEW_FLOORS if final else FIRST_LOOK) or (not final and (n - FIRST_LOOK) % EVERY):
-            why = f"only {n} floors were read, at least {FIRST_LOOK} are needed"
-            return Decision(Verdict.INCONCLUSIVE, self._interval(0), why)
+            few = Reason(ReasonKind.FEW_FLOORS, {"floors": n, "least": FIRST_LOOK})
+            return Decision(Verdict.INCONCLUSIVE, self._interval(0), few)
         whole, recent = self._line(0), self._line(max(n - RECENT, 0))
         start = self._grows_from(whole, recent)
         comes_back = start is not None and self._only_comes_back(start)
@@ -163,12 +156,12 @@ class _Look:
         if self._is_quiet(whole, recent):
             return self._quiet(0 if whole.high < self._rules.tolerance else n - RECENT)
         interval = self._interval(0 if comes_back else self._begins(0))
-        why = "the interval still spans the tolerance"
+        why = ReasonKind.SPANS_TOLERANCE
         if self._rules.tolerance not in interval:  # what decides is stricter, and leaves the highest steps out
-            why = "the growth is too near the tolerance to be sure of"
+            why = ReasonKind.NEAR_TOLERANCE
         if comes_back:
-            why = "memory is hardly above what it was before it fell: what is filled and emptied again looks like that"
-        return self._counted(Decision(Verdict.INCONCLUSIVE, interval, why))
+            why = ReasonKind.COMES_BACK
+        return self._counted(Decision(Verdict.INCONCLUSIVE, interval, Reason(why)))
 
     def _grows_from(self, whole: Line, recent: Line) -> int | None:
         """The floor from which on memory grows by more than the tolerance; None where it is not sure that it does."""
@@ -221,7 +214,7 @@ class _Look:
 
     def _growing(self, start: int) -> Decision:
         kept, interval = self._evidence.kept, self._interval(self._begins(start))
-        course, why = Course.UNSURE, "the growth may be that of a cache that takes thousands of jobs to fill"
+        course, why = Course.UNSURE, Reason(ReasonKind.MAY_BE_A_CACHE)
         if kept is not None:
             if self._evidence.counted_at < self._jobs[-1]:
                 return Decision(Verdict.INCONCLUSIVE, interval, why, wants_counts=True)
@@ -229,16 +222,16 @@ class _Look:
         if kept is None or course is Course.UNKNOWN:
             course = self._course_of_floors(start)
             if course is Course.UNSURE and self._evidence.final and self._jobs[-1] < _FEW_JOBS:
-                return Decision(Verdict.LEAK, interval, notes=(_FEW,))
+                return Decision(Verdict.LEAK, interval, notes=(Note(NoteKind.FEW_JOBS),))
         if course is Course.STEADY:
             few = self._jobs[-1] < TELLING_JOBS
             if few and not self._evidence.final:
-                return Decision(Verdict.INCONCLUSIVE, interval, "too few jobs were run")
-            return Decision(Verdict.LEAK, interval, notes=((_FEW,) if few else ()) + self._doubts)
+                return Decision(Verdict.INCONCLUSIVE, interval, Reason(ReasonKind.FEW_JOBS))
+            return Decision(Verdict.LEAK, interval, notes=((Note(NoteKind.FEW_JOBS),) if few else ()) + self._doubts)
         if course is Course.FILLING:
-            return Decision(Verdict.INCONCLUSIVE, interval, "a cache is filling up to its bound", fills=True)
+            return Decision(Verdict.INCONCLUSIVE, interval, Reason(ReasonKind.FILLS), fills=True)
         if course is Course.SLOWING:
-            why = "the growth is slowing down, as that of a cache that fills"
+            why = Reason(ReasonKind.SLOWS_DOWN)
         return Decision(Verdict.INCONCLUSIVE, interval, why)
 
     def _course_of_floors(self, start: int) -> Course:
@@ -297,7 +290,7 @@ class _Look:
     def _quiet(self, start: int) -> Decision:
         interval = self._interval(start)
         if self._evidence.kept is not None and self._evidence.counted_at < self._jobs[-1]:
-            return Decision(Verdict.INCONCLUSIVE, interval, "the holders have not been counted yet", wants_counts=True)
+            return Decision(Verdict.INCONCLUSIVE, interval, Reason(ReasonKind.NOT_COUNTED), wants_counts=True)
         return self._counted(Decision(Verdict.NO_LEAK, interval))
 
     def _counted(self, otherwise: Decision) -> Decision:
@@ -317,17 +310,16 @@ class _Look:
         notes = []
         for kept in suspects:
             course = self._course(kept)
+            gained: dict[str, str | float] = {"path": kept.path, "items": kept.counts[-1], "jobs": jobs}
             enough = kept.counts[-1] >= _LEAST_ITEMS and kept.gained_bytes >= least * jobs
             if enough and course is Course.STEADY:
-                gained = f"{kept.path} gained {kept.counts[-1]:,} items in {jobs:,} jobs"
-                found = (f"Found by counting: {gained}.", *self._doubts)
-                return grounded(Decision(Verdict.LEAK, otherwise.interval, notes=found), f"{gained}, but ")
+                found = (Note(NoteKind.FOUND_BY_COUNTING, gained), *self._doubts)
+                leak = Decision(Verdict.LEAK, otherwise.interval, notes=found)
+                return grounded(leak, Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, gained))
             if course is not Course.SLOWING:
-                notes.append(
-                    f"{kept.path} gained {kept.counts[-1]:,} items of {kept.item_bytes:,.0f} B in {jobs:,} jobs."
-                )
+                notes.append(Note(NoteKind.GAINED, gained | {"item_bytes": kept.item_bytes}))
         if notes and otherwise.verdict is Verdict.NO_LEAK and not self._evidence.final:
-            return Decision(Verdict.INCONCLUSIVE, otherwise.interval, "a holder has gained a few large items")
+            return Decision(Verdict.INCONCLUSIVE, otherwise.interval, Reason(ReasonKind.FEW_LARGE_ITEMS))
         if otherwise.verdict is Verdict.NO_LEAK:
             return Decision(otherwise.verdict, otherwise.interval, notes=tuple(notes))
         return otherwise
@@ -338,7 +330,9 @@ class _Look:
         course = course_of_counts(kept, jobs, final=self._evidence.final)
         few = _LEAST_ITEMS <= kept.counts[-1] < _RARE * jobs and jobs >= _RARE_JOBS
         if course is Course.UNSURE and few and goes_on(kept):
-            self._doubts = (_FEW_ITEMS,)
+            # Of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak
+            # (tests/bench/verdict_simulate.py, seldom).
+            self._doubts = (Note(NoteKind.FEW_ITEMS),)
             return Course.STEADY
         return course
 
@@ -353,8 +347,4 @@ class _Look:
         return bytes_per_job(jobs, floors, confidence=rules.confidence, noise_bytes=rules.noise_bytes)
 
 
-# Measured: of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak.
-_FEW_ITEMS = "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
-_MAY_BE_NONE = "the interval covers 0, so memory at rest may not have grown at all"
-_FEW = "In so few jobs a cache that takes thousands of keys looks like a leak."
 _NORMAL = 3.5

@@ -4,7 +4,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Decision, Verdict
+from labserver.diagnosis.decide.decision import Decision
+from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.failure import JobsFailed
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.diagnosis.measure.driver import Load, TimeIsUp, driving
@@ -14,6 +15,8 @@ from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, OnP
 from labserver.diagnosis.measure.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
 from labserver.diagnosis.measure.series import Series, floor_name
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
+from labserver.diagnosis.sentences import sentence
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
 from labserver.stats.interval import Interval
 from labserver.targets.child import START_S
@@ -164,7 +167,7 @@ class _Check:
             return decision
         path, bound = filling
         if not self._fill(path, bound, plan):
-            why = f"the growth is that of {path}, which declares a bound of {bound:,} and is not full yet"
+            why = Reason(ReasonKind.NOT_FULL, {"path": path, "bound": bound})
             return Decision(Verdict.INCONCLUSIVE, decision.interval, why, fills=True)
         self._notes.append(f"{path} was filled up to its bound of {bound:,} before the measured jobs.")
         return self._look(plan, filled=True)
@@ -267,7 +270,7 @@ class _Check:
         self._settle_s = settle_s + 0.5
         floors = (self._left() - self._settle_s) / (plan.cycle_s + self._settle_s)
         if floors < plan.floors / 4:
-            why = f"memory goes down again within {settle_s:.0f} s without load: give --settle {settle_s:.0f} or more"
+            why = Reason(ReasonKind.EXPIRES, {"seconds": settle_s})
             return Decision(Verdict.INCONCLUSIVE, before.interval, why)
         self._notes.append(
             f"Memory went down by itself within {settle_s:.1f} s without load: measured anew, with that wait before "
@@ -372,7 +375,7 @@ class _Check:
         return left >= max(_FEWEST_THREADS, _THREADS_WORTH_A_NOTE * self._series.jobs[-1])
 
     def _note_circumstances(self, decision: Decision) -> None:
-        self._notes += decision.notes
+        self._notes += [sentence(note) for note in decision.notes]
         driver, jobs = self._driver, self._driver.jobs
         if driver.errors:
             share = driver.errors / max(jobs, 1)
@@ -383,8 +386,8 @@ class _Check:
             self._notes.append("This platform's allocators keep no books: the memory was traced, which costs time.")
         if decision.verdict is Verdict.NO_LEAK and jobs:
             self._notes.append(f"What fewer than 1 in {max(int(jobs / _HIDES), 1)} jobs keep may not have shown.")
-        if decision.verdict is Verdict.INCONCLUSIVE:
-            self._notes.append(f"Undecided after {jobs} jobs: {decision.reason}.")
+        if decision.reason is not None:
+            self._notes.append(f"Undecided after {jobs} jobs: {sentence(decision.reason)}.")
             if not decision.fills and (kept := self._series.largest) is not None:
                 items = f"{kept.counts[-1]:,} item{'s' if kept.counts[-1] > 1 else ''}"
                 self._notes.append(f"Most of the growth is held by {kept.path}: {items} by the last look.")

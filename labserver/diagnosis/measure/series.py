@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, Verdict, decide, grounded
+from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, decide, grounded
 from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.schedule import mapped_rules
+from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval, bytes_per_job
 
 THREADS = "threads that still run"
@@ -145,10 +147,10 @@ class Series:
             return decision
         if Verdict.LEAK in (mapped.verdict, decision.verdict):
             self._with_pages = True
-            note = "The growth is memory that is mapped directly, beside all allocators."
+            note = Note(NoteKind.MAPPED_GROWS)
             return grounded(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)))
         if decision.verdict is Verdict.NO_LEAK:
-            return Decision(Verdict.INCONCLUSIVE, decision.interval, "memory that is mapped directly grows")
+            return Decision(Verdict.INCONCLUSIVE, decision.interval, Reason(ReasonKind.MAPPED_GROWS))
         return decision
 
     def mapped(self, *, final: bool = True) -> Decision | None:

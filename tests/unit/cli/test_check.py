@@ -5,11 +5,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labserver.cli import main
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.diagnosis.measure.check import Interrupted
 from labserver.diagnosis.measure.options import CheckProgress
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
 from labserver.stats.interval import Interval

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import State, Status
+from labserver.diagnosis.verdict import Verdict
 from labserver.report.terminal import render, show
 
 PAGE = """\

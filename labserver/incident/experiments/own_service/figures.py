@@ -7,8 +7,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.incident.experiments.figures import COLOURS
 from labserver.incident.experiments.tables import table
 

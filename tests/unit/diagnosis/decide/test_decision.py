@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labserver.diagnosis.decide.decision import FIRST_LOOK, Evidence, Rules, Verdict, decide
+from labserver.diagnosis.decide.decision import FIRST_LOOK, Evidence, Rules, decide
 from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.sentences import sentence
+from labserver.diagnosis.verdict import Verdict
 
 CYCLE = 50
 
@@ -84,7 +86,7 @@ def test_the_tolerance_itself_is_undecided_however_long_one_looks():
 def test_what_is_said_of_undecided_growth_fits_the_interval_that_is_shown(slope, why):
     decision = answer(noisy(slope))
     assert decision.verdict is Verdict.INCONCLUSIVE
-    assert why in decision.reason
+    assert why in sentence(decision.reason)
     assert (256 in decision.interval) == (why == "still spans")
 
 
@@ -115,7 +117,7 @@ def test_a_buffer_that_takes_room_ahead_is_a_leak_unless_it_slows_down(tau, leak
 def test_nothing_is_decided_between_the_looks(n):
     decision = answer(noisy(5000, n))
     assert decision.verdict is Verdict.INCONCLUSIVE
-    assert f"only {n} floors" in decision.reason
+    assert f"only {n} floors" in sentence(decision.reason)
     assert (decision.interval is None) == (n < 3)
 
 
@@ -129,7 +131,7 @@ def test_a_cache_that_fills_and_stays_full_is_no_leak_in_the_end():
 def test_growth_that_slows_down_is_said():
     decision = answer([2e7 + 1e6 * (1 - np.exp(-number / 10)) for number in range(FIRST_LOOK)])
     assert decision.verdict is Verdict.INCONCLUSIVE
-    assert "slowing down" in decision.reason
+    assert "slowing down" in sentence(decision.reason)
 
 
 def test_a_cache_that_takes_thousands_of_jobs_is_never_a_leak():
@@ -195,8 +197,8 @@ def test_one_job_in_a_hundred_is_found_by_counting():
     assert answer(rare_leak(9), kept(counts[:2], size=15_000.0)).verdict is Verdict.INCONCLUSIVE
     decision = answer(rare_leak(13), kept(counts, size=15_000.0))
     assert decision.verdict is Verdict.LEAK
-    assert "6 items in 600 jobs" in decision.notes[0]
-    assert any("would look the same" in note for note in decision.notes)
+    assert "6 items in 600 jobs" in sentence(decision.notes[0])
+    assert any("would look the same" in sentence(note) for note in decision.notes)
 
 
 def test_a_few_large_items_are_waited_for_and_then_only_noted():
@@ -204,7 +206,7 @@ def test_a_few_large_items_are_waited_for_and_then_only_noted():
     assert answer(noisy(0), counts).verdict is Verdict.INCONCLUSIVE
     decision = answer(noisy(0), counts, final=True)
     assert decision.verdict is Verdict.NO_LEAK
-    assert "2 items" in decision.notes[0]
+    assert "2 items" in sentence(decision.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,7 @@ def test_items_that_came_are_no_leak_where_memory_may_not_have_grown():
     decision = answer(emptied_by_a_timer, kept([200, 400, 600], size=2000.0), final=True)
     assert decision.verdict is Verdict.INCONCLUSIVE
     assert 0 in decision.interval
-    assert "gained 600 items in 600 jobs, but the interval covers 0" in decision.reason
+    assert "gained 600 items in 600 jobs, but the interval covers 0" in sentence(decision.reason)
 
 
 @pytest.mark.parametrize(("confidence", "leaks"), [(0.99, True), (0.9999999, False)])

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from labserver.diagnosis.decide.decision import Rules, Verdict
+from labserver.diagnosis.decide.decision import Rules
+from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.measure.check import Interrupted, _Check
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.measure.options import CheckOptions
 from labserver.diagnosis.measure.schedule import WARM_UP_JOBS
 from labserver.diagnosis.measure.series import Series
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 
 HOLDER = {
@@ -367,7 +369,7 @@ def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_
     assert mapped.verdict is Verdict.INCONCLUSIVE
     decision = series.decide(final=True)
     assert decision.verdict is Verdict.INCONCLUSIVE
-    assert decision.reason == "memory that is mapped directly grows"
+    assert decision.reason == Reason(ReasonKind.MAPPED_GROWS)
 
 
 @pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])

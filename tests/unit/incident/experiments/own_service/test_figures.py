@@ -1,5 +1,5 @@
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.incident.experiments.own_service.figures import answers, floors_by_service
 from labserver.stats.interval import Interval
 

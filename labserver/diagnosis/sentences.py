@@ -1,0 +1,49 @@
+"""The English of what a check found: the one place where facts become words."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from labserver.diagnosis.fact import Fact, NoteKind, ReasonKind
+
+# A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
+_REASONS: dict[StrEnum, str] = {
+    ReasonKind.NO_SLOPE: "only {floors} floors were read",
+    ReasonKind.FEW_FLOORS: "only {floors} floors were read, at least {least} are needed",
+    ReasonKind.FEW_JOBS: "too few jobs were run",
+    ReasonKind.SPANS_TOLERANCE: "the interval still spans the tolerance",
+    ReasonKind.NEAR_TOLERANCE: "the growth is too near the tolerance to be sure of",
+    ReasonKind.COMES_BACK: (
+        "memory is hardly above what it was before it fell: what is filled and emptied again looks like that"
+    ),
+    ReasonKind.MAY_BE_NONE: "the interval covers 0, so memory at rest may not have grown at all",
+    ReasonKind.COUNTED_BUT_MAY_BE_NONE: (
+        "{path} gained {items:,} items in {jobs:,} jobs, but the interval covers 0, so memory at rest may not have "
+        "grown at all"
+    ),
+    ReasonKind.MAY_BE_A_CACHE: "the growth may be that of a cache that takes thousands of jobs to fill",
+    ReasonKind.SLOWS_DOWN: "the growth is slowing down, as that of a cache that fills",
+    ReasonKind.FILLS: "a cache is filling up to its bound",
+    ReasonKind.NOT_FULL: "the growth is that of {path}, which declares a bound of {bound:,} and is not full yet",
+    ReasonKind.NOT_COUNTED: "the holders have not been counted yet",
+    ReasonKind.FEW_LARGE_ITEMS: "a holder has gained a few large items",
+    ReasonKind.MAPPED_GROWS: "memory that is mapped directly grows",
+    ReasonKind.EXPIRES: (
+        "memory goes down again within {seconds:.0f} s without load: give --settle {seconds:.0f} or more"
+    ),
+}
+_NOTES: dict[StrEnum, str] = {
+    NoteKind.FEW_JOBS: "In so few jobs a cache that takes thousands of keys looks like a leak.",
+    NoteKind.FEW_ITEMS: (
+        "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
+    ),
+    NoteKind.FOUND_BY_COUNTING: "Found by counting: {path} gained {items:,} items in {jobs:,} jobs.",
+    NoteKind.GAINED: "{path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
+    NoteKind.MAPPED_GROWS: "The growth is memory that is mapped directly, beside all allocators.",
+}
+# Members of two enumerations are equal where their values are, so each has forms of its own.
+_FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {ReasonKind: _REASONS, NoteKind: _NOTES}
+
+
+def sentence(fact: Fact) -> str:
+    """The fact in English; a reason begins in lower case and has no full stop, as it follows a colon."""
+    return _FORMS[type(fact.kind)][fact.kind].format(**fact.arguments)
