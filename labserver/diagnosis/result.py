@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
@@ -74,21 +75,32 @@ class NamedHolder:
     status: Status | None = None
 
     @classmethod
-    def of(cls, item: Mapping[str, Any], *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
-        """A holder as the process under test gives it; keys that this version does not know are left out.
+    def of(cls, grown: HolderGrowth, *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
+        """A holder as the process under test gives it.
 
         Args:
-            item: what came through the socket.
+            grown: what came through the socket.
             growth_bytes: the whole growth that the holder's share is a part of.
             allocated_at: the lines, where a traced pass knows them better.
         """
-        names = {one.name for one in fields(cls)}
-        known: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key in names
-        }
-        share = round(min(max(item["growth_bytes"] / max(growth_bytes, 1), 0.0), 1.0), 4)
-        lines = tuple(allocated_at) or known.get("allocated_at", ())
-        return cls(**(known | {"share_of_growth": share, "allocated_at": lines}))
+        share = round(min(max(grown.growth_bytes / max(growth_bytes, 1), 0.0), 1.0), 4)
+        return cls(
+            path=grown.path,
+            holder=grown.holder,
+            holder_type=grown.holder_type,
+            buffer_type=grown.buffer_type,
+            buffers=grown.buffers,
+            growth_bytes=grown.growth_bytes,
+            retained_bytes=grown.retained_bytes,
+            share_of_growth=share,
+            chain=tuple(grown.chain.to_json()),
+            allocated_at=tuple(allocated_at) or grown.allocated_at,
+            fingerprint=grown.fingerprint,
+            holder_retained_bytes=grown.holder_retained_bytes,
+            bound=grown.bound,
+            bound_from=grown.bound_from,
+            also_held_by=grown.also_held_by,
+        )
 
     @property
     def hint(self) -> str:

@@ -10,6 +10,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from labserver.errors import CannotLook, CannotRun
 from labserver.heap.meters import wait_until
 from labserver.heap.process_memory import heap_bytes, mapped_bytes
 from labserver.heap.protocol import Closed, Lines
+from labserver.heap.wire import Collected, FloorReading, MemoryNow
 
 Command = Callable[..., Any]
 """Takes keyword arguments and gives back plain JSON values."""
@@ -116,7 +118,7 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
         wait_until(lambda: connections() == 0, timeout_s=settle_s)
         if threads is not None:
             wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
-        return take_floor(drain_s=max(settle_s, _DRAIN_S))
+        return take_floor(drain_s=max(settle_s, _DRAIN_S)).to_json()
 
     return {"floor": floor, "trace": trace, "collect": _collect}
 
@@ -126,17 +128,17 @@ def light_commands() -> dict[str, Command]:
     process = psutil.Process()
 
     def reading() -> dict[str, Any]:
-        return {"heap_bytes": heap_bytes(), "resident_bytes": process.memory_info().rss}
+        return MemoryNow(heap_bytes=heap_bytes(), resident_bytes=process.memory_info().rss).to_json()
 
     return {"reading": reading}
 
 
-def take_floor(*, gap_s: float = 0.04, drain_s: float = _DRAIN_S) -> dict[str, Any]:
+def take_floor(*, gap_s: float = 0.04, drain_s: float = _DRAIN_S) -> FloorReading:
     """The least of some readings, and of more for as long as they keep falling: work may still go on behind a request.
 
     Where the application has switched the collector off, nothing is collected: the garbage is part of what it keeps.
     """
-    best: dict[str, Any] | None = None
+    best: FloorReading | None = None
     deadline = time.monotonic() + drain_s
     falling, taken = True, 0
     while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
@@ -150,26 +152,25 @@ def take_floor(*, gap_s: float = 0.04, drain_s: float = _DRAIN_S) -> dict[str, A
         if best is None or _weight(reading) < _weight(best):
             best = reading
     assert best is not None  # noqa: S101 - there was at least one attempt
-    return best | {"mapped_bytes": mapped_bytes()}
+    return replace(best, mapped_bytes=mapped_bytes())
 
 
-def _reading() -> dict[str, Any]:
-    return {
-        "heap_bytes": heap_bytes(),
-        "traced_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
-        "threads": threading.active_count(),
-        "collecting": gc.isenabled(),
-    }
+def _reading() -> FloorReading:
+    return FloorReading(
+        heap_bytes=heap_bytes(),
+        traced_bytes=tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
+        threads=threading.active_count(),
+        collecting=gc.isenabled(),
+    )
 
 
-def _weight(reading: dict[str, Any]) -> int:
-    traced = reading["traced_bytes"]
-    return int(reading["heap_bytes"] if traced is None else traced)
+def _weight(reading: FloorReading) -> int:
+    return reading.used_bytes if reading.traced_bytes is None else reading.traced_bytes
 
 
-def _collect() -> dict[str, int | None]:
+def _collect() -> dict[str, Any]:
     """Collect garbage once, and tell the objects and bytes that it freed."""
     before = heap_bytes()
     objects = gc.collect()
     after = heap_bytes()
-    return {"objects": objects, "bytes": None if before is None or after is None else before - after}
+    return Collected(objects, None if before is None or after is None else before - after).to_json()

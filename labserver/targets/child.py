@@ -18,29 +18,29 @@ import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.protocol import SOCKET, Lines
+from labserver.heap.wire import ANSWER_TIMES
 from labserver.processes import Output, runs, spawn
-from labserver.targets.conversation import ANSWER_S, Conversation
+from labserver.targets.conversation import Conversation
+from labserver.targets.instrumented import Target
 from labserver.targets.leftovers import MARK, end_marked
 from labserver.targets.rendezvous import LONGEST_PATH
 
 START_S = 60.0
 _CONNECT_S = 20.0
-_QUIT_S = 4.0
 _ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # freed blocks that threads keep for themselves count as in use
     "PYTHONUNBUFFERED": "1",
     "PYTHONDONTWRITEBYTECODE": "1",  # two revisions within a second and of one size would share the first one's
 }
-_GRACE_S = 3.0  # for an answer about a deadline that was met by nobody
 
 
-class Child:
+class Child(Target):
     """A served application and the instruments in its process; made by `child`.
 
     Attributes:
         url: where it is served, without a trailing slash.
         pid: its process id.
-        instrumented: always; see `labserver.targets.target.Target`.
+        instrumented: always; see `labserver.targets.instrumented.Target`.
         notes: how it is served otherwise than it stands.
     """
 
@@ -81,7 +81,7 @@ class Child:
         self._conversation = Conversation(lines, self.alive, self.death, self.last_output)
         late = f"was not ready to serve within {within_s:.0f} s"
         left_s = max(deadline - time.monotonic(), 0.0)
-        answer = self._conversation.ask("start", {"within_s": left_s}, left_s + _GRACE_S, late)
+        answer = self._conversation.ask("start", {"within_s": left_s}, left_s + ANSWER_TIMES.grace_s, late)
         if "busy" in answer:
             place = f" and is still at {answer['busy']}" if answer["busy"] else ""
             raise CannotRun(f"The application {late}{place}{self.last_output()}.")
@@ -89,16 +89,6 @@ class Child:
             raise CannotRun(answer["failure"])
         self.url = f"http://127.0.0.1:{answer['port']}"
         self.notes = answer["notes"]
-
-    def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
-        """What an instrument in the process answers.
-
-        Raises:
-            CannotRun: the process has died or does not answer, or the instrument failed.
-        """
-        assert self._conversation is not None  # noqa: S101 - a mistake of a developer: it has not been started
-        self._output.bound()
-        return self._conversation.ask(command, arguments, within_s)
 
     def alive(self) -> bool:
         """Whether the process still runs."""
@@ -124,7 +114,7 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(CannotRun):
                 if self.url:
-                    self.ask("quit", within_s=_QUIT_S)
+                    self._ask("quit", {}, ANSWER_TIMES.quit_s)
                     self._await_end()
             self._end()
         if self._conversation is not None:
@@ -133,6 +123,11 @@ class Child:
             self._process.stdin.close()
         self._output.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
+        assert self._conversation is not None  # noqa: S101 - a mistake of a developer: it has not been started
+        self._output.bound()
+        return self._conversation.ask(command, arguments, within_s)
 
     def _connect(self, deadline: float) -> Lines:
         connection = socket.socket(socket.AF_UNIX)
@@ -151,7 +146,7 @@ class Child:
                 return Lines(connection)
 
     def _await_end(self) -> None:
-        deadline = time.monotonic() + _QUIT_S
+        deadline = time.monotonic() + ANSWER_TIMES.quit_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.01)
 

@@ -18,7 +18,7 @@ from labserver.load.summarise import summarise
 
 _WITHIN_S = 60  # for hangs only
 _FIGURE = """\
-from labserver.heap.chains import Chain, Link
+from labserver.heap.chain import Chain, Link
 from labserver.incident.experiments import figures as plots
 from labserver.suite.findings import run_directory
 run = run_directory(run_dir)

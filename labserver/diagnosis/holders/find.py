@@ -14,7 +14,7 @@ from labserver.diagnosis.holders.growth import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.places import merge_alike
 from labserver.diagnosis.holders.snapshot import Baseline, allocated_for, unknown_sizes
-from labserver.heap.chains import Chain
+from labserver.heap.chain import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from labserver.diagnosis.holders.places import NESTING
-from labserver.heap.chains import Chain, Link, chain_of
+from labserver.heap.chain import Chain, Link
+from labserver.heap.chains import chain_of
 from labserver.heap.edges import UNNAMED, namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name

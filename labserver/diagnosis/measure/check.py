@@ -1,8 +1,9 @@
 """Check an application: drive it with jobs, read its memory at rest, decide, and name who holds what has come."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 from labserver.diagnosis.decide.decision import Decision
 from labserver.diagnosis.fact import Reason, ReasonKind
@@ -13,14 +14,16 @@ from labserver.diagnosis.measure.naming import Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
 from labserver.diagnosis.measure.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
-from labserver.diagnosis.measure.series import Series, floor_name
+from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
+from labserver.heap.wire import FloorReading, HeapGrowth
 from labserver.stats.interval import Interval
 from labserver.targets.child import START_S
-from labserver.targets.target import Instrumented, open_target, parse_target
+from labserver.targets.instrumented import Instrumented
+from labserver.targets.target import open_target, parse_target
 
 _PROBES = 3
 _LEAST_HTTP_THREADS = 4
@@ -30,12 +33,13 @@ _QUICK_COUNT_S = 0.4
 _LATER = 1.25
 _IDLE_S, _IDLE_SHARE, _LONGEST_IDLE_S = 4.0, 0.3, 20.0
 _FALLS = 0.25  # of the growth
-_GRAPH_S = 600.0  # two children, one after the other, have 240 s each
 _THREADS_WORTH_A_NOTE = 0.02
 _FEWEST_THREADS = 6
 _LINGERING, _SHORT_PATIENCE_S = 2, 0.2
 _HIDES = 4.6  # ln 100
 _STALL_MS = 1000.0
+
+Seen = TypeVar("Seen")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -144,7 +148,7 @@ class _Check:
         if self._driver.jobs < wanted:
             self._notes.append(f"The application is slow: the warm-up ended after {self._driver.jobs} jobs.")
         began = time.monotonic()
-        self._threads = self._process.ask("floor")["threads"]
+        self._threads = self._process.floor().threads
         floor_s = time.monotonic() - began + self._settle_s
         return make_plan(self._options, jobs_per_s=rate, floor_s=floor_s, left_s=self._left())
 
@@ -185,11 +189,11 @@ class _Check:
         self._driver.begin("measuring")
         reading = self._rest()
         if self._can_look:
-            seen = self._look_at_heap("baseline", stall_ms=self._options.stall_ms or 0.0) or {"notes": ()}
-            self._notes += seen["notes"]
+            taken = self._seen(lambda: self._process.baseline(stall_ms=self._options.stall_ms or 0.0))
+            self._notes += taken.notes if taken is not None else ()
             began = time.monotonic()
             # What a first look imports and keeps is no growth.
-            self._series.begin_counting(self._look_at_heap("growth") or {"holders": []})
+            self._series.begin_counting(self._seen(self._process.growth) or HeapGrowth())
             self._count_s = time.monotonic() - began
             reading = self._rest()
         self._series.add(0, reading)
@@ -206,7 +210,7 @@ class _Check:
         """What can be said when the seconds are over; a cycle that was cut short counts, too."""
         series = self._series
         if series.jobs and not self._settle_s and self._driver.jobs > series.jobs[-1]:
-            series.add(self._driver.jobs, self._process.ask("floor"))
+            series.add(self._driver.jobs, self._process.floor())
             return self._decide(final=True)
         return series.decide(final=True, counted=False)
 
@@ -230,15 +234,15 @@ class _Check:
         return self._count_s < _QUICK_COUNT_S or not counted or self._series.jobs[-1] >= _LATER * counted[-1]
 
     def _count(self) -> None:
-        if (growth := self._look_at_heap("growth")) is not None:
+        if (growth := self._seen(self._process.growth)) is not None:
             self._series.count(growth)
 
-    def _look_at_heap(self, command: str, **arguments: Any) -> Any:
+    def _seen(self, look: Callable[[], Seen]) -> Seen | None:
         """What a look answers; None from the first one on that failed in every way: then the bytes alone decide."""
         if not self._can_look:
             return None
         try:
-            return self._process.ask(command, within_s=_GRAPH_S, **arguments)
+            return look()
         except CannotLook as error:
             self._lose_sight(error)
             return None
@@ -295,17 +299,17 @@ class _Check:
     def _new_series(self) -> Series:
         return Series(self._rules, countable=self._can_look)
 
-    def _rest(self, settle_s: float | None = None) -> dict[str, Any]:
+    def _rest(self, settle_s: float | None = None) -> FloorReading:
         self._driver.rest(self._settle_s if settle_s is None else settle_s)
-        patience = {"settle_s": _SHORT_PATIENCE_S} if self._lingering >= _LINGERING else {}
-        reading: dict[str, Any] = self._process.ask("floor", threads=self._threads, **patience)
+        patience_s = _SHORT_PATIENCE_S if self._lingering >= _LINGERING else None
+        reading = self._process.floor(threads=self._threads, settle_s=patience_s)
         # A thread that did not end in time is not waited for again, nor are others for long where that is the rule.
-        self._lingering += self._threads is not None and reading["threads"] > self._threads
-        self._threads = max(self._threads or 0, reading["threads"])
-        self._last_floor = int(reading[floor_name(reading)])
+        self._lingering += self._threads is not None and reading.threads > self._threads
+        self._threads = max(self._threads or 0, reading.threads)
+        self._last_floor = reading.used_bytes
         return reading
 
-    def _drive_traced(self, jobs: int) -> dict[str, Any]:
+    def _drive_traced(self, jobs: int) -> FloorReading:
         """More jobs and the floor after them, for the pass that looks for allocation sites."""
         self._driver.drive(jobs)
         return self._rest()

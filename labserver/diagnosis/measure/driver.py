@@ -12,7 +12,7 @@ from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
 from labserver.load import Progress, Summary, VirtualUsers, virtual_users
 from labserver.load.answer import Answer
-from labserver.targets.target import Target
+from labserver.targets.instrumented import Target
 from labserver.text import one_line
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.is_a import is_a
+from labserver.targets.instrumented import Instrumented
 
 _SAY_S = 0.5
 _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
@@ -69,7 +70,7 @@ def leak_check(
     return replace(result, holders=tuple(map(_with_own_lines, result.holders)))
 
 
-class _ThisProcess:
+class _ThisProcess(Instrumented):
     """The instruments of this process, asked as those of a child are; traces that somebody else began go on."""
 
     instrumented = True
@@ -87,8 +88,7 @@ class _ThisProcess:
         if tracemalloc.is_tracing() and not self._traced_before:
             tracemalloc.stop()
 
-    def ask(self, command: str, *, within_s: float = 0.0, **arguments: Any) -> Any:  # noqa: ARG002 - a child's needs it
-        """What an instrument answers."""
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:  # noqa: ARG002 - a child's needs it
         return self._commands[command](**arguments)
 
 

@@ -8,6 +8,7 @@ from labserver.errors import CannotRun
 from labserver.heap import agent
 from labserver.heap.agent import Agent, memory_commands, take_floor
 from labserver.heap.protocol import Closed, Lines, Silent
+from labserver.heap.wire import FloorReading
 
 
 def broken():
@@ -64,20 +65,22 @@ def test_what_the_application_traces_itself_goes_on_as_it_is(lines):
 def readings(monkeypatch, sizes):
     left = list(sizes)
     monkeypatch.setattr(
-        agent, "_reading", lambda: {"traced_bytes": None, "heap_bytes": left.pop(0) if len(left) > 1 else left[0]}
+        agent,
+        "_reading",
+        lambda: FloorReading(heap_bytes=left.pop(0) if len(left) > 1 else left[0], threads=1, collecting=True),
     )
     return left
 
 
 def test_the_floor_is_the_least_of_three(monkeypatch):
     left = readings(monkeypatch, [100, 90, 95, 10, 10])
-    assert take_floor(gap_s=0)["heap_bytes"] == 90
+    assert take_floor(gap_s=0).heap_bytes == 90
     assert len(left) == 2
 
 
 def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
     readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
-    assert take_floor(gap_s=0, drain_s=60)["heap_bytes"] == 10_000
+    assert take_floor(gap_s=0, drain_s=60).heap_bytes == 10_000
 
 
 def test_what_collects_nothing_is_not_collected_for(monkeypatch):
@@ -85,7 +88,7 @@ def test_what_collects_nothing_is_not_collected_for(monkeypatch):
     monkeypatch.setattr(agent.gc, "collect", lambda: collected.append(1))
     gc.disable()
     try:
-        assert take_floor(gap_s=0)["collecting"] is False
+        assert take_floor(gap_s=0).collecting is False
     finally:
         gc.enable()
     assert collected == []

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from labserver.diagnosis.holders.find import Holder, find_growth
 from labserver.diagnosis.holders.snapshot import take_baseline
 from labserver.errors import ClaimFailed
-from labserver.heap.chains import Chain, objgraph_chain
+from labserver.heap.chain import Chain
+from labserver.heap.chains import objgraph_chain
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES, AllocationSite, allocation_growth, take_snapshot, tracing
 from labserver.incident.experiments.leak.run import Experiment

@@ -1,5 +1,7 @@
 """The sequence of a check, with a stand-in for the application and its load."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,20 +15,21 @@ from labserver.diagnosis.measure.schedule import WARM_UP_JOBS
 from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
+from labserver.heap.chain import Chain
+from labserver.heap.wire import BaselineTaken, Collected, FloorReading, Garbage, HeapGrowth, HolderGrowth, Site
 
-HOLDER = {
-    "path": "module shop → CACHE → ['…'] → bytes",
-    "holder": "module shop → CACHE → dict",
-    "holder_type": "dict",
-    "buffer_type": "bytes",
-    "buffers": 100,
-    "growth_bytes": 350_000,
-    "retained_bytes": 600_000,
-    "chain": [],
-    "bound": None,
-    "allocated_at": ["shop.py:3 in work"],
-    "fingerprint": "0",
-}
+HOLDER = HolderGrowth(
+    path="module shop → CACHE → ['…'] → bytes",
+    holder="module shop → CACHE → dict",
+    holder_type="dict",
+    buffer_type="bytes",
+    buffers=100,
+    growth_bytes=350_000,
+    retained_bytes=600_000,
+    chain=Chain(()),
+    allocated_at=("shop.py:3 in work",),
+    fingerprint="0",
+)
 
 
 class StandIn:
@@ -92,45 +95,44 @@ class StandIn:
             raise self.end
         return jobs - failed
 
-    def ask(self, command, **_):
-        self.asked.append(command)
-        return getattr(self, f"_{command}")()
-
-    def _floor(self):
+    def floor(self, **_):
+        self.asked.append("floor")
         gone = self.expires_s is not None and self.idle_s >= self.expires_s
         size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
-        names = ("heap_bytes", "traced_bytes", "private_bytes")
-        floor = {name: size if name in (self.meter, "traced_bytes") else None for name in names}
-        if self.meter == "private_bytes":
-            floor["traced_bytes"] = None
-        threads = 7 + self.threads(self.all_jobs)
-        mapped = self.mapped(self.all_jobs)
-        return floor | {"threads": threads, "collecting": self.collecting, "mapped_bytes": mapped}
+        traced = None if self.meter == "private_bytes" else size
+        return FloorReading(
+            **({"traced_bytes": traced} | {self.meter: size}),
+            threads=7 + self.threads(self.all_jobs),
+            collecting=self.collecting,
+            mapped_bytes=self.mapped(self.all_jobs),
+        )
 
-    def _baseline(self):
+    def baseline(self, **_):
+        self.asked.append("baseline")
         self.jobs_before = self.all_jobs
         self.items_before = 0 if self.items is None else self.items(self.all_jobs)
-        return {"notes": []}
+        return BaselineTaken()
 
     def _holders(self):
         if self.items is None:
-            return []
+            return ()
         gained = self.items(self.all_jobs) - self.items_before
-        return [HOLDER | {"buffers": gained, "growth_bytes": 1000 * gained, "bound": self.bound}]
+        return (replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound),)
 
-    def _growth(self):
+    def growth(self):
+        self.asked.append("growth")
         lost = 0 if self.collecting else self.all_jobs - self.jobs_before
-        garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
-        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": self.complete}
+        return HeapGrowth(holders=self._holders(), garbage=Garbage(2 * lost, 1000 * lost), complete=self.complete)
 
-    def _sites(self):
-        return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]
+    def sites(self):
+        self.asked.append("sites")
+        return (Site(1, 1, ("lib.py:9 in buffer",)),)
 
-    def _collect(self):
-        return {"objects": 12, "bytes": 3}
+    def collect(self):
+        return Collected(12, 3)
 
-    def _trace(self):
-        return True
+    def trace(self, frames):
+        return frames > 0
 
 
 def run(application, **options):
@@ -201,7 +203,7 @@ def test_growth_that_is_undecided_has_its_holder_named():
     result = run(StandIn(lambda jobs: 1000 * filled(jobs), items=filled), max_jobs=1000)
     assert result.verdict is Verdict.INCONCLUSIVE
     gained = filled(WARM_UP_JOBS + 1000) - filled(WARM_UP_JOBS)
-    assert result.notes[-1] == f"Most of the growth is held by {HOLDER['path']}: {gained:,} items by the last look."
+    assert result.notes[-1] == f"Most of the growth is held by {HOLDER.path}: {gained:,} items by the last look."
 
 
 def test_a_holder_of_a_small_part_is_not_named_for_undecided_growth():
@@ -340,9 +342,9 @@ def test_memory_that_is_mapped_directly_is_a_leak_of_native_memory():
 def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
     rules = Rules()
     series = Series(rules, countable=False)
-    reading = {"heap_bytes": 5_000_000, "threads": 1, "collecting": True}
+    reading = FloorReading(heap_bytes=5_000_000, threads=1, collecting=True)
     for jobs in range(0, 1001, 50):
-        series.add(jobs, reading | {"mapped_bytes": 8192 * jobs})
+        series.add(jobs, replace(reading, mapped_bytes=8192 * jobs))
     intervals = [series.decide(final=True).interval for _ in range(3)]
     assert [interval.estimate for interval in intervals] == pytest.approx([8192] * 3)
     assert series.grown == 8192 * 1000
@@ -353,7 +355,7 @@ def test_mapped_memory_that_grows_is_undecided_where_the_rest_hides_whether_all_
     for number in range(21):
         heap = 200_000_000 * (number % 3)
         mapped = 8192 * 50 * number
-        series.add(50 * number, {"heap_bytes": heap, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+        series.add(50 * number, FloorReading(heap_bytes=heap, mapped_bytes=mapped, threads=1, collecting=True))
     assert series.mapped().verdict is Verdict.LEAK
     decision = series.decide(final=True)
     assert decision.verdict is Verdict.INCONCLUSIVE
@@ -365,7 +367,7 @@ def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_
     series = Series(Rules(), countable=False)
     for number in range(11):
         mapped = 14_000 * 25 * (number + (number % 2))
-        series.add(25 * number, {"heap_bytes": 5e6, "mapped_bytes": mapped, "threads": 1, "collecting": True})
+        series.add(25 * number, FloorReading(heap_bytes=5_000_000, mapped_bytes=mapped, threads=1, collecting=True))
     mapped = series.mapped(final=True)
     assert mapped.interval.low > 1024
     assert mapped.verdict is Verdict.INCONCLUSIVE

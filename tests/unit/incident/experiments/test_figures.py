@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labserver.heap.chains import Chain, Link
+from labserver.heap.chain import Chain, Link
 from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite, Frame
