@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from labserver.amounts import count, number, percent, size
+from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval
 
@@ -12,31 +15,7 @@ METERS = {
     "traced": "memory in use by Python's objects",
     "native": "memory in use beyond Python's objects",
 }
-_MINUS = "−"
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def number(value: float) -> str:
-    """A whole number with separators and a true minus sign."""
-    return f"{value:,.0f}".replace("-", _MINUS) if round(value) else "0"
-
-
-def size(value: float) -> str:
-    """Bytes, exact, with a handier figure beside it from 10 KiB on: `48,029,520 B (45.8 MiB)`."""
-    rounded, unit = abs(value), 0
-    while rounded >= 1024 and unit < len(_UNITS) - 1:
-        rounded, unit = rounded / 1024, unit + 1
-    exact = f"{number(value)} B"
-    return f"{exact} ({_MINUS if value < 0 else ''}{rounded:.1f} {_UNITS[unit]})" if abs(value) >= 10 * 1024 else exact
-
-
-def percent(share: float) -> str:
-    """A share in per cent; what is not all is never rounded up to it."""
-    value = 100 * share
-    if 0 < abs(value) < 0.1:
-        return f"{_MINUS if value < 0 else ''}<0.1 %"
-    shown = 99.9 if 99.9 < value < 100 else value
-    return f"{f'{shown:.1f}'.removesuffix('.0')} %".replace("-", _MINUS)
+_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN)
 
 
 def span(interval: Interval) -> str:
@@ -79,8 +58,10 @@ def headline(result: CheckResult) -> str:
 
 def reason(result: CheckResult) -> str:
     """The same, and where nothing can be said, why."""
-    why = result.notes[:1] if result.interval is None else ()
-    return ": ".join([headline(result), *why])
+    if result.interval is not None or not result.noted:
+        return headline(result)
+    why = next((note for note in result.noted if note.kind in _SAY_WHY), result.noted[0])
+    return f"{headline(result)}: {sentence(why)}"
 
 
 def how(result: CheckResult) -> str:
@@ -100,21 +81,27 @@ def native_sentence(result: CheckResult) -> str:
 
 
 def growth_sentence(result: CheckResult) -> str:
-    """The sum of the growth: what holders explain, what findings explain, and what is left."""
+    """The sum of the growth: what holders explain, what findings explain, and what is left or was freed meanwhile."""
     growth = result.growth
     if growth is None or growth.total <= 0:
         return ""
-    parts = [f"{percent(growth.held / growth.total)} held by {_count(len(result.holders), 'holder')}"]
+    parts = [f"{percent(growth.held / growth.came)} held by {count(len(result.holders), 'holder')}"]
     if growth.found:
-        parts.append(f"{percent(growth.found / growth.total)} found without a holder")
-    left = f"{percent(growth.unexplained_share)} unexplained"
+        parts.append(f"{percent(growth.found / growth.came)} found without a holder")
+    whole = f"Growth {size(growth.total)} over {growth.jobs:,} jobs"
+    if growth.freed:
+        freed = f"{number(growth.freed)} B of other memory ({number(growth.freed / growth.jobs)} B/job) were freed"
+        return f"{whole}: {size(growth.came)} came, {', '.join(parts)}, while {freed}."
     per_job = f"{number(growth.unexplained)} B, {number(growth.unexplained / growth.jobs)} B/job"
-    why = ", as other memory was freed meanwhile" if growth.unexplained < 0 else ""
-    return f"Growth {size(growth.total)} over {growth.jobs:,} jobs: {', '.join(parts)}, {left} ({per_job}{why})."
+    return f"{whole}: {', '.join(parts)}, {percent(growth.unexplained_share)} unexplained ({per_job})."
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def share(result: CheckResult, holder: NamedHolder) -> str:
+    """A holder's part of what came: all holders together have no more than all of it."""
+    growth = result.growth
+    if growth is None or not growth.freed:
+        return percent(holder.share_of_growth)
+    return percent(max(holder.growth_bytes, 0) / growth.came)
 
 
 def holder_index(holder: NamedHolder) -> int:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labserver.cli import main
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.diagnosis.measure.check import Interrupted
 from labserver.diagnosis.measure.options import CheckProgress
@@ -199,7 +200,7 @@ def test_an_interrupted_check_says_what_it_knew(answers, capsys, tmp_path):
 
 def test_an_interrupted_check_shows_the_floors_it_has(answers, tmp_path):
     floors = ((0, 0), (50, 10), (100, 5))
-    known = replace(LEAK, verdict=Verdict.INCONCLUSIVE, interval=None, floors=floors, holders=(), notes=("Slow.",))
+    known = replace(LEAK, verdict=Verdict.INCONCLUSIVE, interval=None, floors=floors, holders=(), noted=said("Slow."))
     answers(Interrupted(known))
     assert check("--json", "a.json") == 130
     plain = json.loads((tmp_path / "a.json").read_text())

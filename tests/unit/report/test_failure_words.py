@@ -4,6 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
@@ -23,7 +24,7 @@ FAILURE = Failure(
 
 @pytest.fixture
 def failed(nothing):
-    return replace(nothing, notes=("Every job failed: GET /work answered 500.",), failure=FAILURE)
+    return replace(nothing, noted=said("Every job failed: GET /work answered 500."), failure=FAILURE)
 
 
 def headings(failure):

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from labserver.diagnosis.fact import said
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of
 from labserver.report.icicle import icicle_of
@@ -82,7 +83,7 @@ def test_the_application_cannot_write_into_the_page(leak):
     (holder,) = leak.holders
     link = {"edge": evil, "type": evil, "name": evil}
     chained = replace(holder, chain=(*holder.chain, link), allocated_at=(evil,), also_held_by=(evil,), bound_from=evil)
-    page = html_of(replace(leak, target=evil, notes=(evil,), holders=(replace(chained, bound=1),)))
+    page = html_of(replace(leak, target=evil, noted=said(evil), holders=(replace(chained, bound=1),)))
     assert "<script" not in page
     Outline(page)
 
