@@ -44,6 +44,6 @@ _NOTES: dict[StrEnum, str] = {
 _FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {ReasonKind: _REASONS, NoteKind: _NOTES}
 
 
-def sentence(fact: Fact) -> str:
-    """The fact in English; a reason begins in lower case and has no full stop, as it follows a colon."""
-    return _FORMS[type(fact.kind)][fact.kind].format(**fact.arguments)
+def sentence(fact: Fact | None) -> str:
+    """The fact in English; nothing for none. A reason has no full stop and begins in lower case: it follows a colon."""
+    return "" if fact is None else _FORMS[type(fact.kind)][fact.kind].format(**fact.arguments)

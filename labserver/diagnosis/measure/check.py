@@ -389,5 +389,5 @@ class _Check:
         if decision.reason is not None:
             self._notes.append(f"Undecided after {jobs} jobs: {sentence(decision.reason)}.")
             if not decision.fills and (kept := self._series.largest) is not None:
-                items = f"{kept.counts[-1]:,} item{'s' if kept.counts[-1] > 1 else ''}"
+                items = f"{kept.items:,} item{'s' if kept.items > 1 else ''}"
                 self._notes.append(f"Most of the growth is held by {kept.path}: {items} by the last look.")

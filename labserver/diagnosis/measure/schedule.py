@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from labserver.diagnosis.decide.decision import FIRST_LOOK, NOISE_BYTES, Rules
-from labserver.diagnosis.decide.steadiness import SLOWEST_FILL_JOBS
+from labserver.diagnosis.decide.decision import TIMING
+from labserver.diagnosis.decide.rules import SLOWEST_FILL_JOBS, Rules
 from labserver.diagnosis.measure.options import CheckOptions
+from labserver.stats.floor_noise import FLOOR_NOISE
 
 WARM_UP_JOBS, CYCLE_JOBS = 250, 50
 FAST_WARM_UP_JOBS, FAST_CYCLE_JOBS, FAST_JOBS, FAST_TOLERANCE = 150, 25, 250, 512.0
@@ -51,7 +52,7 @@ def make_plan(options: CheckOptions, *, jobs_per_s: float, floor_s: float, left_
     floors = 1 + -(-most // cycle)
     if usable_s < _FLOORS_THAT_FIT * (cycle / jobs_per_s + floor_s):
         # The jobs shall have at least as much of the time as the floors.
-        floors = int(min(max(usable_s / (2 * floor_s), _FEWEST_FLOORS), FIRST_LOOK + 1))
+        floors = int(min(max(usable_s / (2 * floor_s), _FEWEST_FLOORS), TIMING.first_floors + 1))
         cycle = int(max((usable_s / floors - floor_s) * jobs_per_s, 1))
         cycle = min(cycle, max(most // (floors - 1), 1))
     return Plan(cycle, most, floors, cycle / jobs_per_s + floor_s)
@@ -72,7 +73,7 @@ def rules_of(options: CheckOptions, *, instrumented: bool = True) -> Rules:
     return Rules(
         tolerance=max(options.tolerance, FAST_TOLERANCE) if options.fast else options.tolerance,
         confidence=options.confidence,
-        noise_bytes=NOISE_BYTES if instrumented else PRIVATE_NOISE_BYTES,
+        noise_bytes=FLOOR_NOISE.own_process if instrumented else PRIVATE_NOISE_BYTES,
         slowest_fill_jobs=FAST_FILL_JOBS if options.fast else SLOWEST_FILL_JOBS,
     )
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, decide, grounded
-from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.decide.decision import Decision, decide, grounded
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.schedule import mapped_rules
 from labserver.diagnosis.verdict import Verdict
@@ -42,7 +43,7 @@ class Series:
         self._threads: list[int] = []
         self._at_first: dict[str, dict[str, Any]] = {}
         self._bytes_at_first: int | None = None
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, Gain] = {}
 
     def add(self, jobs: int, reading: dict[str, Any]) -> None:
         """A floor."""
@@ -84,10 +85,10 @@ class Series:
         first = self._at_first.get(name, {"buffers": 0, "growth_bytes": 0})
         return item, item["buffers"] - first["buffers"], item["growth_bytes"] - first["growth_bytes"]
 
-    def _continued(self, name: str, item: dict[str, Any], gained: int, size: int) -> Kept:
+    def _continued(self, name: str, item: dict[str, Any], gained: int, size: int) -> Gain:
         before = dict(zip(self._kept[name].jobs, self._kept[name].counts, strict=True)) if name in self._kept else {}
         counts = [before.get(jobs, 0) for jobs in self.counted_at[:-1]]
-        return Kept(item["path"], tuple(self.counted_at), (*counts, gained), size / gained, item.get("bound"))
+        return Gain(item["path"], tuple(self.counted_at), (*counts, gained), size / gained, item.get("bound"))
 
     @property
     def floors(self) -> list[int]:
@@ -134,11 +135,11 @@ class Series:
         noise, confidence = self._rules.noise_bytes, self._rules.confidence
         return bytes_per_job(self.jobs, self.floors, confidence=confidence, noise_bytes=noise)
 
-    def _started_threads(self) -> tuple[Kept, ...]:
+    def _started_threads(self) -> tuple[Gain, ...]:
         if self.threads_left < 2:
             return ()
         counts = [count - self._threads[0] for count in self._threads[1:]]
-        return (Kept(THREADS, tuple(self.jobs[1:]), tuple(counts), _THREAD_BYTES),)
+        return (Gain(THREADS, tuple(self.jobs[1:]), tuple(counts), _THREAD_BYTES),)
 
     def _with_mapped(self, decision: Decision, *, final: bool) -> Decision:
         """The same decision, unless memory that is mapped directly grows."""
@@ -160,7 +161,7 @@ class Series:
         return decide(Evidence(self.jobs, self._mapped, None, 0, final), mapped_rules(self._rules))
 
     @property
-    def largest(self) -> Kept | None:
+    def largest(self) -> Gain | None:
         """The holder that has gained most by the last look at the heap, where that is most of the growth."""
         kept = max(self._kept.values(), key=lambda kept: kept.gained_bytes, default=None)
         growth = max(self.grown, 6 * self._rules.noise_bytes)
