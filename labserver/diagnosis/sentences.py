@@ -81,6 +81,6 @@ class _Words(Formatter):
         return count(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 
-def sentence(fact: Fact) -> str:
-    """The fact in English; a reason begins in lower case and has no full stop, as it follows a colon."""
-    return _Words().format(_FORMS[type(fact.kind)][fact.kind], **fact.arguments)
+def sentence(fact: Fact | None) -> str:
+    """The fact in English; nothing for none. A reason has no full stop and begins in lower case: it follows a colon."""
+    return "" if fact is None else _Words().format(_FORMS[type(fact.kind)][fact.kind], **fact.arguments)

@@ -13,6 +13,7 @@ from labserver.amounts import number, unit_of
 from labserver.diagnosis.result import CheckResult
 from labserver.report.words import span
 from labserver.stats.interval import Interval
+from labserver.stats.line import Line
 
 _WIDTH, _HEIGHT = 760, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 18, 16, 44
@@ -98,15 +99,9 @@ class _Fit:
 def _fitted(floors: list[Point], interval: Interval) -> list[Point]:
     """The longest run of last floors whose own slope the interval covers: a warm-up may have been left out."""
     for start in range(len(floors) - _LEAST_FLOORS + 1):
-        if _slope(floors[start:]) in interval:
+        if Line.through(*zip(*floors[start:], strict=True)).slope in interval:
             return floors[start:]
     return floors
-
-
-def _slope(points: list[Point]) -> float:
-    x, y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
-    spread = sum((point[0] - x) ** 2 for point in points)
-    return sum((point[0] - x) * (point[1] - y) for point in points) / spread if spread else 0.0
 
 
 def _scale(xs: list[float], ys: list[float]) -> _Scale:

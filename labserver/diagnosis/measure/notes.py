@@ -39,4 +39,4 @@ def _of_the_verdict(state: CheckState) -> Iterator[Note]:
     if decision.reason is not None:
         yield Note(NoteKind.UNDECIDED, {"jobs": jobs, "reason": decision.reason})
         if not decision.fills and (kept := state.series.largest) is not None:
-            yield Note(NoteKind.MOST_HELD, {"path": kept.path, "items": kept.counts[-1]})
+            yield Note(NoteKind.MOST_HELD, {"path": kept.path, "items": kept.items})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labserver.diagnosis.decide.decision import FIRST_LOOK
+from labserver.diagnosis.decide.decision import TIMING
 from labserver.diagnosis.measure.heuristics import Cycles
 from labserver.diagnosis.measure.options import MeasureOptions
 
@@ -40,7 +40,7 @@ def make_plan(options: MeasureOptions, cycles: Cycles, *, jobs_per_s: float, flo
     floors = 1 + -(-most // cycle)
     if usable_s < cycles.floors_that_fit * (cycle / jobs_per_s + floor_s):
         # The jobs shall have at least as much of the time as the floors.
-        floors = int(min(max(usable_s / (2 * floor_s), cycles.fewest_floors), FIRST_LOOK + 1))
+        floors = int(min(max(usable_s / (2 * floor_s), cycles.fewest_floors), TIMING.first_floors + 1))
         cycle = int(max((usable_s / floors - floor_s) * jobs_per_s, 1))
         cycle = min(cycle, max(most // (floors - 1), 1))
     return Plan(cycle, most, floors, cycle / jobs_per_s + floor_s)

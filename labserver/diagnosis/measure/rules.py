@@ -1,9 +1,9 @@
 """What counts as a leak in a check, by its options and by how coarse its readings are."""
 
-from labserver.diagnosis.decide.decision import NOISE_BYTES, Rules
-from labserver.diagnosis.decide.steadiness import SLOWEST_FILL_JOBS
+from labserver.diagnosis.decide.rules import SLOWEST_FILL_JOBS, Rules
 from labserver.diagnosis.measure.heuristics import Coarseness
 from labserver.diagnosis.measure.options import MeasureOptions
+from labserver.stats.floor_noise import FLOOR_NOISE
 
 
 def rules_of(options: MeasureOptions, coarseness: Coarseness, *, instrumented: bool = True) -> Rules:
@@ -17,7 +17,7 @@ def rules_of(options: MeasureOptions, coarseness: Coarseness, *, instrumented: b
     return Rules(
         tolerance=max(options.tolerance, coarseness.fast_tolerance) if options.fast else options.tolerance,
         confidence=options.confidence,
-        noise_bytes=NOISE_BYTES if instrumented else coarseness.private_noise,
+        noise_bytes=FLOOR_NOISE.own_process if instrumented else coarseness.private_noise,
         slowest_fill_jobs=coarseness.fast_fill_jobs if options.fast else SLOWEST_FILL_JOBS,
     )
 

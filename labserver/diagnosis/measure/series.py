@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, decide, grounded
-from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.decide.decision import Decision, decide, grounded
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.rules import mapped_rules
@@ -41,7 +42,7 @@ class Series:
         self._threads: list[int] = []
         self._at_first: dict[str, _Items] = {}
         self._bytes_at_first: int | None = None
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, Gain] = {}
 
     def add(self, jobs: int, reading: FloorReading) -> None:
         """A floor."""
@@ -80,11 +81,11 @@ class Series:
             items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
         return items
 
-    def _continued(self, name: str, gained: "_Items") -> Kept:
+    def _continued(self, name: str, gained: "_Items") -> Gain:
         before = dict(zip(self._kept[name].jobs, self._kept[name].counts, strict=True)) if name in self._kept else {}
         counts = [before.get(jobs, 0) for jobs in self.counted_at[:-1]]
         size = gained.bytes / gained.count
-        return Kept(gained.path, tuple(self.counted_at), (*counts, gained.count), size, gained.bound)
+        return Gain(gained.path, tuple(self.counted_at), (*counts, gained.count), size, gained.bound)
 
     @property
     def floors(self) -> list[int]:
@@ -131,11 +132,11 @@ class Series:
         noise, confidence = self._rules.noise_bytes, self._rules.confidence
         return bytes_per_job(self.jobs, self.floors, confidence=confidence, noise_bytes=noise)
 
-    def _started_threads(self) -> tuple[Kept, ...]:
+    def _started_threads(self) -> tuple[Gain, ...]:
         if self.threads_left < 2:
             return ()
         counts = [count - self._threads[0] for count in self._threads[1:]]
-        return (Kept(THREADS, tuple(self.jobs[1:]), tuple(counts), self._counting.thread_bytes),)
+        return (Gain(THREADS, tuple(self.jobs[1:]), tuple(counts), self._counting.thread_bytes),)
 
     def _with_mapped(self, decision: Decision, *, final: bool) -> Decision:
         """The same decision, unless memory that is mapped directly grows."""
@@ -157,7 +158,7 @@ class Series:
         return decide(Evidence(self.jobs, self._mapped, None, 0, final), self._mapped_rules)
 
     @property
-    def largest(self) -> Kept | None:
+    def largest(self) -> Gain | None:
         """The holder that has gained most by the last look at the heap, where that is most of the growth."""
         kept = max(self._kept.values(), key=lambda kept: kept.gained_bytes, default=None)
         growth = max(self.grown, self._least_growth)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from labserver.diagnosis.decide.decision import Decision, Rules
+from labserver.diagnosis.decide.decision import Decision
+from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind, said
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.measure.driver import Driver

@@ -22,8 +22,7 @@ from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.jobs import JobState
 from labserver.incident.service.settings import Settings
 from labserver.load import Summary, VirtualUsers, virtual_users
-from labserver.stats.interval import Interval
-from labserver.stats.means import mean_of
+from labserver.stats.interval import Interval, mean_of
 from labserver.targets.listeners import tcp_connections
 
 Floats = npt.NDArray[np.float64]

@@ -21,6 +21,7 @@ from labserver.incident.hosting.face_api import FaceApiProcess, face_api_process
 from labserver.incident.service.faceapi import FaceSettings
 from labserver.load.course import Course
 from labserver.load.traffic import Traffic, traffic
+from labserver.stats.line import Line
 from labserver.suite.progress import Progress
 
 UNBOUNDED = 1_000_000
@@ -290,8 +291,7 @@ class Theatre:
 
     def _growth(self, times: Floats, values: Floats, predicted: float, offset: float) -> Growth:
         settled = times > 2 * self.scene.inference_s
-        slope = float(np.polyfit(times[settled], values[settled], 1)[0])
-        return Growth(times, values, slope, predicted, offset)
+        return Growth(times, values, Line.through(times[settled], values[settled]).slope, predicted, offset)
 
     @contextmanager
     def _gateway(self, *, queue_size: int = 64) -> Iterator[EmbeddedServer]:
@@ -324,8 +324,7 @@ class Theatre:
 
 def _rate(instants: list[float]) -> float:
     """Events a second: the slope of their count, which neither a window's edges bend nor batches that march in step."""
-    ordered = np.sort(instants)
-    return float(np.polyfit(ordered, np.arange(len(ordered)), 1)[0])
+    return Line.through(np.sort(instants), range(len(instants))).slope
 
 
 class _Sampler:

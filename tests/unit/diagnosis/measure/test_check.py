@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labserver.diagnosis.decide.decision import Rules
+from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.measure.check import Interrupted, measure
