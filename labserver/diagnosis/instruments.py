@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
 
-from labserver.diagnosis.holders.find import Growth, find_growth, own_lines
-from labserver.diagnosis.holders.snapshot import Baseline, take_baseline
+from labserver.diagnosis.holders.find import Comparison, find_growth, own_lines
+from labserver.diagnosis.holders.snapshot import Snapshot, snapshot_of
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
 from labserver.heap.budget import Budget, look_budget
@@ -77,21 +77,21 @@ class Instruments:
 
     def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
-            baseline = take_baseline(graph)
+            snapshot = snapshot_of(graph)
             with open(self._file, "w+b", closefd=False) as file:
                 file.seek(0)
                 file.truncate()
-                baseline.save(file)
+                snapshot.save(file)
             return BaselineTaken(
-                objects=baseline.addresses.size,
-                bytes=int(baseline.allocated.sum()),
+                objects=snapshot.addresses.size,
+                bytes=int(snapshot.allocated.sum()),
                 complete=graph.complete,
                 notes=graph.notes,
             ).to_json()
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:
-            return self._look(roots, budget).to_dict()
+            return self._look(roots, budget).growth().to_json()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
         answer: dict[str, Any] = in_child(
@@ -106,16 +106,16 @@ class Instruments:
 
     def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         tracemalloc.stop()
-        growth = self._look(roots, budget)
-        return growth.to_dict() | {"examples": [holder.examples for holder in growth.holders]}
+        found = self._look(roots, budget)
+        return found.growth().to_json() | {"examples": [holder.examples for holder in found.holders]}
 
-    def _look(self, roots: Roots, budget: Budget) -> Growth:
+    def _look(self, roots: Roots, budget: Budget) -> Comparison:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             # Only now: what reading it imports and allocates is no growth.
             with open(self._file, "rb", closefd=False) as file:
                 file.seek(0)
-                baseline = Baseline.load(file)
-            return find_growth(graph, baseline)
+                before = Snapshot.load(file)
+            return find_growth(graph, before)
 
 
 def _sites() -> list[Site]:

@@ -12,6 +12,7 @@ from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import Link
 from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
 
@@ -49,7 +50,7 @@ class NamedHolder:
         growth_bytes: their net size.
         retained_bytes: what is retained by what came since the baseline.
         share_of_growth: the part of the whole growth that they explain, 0 to 1.
-        chain: the path as data: `{"edge": …, "type": …, "name": …}` for each object, the root first.
+        chain: the path as data, the root first.
         allocated_at: the application's own lines that allocated one of them, the innermost first.
         fingerprint: a short name, the same in every run and on every machine.
         holder_retained_bytes: all that letting go of the holder frees, the warm-up's objects included; None if unknown.
@@ -57,6 +58,7 @@ class NamedHolder:
         bound_from: the attribute or constant that says so.
         also_held_by: paths of other holders of the same objects: cutting one chain frees nothing.
         status: how it stands to a baseline file; None without one.
+        holder_at: which link of the chain the holder is; None where nobody told.
     """
 
     path: str
@@ -67,7 +69,7 @@ class NamedHolder:
     growth_bytes: int
     retained_bytes: int
     share_of_growth: float
-    chain: tuple[dict[str, Any], ...]
+    chain: tuple[Link, ...]
     allocated_at: tuple[str, ...]
     fingerprint: str
     holder_retained_bytes: int | None = None
@@ -75,6 +77,7 @@ class NamedHolder:
     bound_from: str | None = None
     also_held_by: tuple[str, ...] = ()
     status: Status | None = None
+    holder_at: int | None = None
 
     @classmethod
     def of(cls, grown: HolderGrowth, *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
@@ -95,13 +98,14 @@ class NamedHolder:
             growth_bytes=grown.growth_bytes,
             retained_bytes=grown.retained_bytes,
             share_of_growth=share,
-            chain=tuple(grown.chain.to_json()),
+            chain=grown.chain.links,
             allocated_at=tuple(allocated_at) or grown.allocated_at,
             fingerprint=grown.fingerprint,
             holder_retained_bytes=grown.holder_retained_bytes,
             bound=grown.bound,
             bound_from=grown.bound_from,
             also_held_by=grown.also_held_by,
+            holder_at=grown.holder_at,
         )
 
     @property
@@ -111,7 +115,9 @@ class NamedHolder:
 
     def to_dict(self) -> dict[str, Any]:
         """The holder as JSON."""
-        return asdict(self) | {"hint": self.hint}
+        values = asdict(self) | {"hint": self.hint}
+        del values["holder_at"]  # it says nothing that the path does not
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, Self
+
+from labserver.heap.message import Message
 
 _LINE = re.compile(r":\d+\)$")
 _TIMES = re.compile(r"×\d+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Link(Message):
     """One object of a chain.
 
     Attributes:
@@ -31,15 +33,6 @@ class Link:
         """The name, with what it is where that is a module."""
         return f"module {self.name}" if self.edge is None and self.type == "module" else self.name
 
-    def to_json(self) -> dict[str, str | None]:
-        """The link as it stands on the wire and in a check's answer."""
-        return {"edge": self.edge, "type": self.type, "name": self.name}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read it back."""
-        return cls(values["edge"], values["type"], values["name"])
-
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -57,14 +50,19 @@ class Chain:
         """The path up to its last edge: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image`."""
         return in_one_line([self.links[0].title, *(step(owner, link) for owner, link in pairwise(self.links))])
 
-    def to_json(self) -> list[dict[str, str | None]]:
+    def shared_with(self, other: "Chain") -> int:
+        """With how many links both begin."""
+        pairs = zip(self.links, other.links, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    def to_json(self) -> list[dict[str, Any]]:
         """The links, the root first."""
         return [link.to_json() for link in self.links]
 
     @classmethod
-    def from_json(cls, links: Iterable[Mapping[str, Any]]) -> Self:
+    def from_json(cls, values: Iterable[Mapping[str, Any]]) -> Self:
         """Read it back."""
-        return cls(tuple(map(Link.from_json, links)))
+        return cls(tuple(map(Link.from_json, values)))
 
 
 def in_one_line(steps: Iterable[str]) -> str:

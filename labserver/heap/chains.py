@@ -21,7 +21,7 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
     nodes = path_to(node, parents)
     links = chain_of([graph.objects[index] for index in nodes])
     if nodes[0] in graph.local_roots:
-        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]])
+        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]].title)
     return Chain(tuple(links))
 
 

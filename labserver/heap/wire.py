@@ -4,13 +4,12 @@ A service that has called `labserver.listen()` may run an older or a newer labse
 added and never renamed, an unknown one is ignored, and what came later than the first version has a default.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
 
-from labserver.errors import CannotRun
 from labserver.heap.chain import Chain
+from labserver.heap.message import Message
+from labserver.heap.root import Root, RootKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +42,6 @@ class MemoryMeter(StrEnum):
     HEAP = "heap_bytes"  # the allocators' own books
     TRACED = "traced_bytes"  # tracemalloc, where there are no books to read
     PRIVATE = "private_bytes"  # whole pages, from outside of the process
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An answer of the agent."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The message as JSON values."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read it back.
-
-        Raises:
-            CannotRun: what every version sends is missing, or is something else.
-        """
-        readers = {one.name: one.metadata.get("read", _read) for one in fields(cls)}
-        try:
-            return cls(**{name: read(values[name]) for name, read in readers.items() if name in values})
-        except (AttributeError, KeyError, TypeError) as error:
-            raise CannotRun(
-                f"The service runs another version of labserver, whose answer cannot be read ({error}): install the "
-                "same one on both sides."
-            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +117,8 @@ class HolderGrowth(Message):
         holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
             hold the group as well, if all of them did; None from a version that did not tell.
         chain: the path as data.
+        root: where it begins; None from a version that did not tell.
+        holder_at: which link of the chain the holder is; None from a version that did not tell.
         also_held_by: the paths to those others.
         bound: the number of entries that the holder says it keeps at most.
         bound_from: what says so.
@@ -159,11 +135,21 @@ class HolderGrowth(Message):
     retained_bytes: int
     holder_retained_bytes: int | None = None
     chain: Chain = field(metadata={"read": Chain.from_json})
+    root: Root | None = field(default=None, metadata={"read": lambda root: root and Root.from_json(root)})
+    holder_at: int | None = None
     also_held_by: tuple[str, ...] = ()
     bound: int | None = None
     bound_from: str | None = None
     allocated_at: tuple[str, ...] = ()
     fingerprint: str
+
+    @property
+    def is_held_by_c(self) -> bool:
+        """Whether nothing but C code is seen to hold it."""
+        if self.root is not None:
+            return self.root.kind is RootKind.C_CODE
+        # An older version tells the root by its name alone.
+        return [link.name for link in self.chain.links[:1]] == [Root(RootKind.C_CODE).title]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,13 +213,3 @@ class MemoryNow(Message):
     resident_bytes: int
     live_jobs: int | None = None
     finished_jobs: int | None = None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Message | Chain):
-        return value.to_json()
-    return list(map(_plain, value)) if isinstance(value, tuple) else value
-
-
-def _read(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

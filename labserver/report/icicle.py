@@ -6,6 +6,7 @@ from html import escape
 
 from labserver.amounts import percent, size
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.heap.chain import in_one_line
 from labserver.report.words import holder_index, link_name
 
 _WIDTH, _ROW, _GAP = 1000, 34, 2
@@ -55,8 +56,8 @@ def _add(whole: _Block, holder: NamedHolder) -> None:
     path = ""
     for at, link in enumerate(holder.chain):
         name = link_name(link, root=at == 0)
-        shown = name if at == 0 else f"{link['edge'] or '?'}: {name}"
-        path = f"{path} → {shown}" if path else shown
+        shown = name if at == 0 else f"{link.edge or '?'}: {name}"
+        path = in_one_line([path, shown] if path else [shown])
         kind = "holder" if at == own else "held" if at > own else "link"
         block = block.blocks.setdefault(shown, _Block(shown, kind, path))
         block.bytes += holder.growth_bytes

@@ -127,7 +127,7 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         if at == 0:
             yield Text("   ┬───", _FAINT)
         else:
-            edge = str(link["edge"] or "?")
+            edge = link.edge or "?"
             yield Text.assemble(("   │    ↓ ", _FAINT), (edge, _GUILTY if at == guilty else "cyan"))
             if at == guilty:
                 yield Text.assemble(("   │      ", _FAINT), ("~" * len(edge), _GUILTY))

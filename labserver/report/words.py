@@ -1,13 +1,11 @@
 """The words and figures that every report of a check shares: page, HTML, summary and JUnit say the same."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from labserver.amounts import count, number, percent, size
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import Link
 from labserver.stats.interval import Interval
 
 METERS = {
@@ -106,13 +104,10 @@ def share(result: CheckResult, holder: NamedHolder) -> str:
 
 def holder_index(holder: NamedHolder) -> int:
     """Where in its chain the holder itself stands."""
-    last = len(holder.chain) - 1
-    beyond = len(_parts(holder.path)) - len(holder.chain)  # 1 where a path ends with the type of what it leads to
-    index = len(_parts(holder.holder)) - 1 - beyond
-    if 0 <= index <= last and holder.chain[index]["type"] == holder.holder_type:
-        return index
-    above = range(max(last - 1, 0), -1, -1)
-    return next((at for at in above if holder.chain[at]["type"] == holder.holder_type), above[0])
+    if holder.holder_at is not None:
+        return holder.holder_at
+    above = range(max(len(holder.chain) - 2, 0), -1, -1)  # an older version in the service does not tell
+    return next((at for at in above if holder.chain[at].type == holder.holder_type), above[0])
 
 
 def guilty_index(holder: NamedHolder) -> int:
@@ -125,13 +120,9 @@ def end_of(holder: NamedHolder) -> str:
     came = f"× {number(holder.buffers)}"
     inside = holder_index(holder) < len(holder.chain) - 1
     # One that is its own holder has itself grown.
-    if holder.chain[-1]["type"] == holder.buffer_type and (inside or holder.buffers == 1):
+    if holder.chain[-1].type == holder.buffer_type and (inside or holder.buffers == 1):
         return came
     return f"with {holder.buffer_type} {came}"
-
-
-def _parts(path: str) -> list[str]:
-    return path.split(" → ")
 
 
 def holder_name(holder: NamedHolder) -> str:
@@ -143,16 +134,15 @@ def holder_name(holder: NamedHolder) -> str:
 
 def path_name(holder: NamedHolder, last: int) -> str:
     """The chain up to one of its links, as one would write it in code."""
-    name = str(holder.chain[0]["name"])
+    name = holder.chain[0].name
     for link in holder.chain[1 : last + 1]:
-        edge = str(link["edge"] or "?")
+        edge = link.edge or "?"
         name += edge if edge[0] in "[{" else f".{edge.removeprefix('local ')}"
     return name
 
 
-def link_name(link: Mapping[str, Any], *, root: bool) -> str:
+def link_name(link: Link, *, root: bool) -> str:
     """What an object of a chain is called: a root or a module by its name, anything else by its type."""
-    name = str(link["name"] if "name" in link else link["type"])
-    if link["type"] == "module":
-        return f"module {name}"
-    return name if root else str(link["type"])
+    if link.type == "module":
+        return f"module {link.name}"
+    return link.name if root else link.type

@@ -16,7 +16,6 @@ _FIRST_JOBS = 10  # the first ones replace what was allocated before the tracing
 _LEAST_SHARE = 0.01
 _ONE_EACH = 0.9
 _WORTH_A_FINDING = 0.1  # of the growth
-_FROM_C = "references from C code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ def name_holders(
     """
     growth = process.growth()
     found = [item for item in growth.holders if item.growth_bytes >= _LEAST_SHARE * growth_bytes]
-    from_c = [item for item in found if _is_c_held(item)]
-    found = [item for item in found if not _is_c_held(item)]
+    from_c = [item for item in found if item.is_held_by_c]
+    found = [item for item in found if not item.is_held_by_c]
     explained = sum(item.growth_bytes for item in found)
     garbage = growth.garbage if growth.garbage.bytes >= _LEAST_SHARE * growth_bytes else Garbage()
     lost_bytes = garbage.bytes + sum(item.growth_bytes for item in from_c)
@@ -79,11 +78,7 @@ def name_holders(
 
 def _owners(holders: Sequence[HolderGrowth], jobs: int) -> list[HolderGrowth]:
     """Small objects of which each job leaves one may own what nobody sees, as a parsed document does its tree."""
-    return [item for item in holders if not _is_c_held(item) and item.buffers >= _ONE_EACH * jobs]
-
-
-def _is_c_held(item: HolderGrowth) -> bool:
-    return bool(item.chain.links) and item.chain.links[0].name.startswith(_FROM_C)
+    return [item for item in holders if not item.is_held_by_c and item.buffers >= _ONE_EACH * jobs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from labserver.diagnosis.measure.options import CheckProgress
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
+from labserver.heap.chain import Link
 from labserver.load.answer import Answer
 from labserver.stats.interval import Interval
 
@@ -26,9 +27,9 @@ HOLDER = NamedHolder(
     retained_bytes=99_000,
     share_of_growth=0.99,
     chain=(
-        {"edge": None, "type": "module", "name": "module shop"},
-        {"edge": "KEPT", "type": "list", "name": "list"},
-        {"edge": "[…]", "type": "bytes", "name": "bytes"},
+        Link(None, "module", "module shop"),
+        Link("KEPT", "list", "list"),
+        Link("[…]", "bytes", "bytes"),
     ),
     allocated_at=("shop.py:3 in work",),
     fingerprint="aa",

@@ -3,6 +3,7 @@ import pytest
 from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import Link
 from labserver.stats.interval import Interval
 
 HOLDER = NamedHolder(
@@ -15,14 +16,15 @@ HOLDER = NamedHolder(
     retained_bytes=48_029_520,
     share_of_growth=0.9994,
     chain=(
-        {"edge": None, "type": "module", "name": "shop"},
-        {"edge": "STORE", "type": "Store", "name": "Store"},
-        {"edge": "_jobs", "type": "dict", "name": "dict"},
-        {"edge": "['…']", "type": "bytes", "name": "bytes"},
+        Link(None, "module", "shop"),
+        Link("STORE", "Store", "Store"),
+        Link("_jobs", "dict", "dict"),
+        Link("['…']", "bytes", "bytes"),
     ),
     allocated_at=("shop.py:41 in render", "shop.py:20 in work"),
     fingerprint="0123",
     holder_retained_bytes=50_000_000,
+    holder_at=2,
 )
 
 
