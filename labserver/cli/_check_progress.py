@@ -13,7 +13,7 @@ from rich.text import Text
 
 from labserver.amounts import number
 from labserver.diagnosis.measure.options import CheckProgress
-from labserver.report.words import span
+from labserver.report.headline import span
 
 PLAIN_LINE_S = 3.0
 _BAND = 40

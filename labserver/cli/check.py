@@ -59,7 +59,7 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     from labserver.cli._files import STDOUT, require_writable, write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
     from labserver.diagnosis.measure.options import CheckOptions
-    from labserver.report.failure_words import explained
+    from labserver.report.failure_detail import explained
 
     require_writable(json_file, junit_file, html_file, new_baseline)
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)

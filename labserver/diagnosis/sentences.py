@@ -10,7 +10,7 @@ from labserver.diagnosis.fact import Fact, NoteKind, ReasonKind
 
 # A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
 _REASONS: dict[StrEnum, str] = {
-    ReasonKind.NO_SLOPE: "only {floors} floors were read",
+    ReasonKind.NO_SLOPE: "a slope needs three floors, and only {floors} could be read",
     ReasonKind.FEW_FLOORS: "only {floors} floors were read, at least {least} are needed",
     ReasonKind.FEW_JOBS: "too few jobs were run",
     ReasonKind.SPANS_TOLERANCE: "the interval still spans the tolerance",

@@ -11,7 +11,7 @@ from html import escape
 
 from labserver.amounts import number, unit_of
 from labserver.diagnosis.result import CheckResult
-from labserver.report.words import span
+from labserver.report.headline import span
 from labserver.stats.interval import Interval
 from labserver.stats.line import Line
 

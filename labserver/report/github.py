@@ -8,17 +8,10 @@ from pathlib import Path
 from labserver.amounts import number, size
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word
+from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
-from labserver.report.words import (
-    growth_sentence,
-    headline,
-    holder_name,
-    how,
-    reason,
-    share,
-    verdict_sentence,
-    verdict_word,
-)
 
 _SIGNS = {"LEAK": "🔴", "NO LEAK": "🟢", "LEAK, ACCEPTED": "🟡", "INCONCLUSIVE": "🟡", "CANNOT SAY": "🟡"}
 _SITE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?: in .*)?")

@@ -9,23 +9,11 @@ from labserver.amounts import number, percent, size
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.curve import curve_of
-from labserver.report.failure_words import details_of
+from labserver.report.failure_detail import details_of
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
+from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
 from labserver.report.icicle import icicle_of
-from labserver.report.words import (
-    METERS,
-    end_of,
-    growth_sentence,
-    guilty_index,
-    holder_index,
-    holder_name,
-    how,
-    link_name,
-    native_sentence,
-    share,
-    span,
-    tolerance_of,
-    verdict_word,
-)
 from labserver.text import clean
 
 _TEMPLATES = Path(__file__).parent / "templates"

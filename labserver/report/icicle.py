@@ -7,7 +7,7 @@ from html import escape
 from labserver.amounts import percent, size
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.heap.chain import in_one_line
-from labserver.report.words import holder_index, link_name
+from labserver.report.holder_chain import holder_index, link_name
 
 _WIDTH, _ROW, _GAP = 1000, 34, 2
 _GLYPH = 7.9  # the width of a monospaced glyph of 13 px

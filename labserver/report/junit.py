@@ -8,8 +8,10 @@ from xml.etree import ElementTree as ET
 from labserver.amounts import number
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.growth import share
+from labserver.report.headline import headline, reason
+from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
-from labserver.report.words import headline, holder_name, reason, share
 from labserver.text import clean
 
 _COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}

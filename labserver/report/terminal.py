@@ -10,20 +10,10 @@ from rich.text import Text
 
 from labserver.amounts import number, size
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State, Status
-from labserver.report.failure_words import details_of
-from labserver.report.words import (
-    end_of,
-    growth_sentence,
-    guilty_index,
-    holder_index,
-    holder_name,
-    how,
-    link_name,
-    native_sentence,
-    share,
-    verdict_sentence,
-    verdict_word,
-)
+from labserver.report.failure_detail import details_of
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
+from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
 from labserver.text import clean
 
 WIDTH = 110

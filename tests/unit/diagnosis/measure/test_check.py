@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from labserver.diagnosis.decide.rules import Rules
-from labserver.diagnosis.fact import Reason, ReasonKind
+from labserver.diagnosis.fact import Reason, ReasonKind, said
 from labserver.diagnosis.failure import Failure
+from labserver.diagnosis.measure import check
 from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.measure.heuristics import Heuristics, WarmUp
@@ -421,6 +422,16 @@ def test_an_interrupt_while_the_holders_are_looked_for_keeps_what_was_measured()
         run(application)
     assert caught.value.result.floors[-1][0] == 400
     assert caught.value.result.interval.estimate == pytest.approx(1000)
+
+
+def test_a_phase_is_added_by_an_entry_in_the_sequence(monkeypatch):
+    def take_note(state):
+        state.notes += said(f"{state.decision.verdict} so far")
+
+    monkeypatch.setattr(check, "DECIDING", (*check.DECIDING, take_note))
+    assert "leak so far" in run(StandIn(leak, items=each)).notes
+    cut_short = run(StandIn(leak, items=each, ends_after=WarmUp().jobs + 120))
+    assert not any("so far" in note for note in cut_short.notes)
 
 
 def test_what_could_still_hide_is_said():

@@ -8,7 +8,7 @@ from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
-from labserver.report.failure_words import details_of, explained
+from labserver.report.failure_detail import details_of, explained
 from labserver.report.github import annotations_of, summary_of
 from labserver.report.html import html_of
 from labserver.report.junit import junit_of
