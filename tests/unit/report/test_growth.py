@@ -1,7 +1,7 @@
 import re
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labserver.diagnosis.result import CheckResult, Finding
@@ -25,6 +25,7 @@ def result_of(total, held, found):
     return CheckResult("shop:app", Verdict.LEAK, interval, 256, "both", 100, 1.0, 0, floors, holders, findings)
 
 
+@settings(deadline=None, max_examples=50)  # a page takes a tenth of a second on a busy machine
 @given(SIZES, st.lists(SIZES, max_size=4), st.lists(SIZES, max_size=2))
 def test_a_part_is_not_larger_than_its_whole(total, held, found):
     leak = result_of(total, held, found)
