@@ -1,16 +1,14 @@
 """The memory of processes that run without our instruments, seen from outside."""
 
-import time
 from collections.abc import Callable, Iterable
 
 import psutil
 
 from labserver.errors import CannotRun
+from labserver.heap.meters import Settling, least
 from labserver.heap.wire import FloorReading
 
-_ATTEMPTS = 3
-_GAP_S = 0.04
-_FALLING_BYTES = 4096
+_PAGE_BYTES = 4096  # the least that can be seen to fall from outside
 
 
 def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> FloorReading:
@@ -23,17 +21,8 @@ def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> F
     Returns:
         The private memory of all of them together; what only an instrument in the process knows is None.
     """
-    best = _reading(processes())
-    taken, falling = 1, False
-    deadline = time.monotonic() + drain_s
-    while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
-        time.sleep(_GAP_S)
-        reading = _reading(processes())
-        taken += 1
-        falling = reading.used_bytes < best.used_bytes - _FALLING_BYTES
-        if reading.used_bytes < best.used_bytes:
-            best = reading
-    return best
+    settling = Settling(drain_s=drain_s, falling_bytes=_PAGE_BYTES)
+    return least(lambda: _reading(processes()), lambda reading: reading.used_bytes, settling)
 
 
 def _reading(processes: Iterable[psutil.Process]) -> FloorReading:

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotRun
-from labserver.heap.meters import wait_until
+from labserver.heap.meters import SETTLING, wait_until
 from labserver.heap.protocol import Lines
 from labserver.heap.wire import FloorReading
 from labserver.processes import runs
@@ -20,7 +20,6 @@ from labserver.targets.listeners import accepting, listeners, ports_of, served_c
 from labserver.targets.process_meter import rest
 from labserver.targets.rendezvous import is_private, socket_name
 
-_DRAIN_S = 2.0
 _CONNECT_S = 5.0
 _FROM_OUTSIDE = (
     "The service runs no instruments, so its private memory was read from outside, in whole pages, and its garbage "
@@ -67,7 +66,7 @@ class Running(Target):
             return super().floor(threads=threads, settle_s=settle_s)
         if not self.alive():
             raise self.death()
-        drain_s = max(_DRAIN_S if settle_s is None else settle_s, _DRAIN_S)
+        drain_s = max(settle_s or 0.0, SETTLING.drain_s)
         wait_until(lambda: self._connections() <= self._others, timeout_s=drain_s)
         reading = rest(self._measured, drain_s)
         if not self.alive():
