@@ -103,7 +103,7 @@ class Garbage(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HolderGrowth(Message):
+class HeldGroup(Message):
     """A group of objects that came since the baseline and are held in the same place.
 
     Attributes:
@@ -114,16 +114,12 @@ class HolderGrowth(Message):
         buffers: how many of that type came, less those that went.
         growth_bytes: what the allocators gave for the group, less what they got back.
         retained_bytes: the same as `sys.getsizeof` counts.
-        holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
-            hold the group as well, if all of them did; None from a version that did not tell.
         chain: the path as data.
         root: where it begins; None from a version that did not tell.
         holder_at: which link of the chain the holder is; None from a version that did not tell.
         also_held_by: the paths to those others.
         bound: the number of entries that the holder says it keeps at most.
         bound_from: what says so.
-        allocated_at: the lines that allocated one of them, the allocating one first; empty where nobody traced.
-        fingerprint: a short name, the same in every run.
     """
 
     path: str
@@ -133,13 +129,26 @@ class HolderGrowth(Message):
     buffers: int
     growth_bytes: int
     retained_bytes: int
-    holder_retained_bytes: int | None = None
     chain: Chain = field(metadata={"read": Chain.from_json})
     root: Root | None = field(default=None, metadata={"read": lambda root: root and Root.from_json(root)})
     holder_at: int | None = None
     also_held_by: tuple[str, ...] = ()
     bound: int | None = None
     bound_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderGrowth(HeldGroup):
+    """Such a group, as other processes are told of it.
+
+    Attributes:
+        holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
+            hold the group as well, if all of them did; None from a version that did not tell.
+        allocated_at: the lines that allocated one of its objects, the allocating one first; empty where nobody traced.
+        fingerprint: a short name, the same in every run.
+    """
+
+    holder_retained_bytes: int | None = None
     allocated_at: tuple[str, ...] = ()
     fingerprint: str
 

@@ -13,13 +13,11 @@ from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.places import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
-from labserver.heap.chain import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
-from labserver.heap.root import Root
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
-from labserver.heap.wire import Garbage, HeapGrowth, HolderGrowth
+from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
 
 _MOST_GROUPS = 200  # are named; the rest is too small to matter
 _MOST_EDGES = 8  # of one namespace that grow separately
@@ -30,46 +28,19 @@ _HEAVY = 0.01  # of what came at a place
 _LEAST_BYTES = 1024  # that a group must have grown by to be named
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A group of objects that came since the snapshot and are held in the same place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder(HeldGroup):
+    """Such a group, as the process that has it sees it.
 
     Attributes:
-        chain: from a root to one of its buffers.
-        root: where it begins.
-        holder_at: which link of the chain is the last object that is on the way to all of them.
-        path: the chain in one line.
-        holder: the path to that object, which may be another one than the chain's: alike ones are one group.
-        holder_type: its type.
-        example_node: the node of the buffer that the path leads to.
-        buffer_type: the type that has the most bytes among them.
-        buffers: how many of that type came, less those that went; at least 1.
-        growth_bytes: what the allocators gave for the group, less what they got back.
-        retained_bytes: the same as `sys.getsizeof` counts.
-        holder_retained_bytes: what would be freed if the holder let go, the snapshot's objects included; where others
-            hold the group as well, if all of them did.
-        also_held_by: the paths to those others.
-        bound: the number of entries that the holder says it keeps at most.
-        bound_from: what says so.
-        examples: addresses of the buffer and of others that came with it, the likeliest to have been traced first.
+        holder_retained_bytes: what would be freed if the holder let go; see `HolderGrowth`.
+        example_node: the node of the object that the path leads to.
+        examples: addresses of that object and of others that came with it, the likeliest to have been traced first.
         allocated_at: the stack that allocated the first of them that was traced, the allocating line first.
     """
 
-    chain: Chain
-    root: Root
-    holder_at: int
-    path: str
-    holder: str
-    holder_type: str
-    example_node: int
-    buffer_type: str
-    buffers: int
-    growth_bytes: int
-    retained_bytes: int
     holder_retained_bytes: int
-    also_held_by: tuple[str, ...]
-    bound: int | None
-    bound_from: str | None
+    example_node: int
     examples: tuple[int, ...]
     allocated_at: tuple[Frame, ...]
 
@@ -80,8 +51,12 @@ class Holder:
 
     def growth(self) -> HolderGrowth:
         """What is told of it outside of the process."""
-        told = {one.name: getattr(self, one.name) for one in fields(HolderGrowth)}
-        return HolderGrowth(**told | {"allocated_at": tuple(own_lines(self.allocated_at))})
+        return HolderGrowth(
+            **{one.name: getattr(self, one.name) for one in fields(HeldGroup)},
+            holder_retained_bytes=self.holder_retained_bytes,
+            allocated_at=tuple(own_lines(self.allocated_at)),
+            fingerprint=self.fingerprint,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +172,7 @@ class _Finder:
     def _merge_roots(self, merged: Indices, nodes: Indices) -> tuple[Indices, Indices]:
         """One group for roots of one name and type, such as the locals of many threads."""
         roots = [(self._paths.root(node), int(self._graph.types[node])) for node in nodes.tolist()]
-        first: dict[tuple[Root, int], int] = {}
+        first: dict[object, int] = {}
         leader = [at if root is None else first.setdefault((root, kind), at) for at, (root, kind) in enumerate(roots)]
         kept, renumbered = np.unique(leader, return_inverse=True)
         return renumbered[merged], nodes[kept]

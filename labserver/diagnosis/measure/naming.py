@@ -11,11 +11,37 @@ from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES
 from labserver.heap.wire import Collected, FloorReading, Garbage, HolderGrowth
 from labserver.targets.instrumented import Instrumented
 
-TRACED_JOBS = 50
-_FIRST_JOBS = 10  # the first ones replace what was allocated before the tracing
-_LEAST_SHARE = 0.01
-_ONE_EACH = 0.9
-_WORTH_A_FINDING = 0.1  # of the growth
+
+@dataclass(frozen=True, slots=True)
+class TracedPass:
+    """The jobs that are run under tracemalloc for the allocating lines.
+
+    Attributes:
+        jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
+        first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
+    """
+
+    jobs: int = 50
+    first_jobs: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WorthNaming:
+    """What part of the growth is worth a line of the answer.
+
+    Attributes:
+        naming_share: of the growth, from which on a holder or garbage is named: below it nobody would begin there.
+        finding_share: of the growth, from which on what has no holder is a finding: what the allocators round up, and
+            what was freed meanwhile, is less.
+        one_each: items a job, from which on a small holder is suspected to own what nobody sees: some jobs fail.
+    """
+
+    naming_share: float = 0.01
+    finding_share: float = 0.1
+    one_each: float = 0.9
+
+
+TRACED, WORTH = TracedPass(), WorthNaming()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +75,23 @@ def name_holders(
         CannotLook: a look at the heap failed.
     """
     growth = process.growth()
-    found = [item for item in growth.holders if item.growth_bytes >= _LEAST_SHARE * growth_bytes]
+    found = [item for item in growth.holders if item.growth_bytes >= WORTH.naming_share * growth_bytes]
     from_c = [item for item in found if item.is_held_by_c]
     found = [item for item in found if not item.is_held_by_c]
     explained = sum(item.growth_bytes for item in found)
-    garbage = growth.garbage if growth.garbage.bytes >= _LEAST_SHARE * growth_bytes else Garbage()
+    garbage = growth.garbage if growth.garbage.bytes >= WORTH.naming_share * growth_bytes else Garbage()
     lost_bytes = garbage.bytes + sum(item.growth_bytes for item in from_c)
     rest = growth_bytes - explained - lost_bytes
     owners = _owners(growth.holders, jobs) if rest > growth_bytes / 2 else []
     small = [item for item in owners if item not in found]
     found += small
     rest -= sum(item.growth_bytes for item in small)
-    traced = _traced_pass(process, drive, found, leading=rest > _WORTH_A_FINDING * growth_bytes or lost_bytes > 0)
+    traced = _traced_pass(process, drive, found, leading=rest > WORTH.finding_share * growth_bytes or lost_bytes > 0)
     lost = _Lost(max(growth_bytes, 1), max(jobs, 1), traced)
     findings = [lost.c_held(item, traced.lines_of(item) or traced.leading_lines) for item in from_c]
     if garbage.bytes:
         findings.append(lost.cycles(garbage, None if collecting else process.collect()))
-    if rest > _WORTH_A_FINDING * growth_bytes:
+    if rest > WORTH.finding_share * growth_bytes:
         findings.append(lost.unexplained(rest, owners))
     notes = [*said(*growth.notes), traced.note]
     if not growth.complete:
@@ -78,7 +104,7 @@ def name_holders(
 
 def _owners(holders: Sequence[HolderGrowth], jobs: int) -> list[HolderGrowth]:
     """Small objects of which each job leaves one may own what nobody sees, as a parsed document does its tree."""
-    return [item for item in holders if not item.is_held_by_c and item.buffers >= _ONE_EACH * jobs]
+    return [item for item in holders if not item.is_held_by_c and item.buffers >= WORTH.one_each * jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +143,8 @@ def _traced_pass(
     try:
         process.baseline()
         process.trace(DEFAULT_FRAMES)
-        before = drive(_FIRST_JOBS)
-        after = drive(TRACED_JOBS)
+        before = drive(TRACED.first_jobs)
+        after = drive(TRACED.jobs)
         holders = process.growth().holders if found else ()
         sites = process.sites() if leading else ()
     except TimeIsUp:
@@ -127,10 +153,10 @@ def _traced_pass(
         return _Traced({}, (), None, Note(NoteKind.NO_LINES, {"why": str(error)}))
     for item in reversed(holders):  # the largest has the last word
         lines[item.holder] = lines[item.fingerprint] = item.allocated_at
-    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED_JOBS, "frames": DEFAULT_FRAMES})
+    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": DEFAULT_FRAMES})
     per_job = None  # where the application has stopped the tracing
     if before.traced_bytes is not None and after.traced_bytes is not None:
-        per_job = (after.traced_bytes - before.traced_bytes) / TRACED_JOBS
+        per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
     return _Traced(lines, sites[0].allocated_at if sites else (), per_job, note)
 
 

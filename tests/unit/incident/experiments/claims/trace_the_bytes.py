@@ -1,6 +1,5 @@
 from labserver.diagnosis.holders.find import Holder
 from labserver.heap.chain import Chain, Link
-from labserver.heap.root import Root, RootKind
 from labserver.heap.tracemalloc_tools import Frame
 from labserver.incident.experiments.leak.trace import GrowthTrace
 
@@ -18,8 +17,6 @@ GOOD = {
 
 def run(given):
     top = Holder(
-        root=Root(RootKind.MODULE, "labserver.incident.service.app"),
-        holder_at=0,
         path=f"{given.holder} → ['…']",
         chain=Chain((Link(None, "dict", "dict"),)),
         holder=given.holder,
