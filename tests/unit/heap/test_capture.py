@@ -280,7 +280,7 @@ def test_roots_that_were_gathered_before_are_used():
 
         @staticmethod
         def named():
-            return iter([("thread worker in render, local image", kept[0])])
+            return iter([(Root(RootKind.LOCAL, "image", "worker", "render"), kept[0])])
 
     kept.append({"image": bytes(SIZE)})
     with heap_graph(Given()) as graph:
