@@ -40,6 +40,6 @@ def provenance(options: CheckOptions, arguments: Sequence[str], started: datetim
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs",
         "started": started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        "load": f"{load}, {options.users} at the same time, settled for {options.settle_s:g} s before each floor",
+        "load": f"{load}, {options.users} at the same time, settled for {options.settle:g} s before each floor",
         "command": shlex.join(["labserver", *arguments]),
     }

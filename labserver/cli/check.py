@@ -4,10 +4,11 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from labserver.cli._check_options import check_options
 from labserver.errors import CannotRun, CannotSay
 
 if TYPE_CHECKING:
@@ -24,57 +25,23 @@ _FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 @click.command()
 @click.argument("target")
-@click.option(
-    "--request", "requests", multiple=True, metavar="'METHOD /PATH'", help="A request; all of them in turn are one job."
-)
-@click.option("--journey", metavar="MODULE:CALLABLE", help="Called as callable(session, base_url) for each job.")
-@click.option("--users", default=5, show_default=True, type=click.IntRange(min=1), help="Jobs at the same time.")
-@click.option(
-    "--max-jobs", default=4000, show_default=True, type=click.IntRange(min=1), help="Measured jobs, warm-up left out."
-)
-@click.option("--max-seconds", default=300.0, show_default=True, help="Seconds until an undecided check ends.")
-@click.option("--tolerance", default=256.0, show_default=True, metavar="BYTES", help="Growth per job that is allowed.")
-@click.option("--confidence", default=0.99, show_default=True, help="Of the interval.")
-@click.option(
-    "--settle",
-    default=0.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait before a floor: a result's longest life.",
-)
-@click.option("--fast", is_flag=True, help="At most 250 jobs, tolerance at least 512.")
-@click.option(
-    "--stall-ms",
-    type=click.FloatRange(min=0),
-    metavar="MS",
-    help="How long a look at the heap may hold up an application of which no forked child lives; 1000 for one that the "
-    "check starts, else 0.",
-)
+@check_options
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "json_file", type=_FILE_OR_STDOUT, help="Write the result there; - is standard output.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the result as JUnit XML there.")
 @click.option("--html", "html_file", type=_FILE, help="Write the result as one self-contained page there.")
 @click.option("--baseline", "baseline_file", type=_FILE, help="Findings that are accepted for a time; new ones fail.")
 @click.option("--write-baseline", "new_baseline", type=_FILE, help="Accept all that is found, for 90 days, there.")
-def check(  # noqa: PLR0913 - one argument an option
+def check(  # noqa: PLR0913 - one argument for each of the command's own options
     *,
     target: str,
-    requests: tuple[str, ...],
-    journey: str | None,
-    users: int,
-    max_jobs: int,
-    max_seconds: float,
-    tolerance: float,
-    confidence: float,
-    settle: float,
-    fast: bool,
-    stall_ms: float | None,
     quiet: bool,
     json_file: Path | None,
     junit_file: Path | None,
     html_file: Path | None,
     baseline_file: Path | None,
     new_baseline: Path | None,
+    **given: Any,
 ) -> None:
     """Drive TARGET with jobs, and say whether it leaks, how much per job, and who holds the bytes.
 
@@ -95,19 +62,7 @@ def check(  # noqa: PLR0913 - one argument an option
 
     require_writable(json_file, junit_file, html_file, new_baseline)
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
-    options = CheckOptions(
-        target=target,
-        requests=requests,
-        journey=journey,
-        users=users,
-        max_jobs=max_jobs,
-        max_seconds=max_seconds,
-        tolerance=tolerance,
-        confidence=confidence,
-        settle_s=settle,
-        fast=fast,
-        stall_ms=stall_ms,
-    )
+    options = CheckOptions(target, **given)
     started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
     result, exit_code, error = _run(options, quiet=quiet)
     result = replace(result, provenance=provenance(options, _arguments(), started))

@@ -12,12 +12,14 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from labserver.diagnosis.measure.check import Interrupted, run_check
 from labserver.diagnosis.measure.in_process import leak_check
-from labserver.diagnosis.measure.options import CheckOptions, OnProgress
+from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, MeasureOptions, OnProgress, options_of
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
 from labserver.plugins.notebook_view import live_view
 from labserver.report.failure_words import explained
 from labserver.targets.application import in_one_line
+
+Options = LoadOptions | MeasureOptions
 
 
 def register(shell: Any) -> None:
@@ -40,7 +42,7 @@ class LeakMagics:
     def check_cell(self, line: str, cell: str) -> None:
         """Run the cell as one job, over and over, and say whether this process keeps memory of every run.
 
-            %%leakcheck [--jobs N] [--seconds S] [--tolerance BYTES] [--fast] [--into VARIABLE] [NAME]
+            %%leakcheck [--max-jobs N] [--max-seconds S] [--tolerance BYTES] [--fast] [--into VARIABLE] [NAME]
 
         The cell is compiled once and runs in the notebook's own namespace; what it prints is not shown.
         """
@@ -52,15 +54,7 @@ class LeakMagics:
             exec(code, namespace)  # noqa: S102 - the user's own cell, as the notebook would run it
 
         def check(progress: OnProgress) -> CheckResult:
-            return leak_check(
-                job,
-                jobs=arguments.jobs,
-                seconds=arguments.seconds,
-                tolerance=arguments.tolerance,
-                fast=arguments.fast,
-                name=arguments.name,
-                on_progress=progress,
-            )
+            return leak_check(job, name=arguments.name, on_progress=progress, **_options(arguments, MeasureOptions))
 
         self._show(check, arguments, code.co_filename)
 
@@ -68,22 +62,12 @@ class LeakMagics:
         """Serve an application from a process of its own, drive it with jobs, and say whether it leaks.
 
             %leakcheck TARGET --request 'METHOD /PATH' [--request …] [--journey MODULE:CALLABLE] [--users N]
-                       [--jobs N] [--seconds S] [--settle S] [--tolerance BYTES] [--fast] [--into VARIABLE]
+                       [--max-jobs N] [--max-seconds S] [--settle S] [--tolerance BYTES] [--fast] [--into VARIABLE]
 
-        TARGET is what `labserver check` takes, such as `shop.app:create_app`.
+        TARGET and the options are what `labserver check` takes.
         """
         arguments = _parsed(_application_parser(), line)
-        options = CheckOptions(
-            arguments.target,
-            tuple(arguments.request),
-            journey=arguments.journey,
-            users=arguments.users,
-            max_jobs=arguments.jobs,
-            max_seconds=arguments.seconds,
-            tolerance=arguments.tolerance,
-            settle_s=arguments.settle,
-            fast=arguments.fast,
-        )
+        options = CheckOptions(arguments.target, **_options(arguments, LoadOptions, MeasureOptions))
         self._show(lambda progress: run_check(options, progress), arguments)
 
     def _show(self, check: Callable[[OnProgress], CheckResult], arguments: Any, cell_file: str = "") -> None:
@@ -114,27 +98,35 @@ class LeakMagics:
 def _cell_parser() -> MagicArgumentParser:
     parser = MagicArgumentParser("%%leakcheck")
     parser.add_argument("name", nargs="?", default="the cell", metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=300.0)
-    return _with_common(parser)
+    return _with_options(parser, MeasureOptions)
 
 
 def _application_parser() -> MagicArgumentParser:
     parser = MagicArgumentParser("%leakcheck")
     parser.add_argument("target", metavar="TARGET")
-    parser.add_argument("--request", action="append", default=[])
-    parser.add_argument("--journey")
-    parser.add_argument("--users", type=int, default=5)
-    parser.add_argument("--settle", type=float, default=0.0)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    return _with_common(parser)
+    return _with_options(parser, LoadOptions, MeasureOptions)
 
 
-def _with_common(parser: MagicArgumentParser) -> MagicArgumentParser:
-    parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--tolerance", type=float, default=256.0)
-    parser.add_argument("--fast", action="store_true")
+def _with_options(parser: MagicArgumentParser, *kinds: type[Options]) -> MagicArgumentParser:
+    for one in options_of(*kinds):
+        spelling = "--" + one.name.replace("_", "-").removesuffix("s" if one.default == () else "")
+        say: dict[str, Any] = {"dest": one.name, "help": one.metadata["help"]}
+        if one.default == ():
+            parser.add_argument(spelling, action="append", **say)
+        elif one.default is False:
+            parser.add_argument(spelling, action="store_true", **say)
+        else:
+            kind = str if one.name == "journey" else int if isinstance(one.default, int) else float
+            parser.add_argument(spelling, type=kind, default=one.default, metavar=one.metadata["metavar"], **say)
     parser.add_argument("--into", metavar="VARIABLE")
     return parser
+
+
+def _options(arguments: Any, *kinds: type[Options]) -> dict[str, Any]:
+    """What was given, by the options' names."""
+    given = {one.name: getattr(arguments, one.name) for one in options_of(*kinds)}
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return {name: value for name, value in (given | lists).items() if value is not None}
 
 
 def _parsed(parser: MagicArgumentParser, line: str) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labserver.plugins.pytest_check import LeakCheck
 
 _MARKER = (
-    "leak_check(jobs=2000, seconds=300, tolerance=256, confidence=0.99, fast=False): "
+    "leak_check(max_jobs=4000, max_seconds=300, tolerance=256, confidence=0.99, fast=False): "
     "repeat the test's body as jobs, and fail if the process keeps memory of every one."
 )
 

@@ -7,14 +7,14 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Unpack
 
 import pytest
 from _pytest.logging import LogCaptureHandler
 
 from labserver.diagnosis.measure.check import run_check
 from labserver.diagnosis.measure.in_process import leak_check
-from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, MeasureKeywords, spells_out_options
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import LabserverError
@@ -37,19 +37,15 @@ class LeakCheck:
         self._item = item
         self._checks = 0
 
-    def __call__(  # noqa: PLR0913 - one argument for each thing that can be asked for
+    @spells_out_options
+    def __call__(
         self,
         body: Callable[..., object] | str,
         *,
         requests: Sequence[str] = (),
         journey: str | None = None,
-        users: int = 5,
-        settle: float = 0.0,
-        jobs: int = 2000,
-        seconds: float = 300.0,
-        tolerance: float = 256.0,
-        confidence: float = 0.99,
-        fast: bool = False,
+        users: int = LoadOptions.users,
+        **options: Unpack[MeasureKeywords],
     ) -> CheckResult:
         """Check, and fail the test where there is a leak, or no answer: an undecided check has proved nothing.
 
@@ -59,34 +55,18 @@ class LeakCheck:
             requests: of an application: one job, request by request, as `METHOD /path`.
             journey: of `module:attribute`: one job, as `module:callable`, in place of requests.
             users: of `module:attribute`: jobs under way at the same time.
-            settle: of `module:attribute`: seconds to wait before each floor.
-            jobs: measured jobs after which an undecided check ends.
-            seconds: after which it ends.
-            tolerance: bytes per job below which growth is of no interest.
-            confidence: of the interval.
-            fast: about half as many jobs, for a tolerance of 512 bytes or more.
+            **options: see `labserver.diagnosis.measure.options.MeasureOptions`.
         """
         __tracebackhide__ = True
         self._checks += 1
         name = self._item.name if self._checks == 1 else f"{self._item.name}, check {self._checks}"
         try:
             if isinstance(body, str):
-                options = CheckOptions(
-                    body, tuple(requests), journey, users, jobs, seconds, tolerance, confidence, settle, fast
-                )
-                result = run_check(options)
+                result = run_check(CheckOptions(body, tuple(requests), journey=journey, users=users, **options))
             else:
                 job = wsgi_job(body, requests) if requests else body
                 with _no_captured_logs():
-                    result = leak_check(
-                        job,
-                        jobs=jobs,
-                        seconds=seconds,
-                        tolerance=tolerance,
-                        confidence=confidence,
-                        fast=fast,
-                        name=name,
-                    )
+                    result = leak_check(job, name=name, **options)
         except LabserverError as error:
             _fail(explained(error))
         self._keep(result)

@@ -27,7 +27,7 @@ def test_without_the_fix_the_verification_fails(run_notebooks):
 
 
 def test_an_application_of_the_users_own_that_leaks_fails_its_diagnosis(run_notebooks):
-    result = run_notebooks("09", target="services.thumbnails:app", limit_s="200")
+    result = run_notebooks("09", target="services.thumbnails:app", max_seconds="200")
     assert result.exit_code == 1
     assert finding(result, "09", "service_verdict").value == "leak"
     assert "thumbnails → CACHE" in finding(result, "09", "service_holder").value

@@ -11,7 +11,7 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.diagnosis.measure.driver import Load, TimeIsUp, driving
 from labserver.diagnosis.measure.naming import Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
-from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, OnProgress, validate
+from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
 from labserver.diagnosis.measure.schedule import WARM_UP_SHARE, Plan, make_plan, rules_of, warm_up_jobs
 from labserver.diagnosis.measure.series import Series, floor_name
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
@@ -55,7 +55,7 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
         CannotRun: the application cannot be started, dies, or fails every job.
         Interrupted: Ctrl-C, while the application ran; a plain KeyboardInterrupt before that.
     """
-    validate(options)
+    options.validate()
     if options.stall_ms is None:
         options = replace(options, stall_ms=_STALL_MS if parse_target(options.target).application else 0.0)
     began = time.monotonic()
@@ -70,22 +70,23 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
         ) as process,
         driving(options, process, began, report) as driver,
     ):
-        return measure(options, process, driver)
+        return measure(options, process, driver, name=options.target)
 
 
-def measure(options: CheckOptions, process: Instrumented, load: Load) -> CheckResult:
+def measure(options: MeasureOptions, process: Instrumented, load: Load, *, name: str) -> CheckResult:
     """The check of a process that is ready, under a load that is ready."""
-    return _Check(options, process, load).run()
+    return _Check(options, process, load, name).run()
 
 
 class _Check:
     """One check, from the warm-up to the result."""
 
-    def __init__(self, options: CheckOptions, process: Instrumented, driver: Load) -> None:
+    def __init__(self, options: MeasureOptions, process: Instrumented, driver: Load, name: str) -> None:
         self._options = options
+        self._name = name
         self._process = process
         self._driver = driver
-        self._settle_s = options.settle_s
+        self._settle_s = options.settle
         self._threads: int | None = None  # at rest
         self._lingering = 0  # floors at which some had not ended
         self._last_floor = 0
@@ -117,7 +118,7 @@ class _Check:
         """What was measured, without an explanation."""
         series, driver = self._series, self._driver
         return CheckResult(
-            target=self._options.target,
+            target=self._name,
             verdict=verdict,
             interval=interval,
             tolerance=self._rules.tolerance,
@@ -152,7 +153,7 @@ class _Check:
         for attempt in range(_PROBES):
             if attempt:
                 time.sleep(0.5)
-            if self._driver.drive(2 * self._options.users):
+            if self._driver.drive(2 * self._driver.concurrency):
                 return
         raise JobsFailed("Every job failed", self._driver.first_failure)
 
@@ -251,7 +252,7 @@ class _Check:
         """Seconds after which what grew goes away without any load, if it does: results that live for a while."""
         grown = self._series.grown
         suspected = decision.verdict is not Verdict.NO_LEAK and grown > 6 * self._rules.noise_bytes
-        if not suspected or self._options.settle_s or not self._process.instrumented:
+        if not suspected or self._options.settle or not self._process.instrumented:
             return None
         self._driver.name("waiting for what may expire")
         began, top = self._driver.seconds(), self._last_floor

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from labserver.diagnosis.failure import Failure, end_of, has_traceback
-from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, OnProgress
+from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
 from labserver.load import Progress, Summary, VirtualUsers, virtual_users
@@ -35,10 +35,13 @@ class Load(ABC):
         jobs: finished jobs since the last phase began to count.
         errors: those of them that failed.
         first_failure: why the first of them that failed did.
+        concurrency: jobs under way at the same time.
         interval: bytes per job as far as known, for the report.
     """
 
-    def __init__(self, options: CheckOptions, began: float, report: OnProgress) -> None:
+    concurrency = 1
+
+    def __init__(self, options: MeasureOptions, began: float, report: OnProgress) -> None:
         self.jobs = self.errors = 0
         self.first_failure: Failure | None = None
         self.interval: Interval | None = None
@@ -90,6 +93,7 @@ class Driver(Load):
 
     def __init__(self, options: CheckOptions, process: Target, began: float, report: OnProgress) -> None:
         super().__init__(options, began, report)
+        self.concurrency = options.users
         self.users: VirtualUsers
         self._process = process
         self._printed: Callable[[], str] | None = None

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from labserver.diagnosis.instruments import commands
 from labserver.diagnosis.measure.check import measure
 from labserver.diagnosis.measure.driver import Load, TimeIsUp
-from labserver.diagnosis.measure.options import CheckOptions, OnProgress, validate
+from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions, OnProgress, spells_out_options
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.errors import UsageError
 from labserver.heap.agent import memory_commands
@@ -30,16 +30,13 @@ _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
 _CALLERS = ("labserver/diagnosis/", "labserver/plugins/")
 
 
-def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked for
+@spells_out_options
+def leak_check(
     body: Callable[[], object],
     *,
-    jobs: int = 2000,
-    seconds: float = 300.0,
-    tolerance: float = 256.0,
-    confidence: float = 0.99,
-    fast: bool = False,
     name: str | None = None,
     on_progress: OnProgress | None = None,
+    **options: Unpack[MeasureKeywords],
 ) -> CheckResult:
     """Call something over and over, and say whether this process keeps memory of every call, and who holds it.
 
@@ -48,13 +45,9 @@ def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked
 
     Args:
         body: one job. What it raises ends the check and goes through to the caller.
-        jobs: measured jobs after which an undecided check ends; a warm-up goes before them.
-        seconds: after which it ends.
-        tolerance: bytes per job below which growth is of no interest.
-        confidence: of the interval.
-        fast: about half as many jobs, for a tolerance of 512 bytes or more.
         name: what the answer calls it; the callable's own name if not given.
         on_progress: called twice a second, and at each floor.
+        **options: see `MeasureOptions`; a look may hold this process up for a minute unless `stall_ms` says otherwise.
 
     Raises:
         UsageError: an option makes no sense, or the body is a coroutine function or gives back a coroutine.
@@ -67,21 +60,12 @@ def leak_check(  # noqa: PLR0913 - one argument for each thing that can be asked
     if inspect.iscoroutinefunction(body):
         raise UsageError("The body is a coroutine function: give a function that runs it, such as with asyncio.run.")
     title = name or str(getattr(body, "__qualname__", type(body).__qualname__))
-    options = CheckOptions(
-        title,
-        users=1,
-        max_jobs=jobs,
-        max_seconds=seconds,
-        tolerance=tolerance,
-        confidence=confidence,
-        fast=fast,
-        stall_ms=_STALL_MS,
-    )
-    validate(replace(options, target="job:body", requests=("GET /",)))  # the figures are what can be wrong
+    wanted = MeasureOptions(**({"stall_ms": _STALL_MS} | options))
+    wanted.validate()
     require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
-        loop = _Loop(body, forget, options, on_progress or (lambda _: None))
-        result = measure(options, process, loop)
+        loop = _Loop(body, forget, wanted, on_progress or (lambda _: None))
+        result = measure(wanted, process, loop, name=title)
     return replace(result, holders=tuple(map(_with_own_lines, result.holders)))
 
 
@@ -112,7 +96,7 @@ class _Loop(Load):
     """One call after another; a job that fails ends the check."""
 
     def __init__(
-        self, body: Callable[[], object], forget: Callable[[], None], options: CheckOptions, report: OnProgress
+        self, body: Callable[[], object], forget: Callable[[], None], options: MeasureOptions, report: OnProgress
     ) -> None:
         super().__init__(options, time.monotonic(), report)
         self._said = time.monotonic()

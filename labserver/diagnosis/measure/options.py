@@ -1,48 +1,145 @@
-"""What to check and how, and how far a check is."""
+"""What to check and how, and how far a check is.
 
+Every option stands here, once: the command line, the magics, `leak_check` and the pytest plugin take its name, its
+default and its help from the fields below.
+"""
+
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, Field, dataclass, field, fields
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from labserver.errors import UsageError
-from labserver.load.templates import parse_requests
-from labserver.stats.interval import Interval
-from labserver.targets.target import parse_target
 
-_COUNTS = ("users", "max_jobs")
-_FIGURES = ("max_seconds", "tolerance", "confidence", "settle_s")
+if TYPE_CHECKING:
+    from labserver.stats.interval import Interval
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """What to check, and how.
+def _option(default: Any, help_text: str, *, metavar: str | None = None) -> Any:
+    return field(default=default, metadata={"help": help_text, "metavar": metavar})
+
+
+# No slots here: `CheckOptions` has both classes' fields, and two classes with slots of their own cannot be joined.
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions:
+    """What is measured, and when it is enough.
+
+    Attributes:
+        max_jobs: measured jobs after which an undecided check ends; a warm-up goes before them.
+        max_seconds: seconds after which it ends.
+        tolerance: bytes per job below which growth is of no interest.
+        confidence: of the interval.
+        settle: seconds to wait before each floor: the longest time a result may rightly live.
+        fast: fewer jobs, for a coarser answer.
+        stall_ms: for how long a look at the heap may hold the application up where it can be taken in no forked child;
+            if not given, a second for an application that the check starts, and 0 for one that runs already.
+    """
+
+    max_jobs: int = _option(4000, "Measured jobs, warm-up left out.")
+    max_seconds: float = _option(300.0, "Seconds until an undecided check ends.")
+    tolerance: float = _option(256.0, "Growth per job that is allowed.", metavar="BYTES")
+    confidence: float = _option(0.99, "Of the interval.")
+    settle: float = _option(0.0, "Wait before a floor: a result's longest life.", metavar="SECONDS")
+    fast: bool = _option(default=False, help_text="At most 250 jobs, tolerance at least 512.")
+    stall_ms: float | None = _option(
+        None,
+        "How long a look at the heap may hold up an application of which no forked child lives; 1000 for one that the "
+        "check starts, else 0.",
+        metavar="MS",
+    )
+
+    def validate(self) -> None:
+        """Look at everything that can be wrong before anything is started.
+
+        Raises:
+            UsageError: an option makes no sense; the sentence says which.
+        """
+        _require_numbers(self, ("max_seconds", "tolerance", "confidence", "settle"), Real)
+        _require_numbers(self, ("max_jobs",), Integral)
+        if not 0.5 <= self.confidence < 1:
+            raise UsageError(f"confidence is {self.confidence}: it must be from 0.5 to below 1, such as 0.99.")
+        _require_positive(self, ("tolerance", "max_seconds", "max_jobs"))
+        if not 0 <= self.settle < self.max_seconds:
+            raise UsageError(f"settle is {self.settle}: it must be 0 or more seconds, and less than max_seconds.")
+
+
+class MeasureKeywords(TypedDict, total=False):
+    """The same as keywords, for whoever passes them on."""
+
+    max_jobs: int
+    max_seconds: float
+    tolerance: float
+    confidence: float
+    settle: float
+    fast: bool
+    stall_ms: float | None
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What is driven, and with what.
 
     Attributes:
         target: `module:attribute`, `http://host:port` or `pid:N`.
         requests: one job, request by request.
         journey: one job, as `module:callable`, in place of requests.
         users: jobs under way at the same time.
-        max_jobs: measured jobs after which an undecided check ends.
-        max_seconds: seconds after which it ends.
-        tolerance: bytes per job below which growth is of no interest.
-        confidence: of the interval.
-        settle_s: seconds to wait before each floor: the longest time a result may rightly live.
-        fast: fewer jobs, for a coarser answer.
-        stall_ms: for how long a look at the heap may hold the application up where it can be taken in no forked child;
-            if not given, a second for an application that the check starts, and 0 for one that runs already.
     """
 
     target: str
-    requests: tuple[str, ...] = ()
-    journey: str | None = None
-    users: int = 5
-    max_jobs: int = 4000
-    max_seconds: float = 300.0
-    tolerance: float = 256.0
-    confidence: float = 0.99
-    settle_s: float = 0.0
-    fast: bool = False
-    stall_ms: float | None = None
+    requests: tuple[str, ...] = _option((), "A request; all of them in turn are one job.", metavar="'METHOD /PATH'")
+    _: KW_ONLY
+    journey: str | None = _option(
+        None, "Called as callable(session, base_url) for each job.", metavar="MODULE:CALLABLE"
+    )
+    users: int = _option(5, "Jobs at the same time.")
+
+    def validate(self) -> None:
+        """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
+        # Only now: `labserver check --help` needs the options, and neither targets nor requests.
+        from labserver.load.templates import parse_requests  # noqa: PLC0415
+        from labserver.targets.target import parse_target  # noqa: PLC0415
+
+        parse_target(self.target)
+        if bool(self.requests) == (self.journey is not None):
+            raise UsageError("Say what a job is: --request 'GET /path' (repeatable) or --journey module:callable.")
+        parse_requests(self.requests)
+        if self.journey is not None:
+            module, _, name = self.journey.partition(":")
+            if not all(part.isidentifier() for part in [*module.split("."), name]):
+                raise UsageError(f"{self.journey!r} is no journey: give it as module:callable.")
+        _require_numbers(self, ("users",), Integral)
+        _require_positive(self, ("users",))
+
+
+@dataclass(frozen=True)
+class CheckOptions(MeasureOptions, LoadOptions):
+    """Both, for the check of a target: `CheckOptions("shop.app:app", ("GET /",), max_jobs=500)`."""
+
+    def validate(self) -> None:
+        """Look at all options before anything is started, as `MeasureOptions.validate` does."""
+        LoadOptions.validate(self)
+        MeasureOptions.validate(self)
+
+
+def options_of(*kinds: type[LoadOptions | MeasureOptions]) -> list[Field[Any]]:
+    """The options in their order, `target` left out: with `help` and `metavar` in each field's metadata."""
+    return [one for kind in kinds for one in fields(kind) if one.metadata]
+
+
+def spells_out_options(function: FunctionT) -> FunctionT:
+    """Let `help()`, editors and `inspect.signature` show the options in place of `**options`."""
+    signature = inspect.signature(function)
+    given = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
+        for one in options_of(MeasureOptions)
+    ]
+    function.__signature__ = signature.replace(parameters=[*given, *options])  # type: ignore[attr-defined]
+    return function
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +149,20 @@ class CheckProgress:
     phase: str
     jobs: int
     seconds: float
-    interval: Interval | None = None
+    interval: "Interval | None" = None
 
 
 OnProgress = Callable[[CheckProgress], None]
 
 
-def validate(options: CheckOptions) -> None:
-    """Look at everything that can be wrong before anything is started.
-
-    Raises:
-        UsageError: an option makes no sense; the sentence says which.
-    """
-    parse_target(options.target)
-    if bool(options.requests) == (options.journey is not None):
-        raise UsageError("Say what a job is: --request 'GET /path' (repeatable) or --journey module:callable.")
-    parse_requests(options.requests)
-    if options.journey is not None:
-        module, _, name = options.journey.partition(":")
-        if not all(part.isidentifier() for part in [*module.split("."), name]):
-            raise UsageError(f"{options.journey!r} is no journey: give it as module:callable.")
-    for name in (*_FIGURES, *_COUNTS):
+def _require_numbers(options: object, names: tuple[str, ...], kind: type) -> None:
+    for name in names:
         value = getattr(options, name)
-        if not isinstance(value, Integral if name in _COUNTS else Real):
-            raise UsageError(f"{name} is {value!r}: it must be a {'whole ' * (name in _COUNTS)}number.")
-    if not 0.5 <= options.confidence < 1:
-        raise UsageError(f"confidence is {options.confidence}: it must be from 0.5 to below 1, such as 0.99.")
-    for name in ("tolerance", "max_seconds", "max_jobs", "users"):
+        if not isinstance(value, kind):
+            raise UsageError(f"{name} is {value!r}: it must be a {'whole ' * (kind is Integral)}number.")
+
+
+def _require_positive(options: object, names: tuple[str, ...]) -> None:
+    for name in names:
         if not 0 < getattr(options, name) < float("inf"):
             raise UsageError(f"{name} is {getattr(options, name)}: it must be more than 0.")
-    if not 0 <= options.settle_s < options.max_seconds:
-        raise UsageError(f"settle is {options.settle_s}: it must be 0 or more seconds, and less than max-seconds.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from labserver.diagnosis.decide.decision import TIMING
 from labserver.diagnosis.decide.rules import SLOWEST_FILL_JOBS, Rules
-from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.stats.floor_noise import FLOOR_NOISE
 
 WARM_UP_JOBS, CYCLE_JOBS = 250, 50
@@ -37,7 +37,7 @@ class Plan:
     cycle_s: float
 
 
-def make_plan(options: CheckOptions, *, jobs_per_s: float, floor_s: float, left_s: float) -> Plan:
+def make_plan(options: MeasureOptions, *, jobs_per_s: float, floor_s: float, left_s: float) -> Plan:
     """Cycles of the usual length where there is time for ten of them; else fewer, longer ones.
 
     Args:
@@ -58,12 +58,12 @@ def make_plan(options: CheckOptions, *, jobs_per_s: float, floor_s: float, left_
     return Plan(cycle, most, floors, cycle / jobs_per_s + floor_s)
 
 
-def warm_up_jobs(options: CheckOptions) -> int:
+def warm_up_jobs(options: MeasureOptions) -> int:
     """The jobs after which caches, pools and lazy imports are what they stay."""
     return FAST_WARM_UP_JOBS if options.fast else WARM_UP_JOBS
 
 
-def rules_of(options: CheckOptions, *, instrumented: bool = True) -> Rules:
+def rules_of(options: MeasureOptions, *, instrumented: bool = True) -> Rules:
     """What counts as a leak.
 
     Args:

@@ -171,7 +171,7 @@ def test_no_answer_is_no_pass(run):
         """
         import pytest
 
-        @pytest.mark.leak_check(jobs=20)
+        @pytest.mark.leak_check(max_jobs=20)
         def test_too_few():
             pass
         """,

@@ -2,27 +2,38 @@
 
 from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from labserver.diagnosis.measure.check import run_check
-from labserver.diagnosis.measure.options import CheckOptions, CheckProgress
+from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureKeywords
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
 from labserver.suite.progress import Progress
 
 
-def check_service(  # noqa: PLR0913 - one argument for each parameter of the notebook
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is to be checked.
+
+    Attributes:
+        target: `module:attribute`.
+        holder: what is expected to hold what stays of each job; empty where nothing should.
+    """
+
+    target: str
+    holder: str = ""
+
+
+def check_service(
     target: str,
     requests: Sequence[str],
     *,
     folder: str,
     users: int,
-    max_jobs: int,
-    limit_s: float,
-    settle_s: float,
-    tolerance: float,
-    fast: bool,
     progress: Progress,
+    **options: Unpack[MeasureKeywords],
 ) -> CheckResult:
     """Check one application, as `labserver.diagnosis.run_check` does.
 
@@ -31,12 +42,8 @@ def check_service(  # noqa: PLR0913 - one argument for each parameter of the not
         requests: one job, request by request.
         folder: where the module is imported from; relative to the notebook's folder.
         users: jobs under way at the same time.
-        max_jobs: measured jobs after which an undecided check ends.
-        limit_s: seconds after which it ends.
-        settle_s: seconds to wait before each floor.
-        tolerance: bytes per job below which growth is of no interest.
-        fast: fewer jobs, for a tolerance of 512 bytes or more.
         progress: where to say how far it is.
+        **options: see `labserver.diagnosis.measure.options.MeasureOptions`.
 
     Raises:
         UsageError: there is no such folder, or an option makes no sense.
@@ -44,20 +51,10 @@ def check_service(  # noqa: PLR0913 - one argument for each parameter of the not
     """
     if not Path(folder).is_dir():
         raise UsageError(f"There is no folder {folder} to import {target} from.")
-    options = CheckOptions(
-        target,
-        tuple(requests),
-        users=users,
-        max_jobs=max_jobs,
-        max_seconds=limit_s,
-        settle_s=settle_s,
-        tolerance=tolerance,
-        fast=fast,
-    )
 
     def say(now: CheckProgress) -> None:
         known = "" if now.interval is None else f": {now.interval}"
         progress.say(f"{target}: {now.phase}, {now.jobs} jobs{known}")
 
     with chdir(folder):
-        return run_check(options, say)
+        return run_check(CheckOptions(target, tuple(requests), users=users, **options), say)

@@ -52,7 +52,7 @@ def nothing_is_kept():
 def the_caller_traces():
     tracemalloc.start(2)
     try:
-        result = leak_check(lambda: None, jobs=60)
+        result = leak_check(lambda: None, max_jobs=60)
         return result, {"frames": tracemalloc.get_traceback_limit() if tracemalloc.is_tracing() else 0}
     finally:
         tracemalloc.stop()

@@ -6,9 +6,9 @@ import pytest
 from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.failure import Failure
-from labserver.diagnosis.measure.check import Interrupted, _Check
+from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
-from labserver.diagnosis.measure.options import CheckOptions
+from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.measure.schedule import WARM_UP_JOBS
 from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.verdict import Verdict
@@ -32,6 +32,7 @@ HOLDER = {
 class StandIn:
     """The application, its process and its users; a job takes a hundredth of a second of a clock of its own."""
 
+    concurrency = 5
     first_failure = Failure("GET /work answered 500")
     interval = None
 
@@ -133,7 +134,7 @@ class StandIn:
 
 
 def run(application, **options):
-    return _Check(CheckOptions("shop:app", ("GET /work",), **options), application, application).run()
+    return measure(MeasureOptions(**options), application, application, name="shop:app")
 
 
 def leak(jobs):
@@ -166,7 +167,8 @@ def test_the_warm_up_is_left_out():
 
 def test_the_rate_is_that_of_the_warm_up_also_where_many_users_try_first():
     application = StandIn(lambda _: 0)
-    assert run(application, users=200).verdict is Verdict.NO_LEAK
+    application.concurrency = 200
+    assert run(application).verdict is Verdict.NO_LEAK
     assert application.jobs_before == 2 * 200 + 25
 
 
@@ -308,14 +310,14 @@ def test_results_that_expire_are_no_leak_where_there_is_no_time_to_wait():
 
 def test_with_settle_each_floor_waits():
     application = StandIn(leak, items=each, expires_s=3)
-    result = run(application, settle_s=3)
+    result = run(application, settle=3)
     assert result.verdict is Verdict.NO_LEAK
     assert application.asked.count("baseline") == 1
     assert application.rested_s >= 3 * len(result.floors)
 
 
 def test_a_long_settle_means_fewer_floors_with_more_jobs_between():
-    result = run(StandIn(lambda _: 0, items=lambda _: 0, expires_s=30), settle_s=30)
+    result = run(StandIn(lambda _: 0, items=lambda _: 0, expires_s=30), settle=30)
     assert result.verdict is Verdict.NO_LEAK
     assert len(result.floors) <= 8
     assert result.jobs >= 350

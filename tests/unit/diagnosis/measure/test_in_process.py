@@ -74,7 +74,7 @@ def test_a_warning_that_is_an_error_stays_one():
 
 
 def test_a_body_that_is_too_slow_ends_undecided_in_time():
-    result = leak_check(lambda: time.sleep(0.2), seconds=1.0)
+    result = leak_check(lambda: time.sleep(0.2), max_seconds=1.0)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.seconds < 40
 
@@ -90,7 +90,7 @@ def test_a_heap_too_large_to_be_seen_leaves_the_verdict_and_says_what_is_missing
 
 def test_wrong_options_are_one_sentence_and_start_nothing():
     ran = []
-    for wrong in ({"jobs": 0}, {"tolerance": -1}, {"confidence": 1}, {"seconds": 0}):
+    for wrong in ({"max_jobs": 0}, {"tolerance": -1}, {"confidence": 1}, {"max_seconds": 0}):
         with pytest.raises(UsageError):
             leak_check(lambda: ran.append(1), **wrong)
     with pytest.raises(UsageError, match="coroutine function"):

@@ -1,14 +1,17 @@
+import inspect
+
 import pytest
 
-from labserver.diagnosis.measure.options import CheckOptions, validate
+from labserver.diagnosis.measure.in_process import leak_check
+from labserver.diagnosis.measure.options import CheckOptions, MeasureKeywords, MeasureOptions, options_of
 from labserver.errors import UsageError
 
 GOOD = {"target": "shop:app", "requests": ("GET /work",)}
 
 
 def test_the_defaults_are_allowed():
-    validate(CheckOptions(**GOOD))
-    validate(CheckOptions("shop.app:create", journey="load.orders:one"))
+    CheckOptions(**GOOD).validate()
+    CheckOptions("shop.app:create", journey="load.orders:one").validate()
 
 
 @pytest.mark.parametrize(
@@ -27,10 +30,21 @@ def test_the_defaults_are_allowed():
         ({"users": -1}, "users is -1"),
         ({"max_jobs": 2.5}, "max_jobs is 2.5: it must be a whole number"),
         ({"tolerance": "1 kB"}, "tolerance is .1 kB.: it must be a number"),
-        ({"settle_s": -1}, "settle is -1"),
-        ({"settle_s": 300}, "settle is 300"),
+        ({"settle": -1}, "settle is -1"),
+        ({"settle": 300}, "settle is 300"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_starts(change, sentence):
     with pytest.raises(UsageError, match=sentence):
-        validate(CheckOptions(**{**GOOD, **change}))
+        CheckOptions(**{**GOOD, **change}).validate()
+
+
+def test_options_that_are_passed_on_are_those_that_there_are():
+    assert MeasureKeywords.__annotations__.keys() == {one.name for one in options_of(MeasureOptions)}
+
+
+def test_a_function_that_passes_options_on_shows_them_with_their_defaults():
+    shown = inspect.signature(leak_check).parameters
+    assert {one.name: shown[one.name].default for one in options_of(MeasureOptions)} == {
+        one.name: one.default for one in options_of(MeasureOptions)
+    }

@@ -1,0 +1,31 @@
+"""The options of a check as options of the command line."""
+
+from collections.abc import Callable
+from dataclasses import Field
+from typing import Any
+
+import click
+
+from labserver.diagnosis.measure.options import LoadOptions, MeasureOptions, options_of
+
+# What cannot be right is refused with the option's name in the sentence.
+_TYPES = {"users": click.IntRange(min=1), "max_jobs": click.IntRange(min=1), "stall_ms": click.FloatRange(min=0)}
+
+
+def check_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of a check, in their order; it is called with them by their names."""
+    for one in reversed(options_of(LoadOptions, MeasureOptions)):
+        command = _option(one)(command)
+    return command
+
+
+def _option(one: Field[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    spelling = "--" + one.name.replace("_", "-")
+    shown: dict[str, Any] = {"help": one.metadata["help"], "metavar": one.metadata["metavar"]}
+    if one.default == ():
+        return click.option(spelling.removesuffix("s"), one.name, multiple=True, **shown)
+    if one.default is False:
+        return click.option(spelling, is_flag=True, help=shown["help"])
+    return click.option(
+        spelling, default=one.default, show_default=one.default is not None, type=_TYPES.get(one.name), **shown
+    )
