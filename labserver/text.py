@@ -23,3 +23,23 @@ def one_line(text: str) -> str:
 def clean(text: str) -> str:
     """The text without what XML cannot hold and without colours."""
     return _FORBIDDEN.sub("", _COLOUR.sub("", text))
+
+
+def formatted(value: float | str, spec: str = "") -> str:
+    """A number as people read it: `99 %`, `−3`, and no minus where it rounds to zero. Texts are taken as they are."""
+    if isinstance(value, str):
+        return value
+    signed = spec.startswith("+")
+    # Only the format of floats knows the option `z`.
+    text = format(value, spec) if isinstance(value, int) else format(value, f"{'+' * signed}z{spec.removeprefix('+')}")
+    minus = "\N{MINUS SIGN}" if text.startswith("-") else ""
+    return (minus + text.removeprefix("-")).replace("%", " %")
+
+
+def number(value: float, *, percent: bool = False) -> str:
+    """A number with as many digits as say something: whole from 1000 on, else four; of a share, two after the point."""
+    if isinstance(value, bool):
+        return str(value)
+    if percent:
+        return formatted(float(value), ".0%" if round(value, 2) == value else ".2%")
+    return formatted(value, ",.0f" if isinstance(value, int) or abs(value) >= 1000 else ".4g")

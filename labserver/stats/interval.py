@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labserver.stats.floor_noise import FLOOR_NOISE
 from labserver.stats.line import Array, Line, Values
 from labserver.stats.student import t_quantile
+from labserver.text import formatted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Interval:
 
     def __str__(self) -> str:
         """Give the interval as `281,234 B/job (280,900 to 281,500, 99 %)`."""
-        return f"{self.estimate:,.0f} B/job ({self.low:,.0f} to {self.high:,.0f}, {self.confidence:.0%})"
+        estimate, low, high = (formatted(value, ",.0f") for value in (self.estimate, self.low, self.high))
+        return f"{estimate} B/job ({low} to {high}, {formatted(self.confidence, '.0%')})"
 
 
 def bytes_per_job(

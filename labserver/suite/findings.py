@@ -1,70 +1,29 @@
 """What a notebook found: named, bounded claims with unit and evidence, kept as they are recorded.
 
-A claim on a figure that has an interval is judged by the interval (`Findings.judge`), any other by its notebook
-(`Findings.record`), which therefore takes no interval.
+A bound judges a claim on a figure, by its whole interval where it has one (`Findings.claim`). A claim that no bound
+decides alone is recorded with whether it holds (`Findings.record`).
 """
 
 import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labserver.errors import ClaimFailed, UsageError
 from labserver.files import write_json
 from labserver.stats.interval import Interval
+from labserver.suite.bound import Bound, Phrase
+from labserver.suite.claim_table import show_claims
+from labserver.suite.finding import Finding, Value
 
 SCHEMA = "labserver.findings/1"
 FILE_NAME = "findings.json"
 
 _PLAIN = (bool, int, float, str)
-_UNDECIDED = ", which is undecided: the interval lies on both sides of the bound"
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-
-Value = float | int | str | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A figure: ``value`` in ``unit``, its interval from ``low`` to ``high``, the ``bound`` it was held against.
-
-    ``evidence`` lists files relative to the run directory; ``text`` is an optional sentence for the reader;
-    ``undecided`` says that the claim fails because the interval is too wide, and not because it is refuted.
-    """
-
-    name: str
-    notebook: str
-    value: Value
-    unit: str
-    low: float | None
-    high: float | None
-    bound: str
-    holds: bool
-    evidence: list[str]
-    text: str
-    undecided: bool = False
-
-    @property
-    def is_claim(self) -> bool:
-        """Whether it claims something: one without a bound does not, but one that fails is never passed over."""
-        return bool(self.bound) or not self.holds
-
-    def number(self) -> str:
-        """The value for people, without its unit."""
-        return _number(self.value) if isinstance(self.value, int | float) else str(self.value)
-
-    def interval(self) -> str:
-        """The interval as `low to high`, or nothing."""
-        return f"{_number(self.low)} to {_number(self.high)}" if self.low is not None and self.high is not None else ""
-
-    def sentence(self) -> str:
-        """The claim in one line: name, value, interval, unit and bound."""
-        interval = f" ({self.interval()})" if self.interval() else ""
-        unit = f" {self.unit}" if self.unit else ""
-        bound = f", claimed: {self.bound}" if self.bound else ""
-        return f"{self.name} = {self.number()}{interval}{unit}{bound}{_UNDECIDED if self.undecided else ''}"
 
 
 class Findings:
@@ -81,75 +40,69 @@ class Findings:
         self._mine: dict[str, Finding] = {}
         self._write()
 
-    def record(  # noqa: PLR0913 - a finding has that many named sides
+    def claim(  # noqa: PLR0913 - a finding has that many named sides
         self,
         name: str,
-        value: Value,
+        value: Value | Interval,
+        bound: Bound,
         *,
-        holds: bool,
-        unit: str = "",
-        bound: str = "",
+        unit: str | Phrase = "",
         evidence: Sequence[str] = (),
         text: str = "",
     ) -> None:
-        """Keep one finding without an interval.
+        """Keep a claim that its bound decides: of an estimate, the whole interval must lie within it.
 
         Args:
             name: snake_case and unique in this notebook.
-            value: a finite number, a text, a truth value or None.
-            holds: whether the claim is true.
+            value: a finite number, an estimate, or None where there is none, which no bound holds.
+            bound: what the value must be.
             unit: of ``value``, such as ``B/job``.
-            bound: what the value was held against, in words.
             evidence: files that exist, relative to the run directory.
             text: a sentence for the reader.
 
         Raises:
-            UsageError: one of these is not so.
+            UsageError: one of these is not so, or the bound decides nothing.
         """
-        self._keep(Finding(name, self.notebook, value, unit, None, None, bound, holds, [*evidence], text))
+        undecided = isinstance(value, Interval) and bound.undecided(value)
+        self._keep(self._finding(name, value, unit, bound, bound.holds(value), evidence, text, undecided))
 
-    def judge(  # noqa: PLR0913 - the same
+    def record(  # noqa: PLR0913 - the same
         self,
         name: str,
-        interval: Interval,
+        value: Value | Phrase,
         *,
-        bound: str,
-        above: float = -math.inf,
-        below: float = math.inf,
-        covers: float | None = None,
-        unit: str = "",
+        holds: bool,
+        unit: str | Phrase = "",
+        bound: Bound | None = None,
         evidence: Sequence[str] = (),
         text: str = "",
     ) -> None:
-        """Keep a claim on an estimate: it holds if the whole interval lies within the bound, else it fails.
+        """Keep one finding without an interval, of which the notebook says whether it holds.
 
         Args:
-            name: as in `record`.
-            interval: the estimate and its interval.
-            bound: what follows, in words.
-            above: what the interval must lie above.
-            below: what it must lie below.
-            covers: a value that it must cover, too.
-            unit: of the estimate.
-            evidence: as in `record`.
-            text: as in `record`.
+            name: as in `claim`.
+            value: a finite number, a text, a truth value or None; a `Phrase` where it is a sentence with arguments.
+            holds: whether the claim is true.
+            unit: as in `claim`.
+            bound: what the value was held against, mostly in words (`says`).
+            evidence: as in `claim`.
+            text: as in `claim`.
 
         Raises:
             UsageError: one of these is not so.
         """
-        value, low, high = interval.estimate, interval.low, interval.high
-        covered, inside = covers is None or covers in interval, above < low and high < below
-        undecided = covered and not inside and above < high and low < below
-        holds = covered and inside
-        self._keep(Finding(name, self.notebook, value, unit, low, high, bound, holds, [*evidence], text, undecided))
+        self._keep(self._finding(name, value, unit, bound, holds, evidence, text))
 
-    def measured(self, name: str, value: Value | Interval, *, unit: str = "", evidence: Sequence[str] = ()) -> None:
+    def measured(
+        self, name: str, value: Value | Interval, *, unit: str | Phrase = "", evidence: Sequence[str] = ()
+    ) -> None:
         """Keep a figure, or an estimate with its interval, that the write-up quotes and that claims nothing."""
-        if isinstance(value, Interval):
-            estimate, low, high = value.estimate, value.low, value.high
-            self._keep(Finding(name, self.notebook, estimate, unit, low, high, "", True, [*evidence], ""))
-        else:
-            self._keep(Finding(name, self.notebook, value, unit, None, None, "", True, [*evidence], ""))
+        self._keep(self._finding(name, value, unit, None, True, evidence, ""))
+
+    def table(self) -> None:
+        """End the notebook on its claims: show each with what it was held against, then `check` them."""
+        show_claims([finding for finding in self._mine.values() if finding.is_claim])
+        self.check()
 
     def check(self) -> None:
         """End the notebook on its claims.
@@ -164,6 +117,24 @@ class Findings:
             verb = "does" if len(failed) == 1 else "do"
             claims = sum(finding.is_claim for finding in self._mine.values())
             raise ClaimFailed("\n".join([f"{len(failed)} of {claims} claims {verb} not hold:", *failed]))
+
+    def _finding(  # noqa: PLR0913, PLR0917 - the same
+        self,
+        name: str,
+        value: Value | Interval | Phrase,
+        unit: str | Phrase,
+        bound: Bound | None,
+        holds: bool,
+        evidence: Sequence[str],
+        text: str,
+        undecided: bool = False,
+    ) -> Finding:
+        phrases = {key: said for key, said in (("value", value), ("unit", unit)) if isinstance(said, Phrase)}
+        low, high = (value.low, value.high) if isinstance(value, Interval) else (None, None)
+        plain = value.estimate if isinstance(value, Interval) else str(value) if isinstance(value, Phrase) else value
+        return Finding(
+            name, self.notebook, plain, str(unit), low, high, bound, holds, [*evidence], text, undecided, phrases
+        )
 
     def _keep(self, finding: Finding) -> None:
         name = finding.name
@@ -190,7 +161,7 @@ class Findings:
         others = [f for f in load_findings(self.run_dir) if f.notebook != self.notebook]
         everything = sorted([*others, *self._mine.values()], key=lambda f: (f.notebook, f.name))
         if everything or (self.run_dir / FILE_NAME).exists():
-            write_json(self.run_dir / FILE_NAME, {"schema": SCHEMA, "findings": [asdict(f) for f in everything]})
+            write_json(self.run_dir / FILE_NAME, {"schema": SCHEMA, "findings": [f.as_json() for f in everything]})
 
 
 def load_findings(run_dir: Path | str) -> list[Finding]:
@@ -206,8 +177,8 @@ def load_findings(run_dir: Path | str) -> list[Finding]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
             raise UsageError(f"{path.name} has schema {document['schema']}, not {SCHEMA}.")
-        return [Finding(**entry) for entry in document["findings"]]
-    except (ValueError, KeyError, TypeError):
+        return [Finding.from_json(entry) for entry in document["findings"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{path.name} is not a file of findings.") from None
 
 
@@ -231,13 +202,6 @@ def run_directory(run_dir: str) -> Path:
 def _project_root() -> Path:
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
-
-
-def _number(value: float) -> str:
-    """Whole from 1000 on, else four digits: more would be noise."""
-    if isinstance(value, bool):
-        return str(value)
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from labserver.files import write_text
-from labserver.suite.findings import Finding
+from labserver.suite.finding import Finding
 from labserver.suite.result import NotebookResult, RunResult, Status
 from labserver.text import clean
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from labserver.suite.findings import Finding, failed_claims
+from labserver.suite.finding import Finding
+from labserver.suite.findings import failed_claims
 
 INTERRUPTED_EXIT_CODE = 130
 """What a shell reports for a command that Ctrl-C ended."""

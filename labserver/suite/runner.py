@@ -16,7 +16,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from labserver.errors import CannotRun, LabserverError, UsageError
 from labserver.suite import engine
-from labserver.suite.findings import Finding, failed_claims, load_findings
+from labserver.suite.finding import Finding
+from labserver.suite.findings import failed_claims, load_findings
 from labserver.suite.kernel import running_kernel
 from labserver.suite.marks import finish_notebook
 from labserver.suite.plan import Step, plan_steps

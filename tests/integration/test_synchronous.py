@@ -5,25 +5,28 @@ import threading
 import numpy as np
 import pytest
 
-from labserver.incident.experiments.synchronous.run import Growth, Level, Overload, Scene, _rate, theatre
+from labserver.incident.experiments.synchronous.measurements import Backlog, Level, Overload, events_per_s
+from labserver.incident.experiments.synchronous.run import Conditions, experiments
 from labserver.load.course import Course, Job
 
 ENOUGH = 12
 
 
-def scene(pool):
+def conditions(pool):
     # So slow that all users' faces together take less than a core.
-    return Scene(pool=pool, inference_s=0.4, measure_s=1.2, probe_interval_s=0.1, poll_interval_s=0.1, result_px=16)
+    return Conditions(
+        pool=pool, inference_s=0.4, measure_s=1.2, probe_interval_s=0.1, poll_interval_s=0.1, result_px=16
+    )
 
 
 def test_a_small_pool_is_exhausted_and_a_large_one_is_not():
     before = set(threading.enumerate())
     levels = {}
     for pool in (3, ENOUGH):
-        with theatre(scene(pool)) as stage:
-            levels[pool] = stage.level(ENOUGH)
+        with experiments(conditions(pool)) as running:
+            levels[pool] = running.level(ENOUGH)
     small, large = levels[3], levels[ENOUGH]
-    assert small.throughput <= 1.1 * scene(3).capacity
+    assert small.throughput <= 1.1 * conditions(3).capacity
     assert large.throughput > 2 * small.throughput
     assert small.health_ms(50) > 400 > large.health_ms(50)
     assert abs(small.littles_error) < 0.3
@@ -34,15 +37,15 @@ def test_no_proxy_is_asked_in_the_face_apis_stead(monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # where nobody listens
-    with theatre(scene(1)) as stage:
-        assert stage._at_rest() == 0
+    with experiments(conditions(1)) as running:
+        assert running.finished_inferences() == 0
 
 
 def test_the_rate_does_not_depend_on_marching_in_step():
     evenly = np.arange(0.0, 2.0, 0.05)
     in_step = np.repeat(np.arange(0.0, 2.0, 0.2), 4)
-    assert _rate(list(evenly)) == pytest.approx(20)
-    assert _rate(list(in_step)) == pytest.approx(20, rel=0.02)
+    assert events_per_s(list(evenly)) == pytest.approx(20)
+    assert events_per_s(list(in_step)) == pytest.approx(20, rel=0.02)
 
 
 def test_littles_law_and_percentiles():
@@ -53,8 +56,8 @@ def test_littles_law_and_percentiles():
 
 
 def overload(*jobs):
-    growth = Growth(np.array([0.0, 1.0]), np.array([0.0, 5.0]), 5.0, 4.0, 0.0)
-    return Overload(growth, np.array([0.0, 500.0]), Course(0.0, 1.0, jobs, ()))
+    backlog = Backlog(np.array([0.0, 1.0]), np.array([0.0, 5.0]), 5.0, 4.0, 0.0)
+    return Overload(backlog, np.array([0.0, 500.0]), Course(0.0, 1.0, jobs, ()))
 
 
 def test_what_an_overload_did_to_its_jobs():
@@ -64,7 +67,7 @@ def test_what_an_overload_did_to_its_jobs():
     met = overload(*taken, refused, silent)
     assert (met.most_waiting, met.slowest_s, met.politely_refused) == (5, 0.9, True)
     assert met.refused_share == pytest.approx(1 / 3)
-    assert met.growth.error == pytest.approx(0.25)
+    assert met.backlog.growth_per_s / met.backlog.predicted_per_s == pytest.approx(1.25)
     assert not overload(Job(0.0, 0.1, False, 503, None, None)).politely_refused
     assert not overload(Job(0.0, 0.1, False, 500, None, "1")).politely_refused
     assert overload(*taken, Job(0.0, 0.5, False, 202, None, None)).slowest_s is None

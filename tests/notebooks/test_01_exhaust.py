@@ -20,6 +20,6 @@ def test_the_pool_is_exhausted_and_the_queue_gives_it_back(story, settled):
 def test_without_the_queue_and_without_its_bound_the_claims_fail(run_notebooks):
     notebook, found = findings(run_notebooks("01", after="sync", queue_bound=1_000_000))
     assert notebook.status is Status.CLAIM_FAILED, notebook.message
-    # That their neighbours hold is shown without a clock, by a run made by hand: `tests/unit/suite/claims`.
+    # That their neighbours hold is shown without a clock, by a run made by hand: `exhaust_the_sync_server.py`.
     assert not found["async_health_p95_ms"].holds
     assert not found["bounded_refused_share"].holds

@@ -103,8 +103,8 @@ def test_the_korean_page_has_no_english_left_but_names(story):
     prose = re.sub(r"`[^`]*`|```.*?```", "", text, flags=re.DOTALL)
     assert not re.findall(r"\b[a-z]+ [a-z]+ [a-z]+\b", prose)
     claims = [f for item in story.notebooks for f in item.findings if f.bound]
-    assert [f.name for f in claims if writeup.words.finding(f.notebook[:2], f.name) is None] == []
-    assert [f.bound for f in claims if " " in f.bound and writeup.words.bound(f.bound) is None] == []
+    assert [f.name for f in claims if writeup.words.finding(f.reference) is None] == []
+    assert [part.form for f in claims for part in f.bound.phrases() if writeup.words.phrase(part) is None] == []
 
 
 def test_the_figures_of_the_korean_page_have_no_english_left_but_names(story):

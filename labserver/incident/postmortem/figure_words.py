@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath, text_to_path
 
 from labserver.incident.postmortem import fonts
-from labserver.incident.postmortem.i18n import Catalogue
+from labserver.incident.postmortem.i18n.catalogue import Catalogue
 
 _PIECES = re.compile(
     r'<g id="(?P<id>[^"]*)">'

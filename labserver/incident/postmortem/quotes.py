@@ -5,7 +5,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from labserver.suite.findings import Finding, load_findings
+from labserver.suite.finding import Finding
+from labserver.suite.findings import load_findings
 
 FAILED_MARK = "✗"
 _NOT_MEASURED = "not measured"  # a store's finding where this machine lacks what the store needs
@@ -29,7 +30,7 @@ class Quotes:
 
     def __init__(self, run_dir: Path) -> None:
         self.all = load_findings(run_dir)
-        self._by_reference = {f"{f.notebook[:2]}.{f.name}": f for f in self.all}
+        self._by_reference = {finding.reference: finding for finding in self.all}
         self._asked: dict[str, None] = {}
         self._quoted: dict[str, None] = {}
 
@@ -40,6 +41,10 @@ class Quotes:
         if found is None:
             self._asked[reference] = None
         return found
+
+    def has(self, reference: str) -> bool:
+        """Whether the run has a finding, which is not asked for."""
+        return reference in self._by_reference
 
     def missing(self) -> list[str]:
         """What was asked for and is not there, in the order of asking."""
@@ -78,17 +83,3 @@ class Quotes:
         if not finding.holds:
             return Standing.FAILED
         return Standing.UNAVAILABLE if finding.value == _NOT_MEASURED else Standing.HOLDS
-
-
-def formatted(finding: Finding, spec: str, scale: float) -> str:
-    """A finding's value; `scale` divides it (1000 for kB). Texts are taken as they are."""
-    value = finding.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return rounded(value / scale if scale != 1.0 else value, spec)
-
-
-def rounded(value: float, spec: str) -> str:
-    """A number by its format, where what rounds to zero has no minus."""
-    sign = "+" if spec.startswith("+") else ""
-    return format(value, spec if isinstance(value, int) else f"{sign}z{spec.removeprefix('+')}")

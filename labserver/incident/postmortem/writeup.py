@@ -1,5 +1,6 @@
 """The write-up: its sections as Markdown, in words of the catalogue, filled from a run's findings."""
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import jinja2
 
 from labserver.errors import UsageError
 from labserver.incident.postmortem import fonts
-from labserver.incident.postmortem.i18n import Catalogue
-from labserver.incident.postmortem.quotes import FAILED_MARK, Quotes, Standing, formatted, rounded
+from labserver.incident.postmortem.i18n.catalogue import Catalogue
+from labserver.incident.postmortem.quotes import FAILED_MARK, Quotes, Standing
 from labserver.suite import provenance
-from labserver.suite.findings import Finding
+from labserver.suite.finding import Finding
 from labserver.suite.picture import show_picture
+from labserver.text import formatted
 
 SECTIONS = (
     "summary",
@@ -62,32 +64,25 @@ class Writeup:
         self._run_dir = run_dir
         self._quotes = Quotes(run_dir)
         self._missing_figures: dict[str, None] = {}
-        # Markdown, not HTML: the page escapes what it converts.
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_TEMPLATES),
-            autoescape=False,  # noqa: S701
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(
-            t=self.say,
-            f=self._value,
-            interval=self._interval,
-            cell=self._cell,
-            figure=self._figure,
-            standing=self._standing,
-            answer=self._answer,
-            claim=self._claim,
-            claimed=self._claimed,
-            describe=self._describe,
-            bound=self._bound,
-            measured=self._measured,
-            has=self._has,
-            verdict=self._verdict,
-            findings=self._quotes.all,
-            profile=self.provenance.get("profile") if self.provenance else "unknown",
-        )
+        # What the templates may say.
+        self._names: dict[str, Any] = {
+            "t": self.say,
+            "f": self._value,
+            "interval": self._interval,
+            "cell": self._cell,
+            "figure": self._figure,
+            "standing": self._standing,
+            "answer": self._answer,
+            "claim": self._claim,
+            "claimed": self._claimed,
+            "describe": self._describe,
+            "bound": self._bound,
+            "measured": self._measured,
+            "has": self._quotes.has,
+            "verdict": self._verdict,
+            "findings": self._quotes.all,
+            "profile": self.provenance.get("profile") if self.provenance else "unknown",
+        }
 
     def missing(self) -> list[str]:
         """What the sections shown so far wanted to quote and did not find: findings, then figures."""
@@ -99,7 +94,7 @@ class Writeup:
         Args:
             name: one of `SECTIONS`.
         """
-        return self._templates.get_template(f"{name}.md.j2").render().strip() + "\n"
+        return _environment().get_template(f"{name}.md.j2").render(self._names).strip() + "\n"
 
     def sections(self) -> list[Section]:
         """All sections in their order."""
@@ -149,7 +144,7 @@ class Writeup:
         """A message as it reads where all holds, and the findings that it quotes or rests on."""
         message = self.words.message(key)
         quoted = self._quotes.watch()
-        text = self._templates.from_string(message.text).render(**values).strip()
+        text = self._filled(message.text, values)
         return text, list(dict.fromkeys([*quoted, *self._quotes.expand(message.rests_on)]))
 
     def _guarded(self, text: str, references: list[str]) -> str:
@@ -162,16 +157,23 @@ class Writeup:
         return text
 
     def _plain(self, key: str, **values: Any) -> str:
-        return self._templates.from_string(self.words.message(key).text).render(**values).strip()
+        return self._filled(self.words.message(key).text, values)
+
+    def _filled(self, text: str, values: dict[str, Any]) -> str:
+        return _template(text).render(self._names, **values).strip()
 
     def _value(self, reference: str, spec: str = "", scale: float = 1.0) -> str:
-        """A finding's value, formatted, with a mark where its claim fails."""
+        """A finding's value in a format, divided by `scale` (1000 for kB), with a mark where its claim fails."""
         finding = self._quotes.get(reference)
         if finding is None:
             return self._plain("state.not_measured")
         if finding.value is None:
             return self._plain("state.none")
-        text = self._written(finding, formatted(finding, spec, scale))
+        value = finding.value
+        if isinstance(value, str | bool):
+            text = self._word(finding) or str(value)
+        else:
+            text = self.words.number(formatted(value if scale == 1 else value / scale, spec))
         return text if finding.holds else f"{text} {FAILED_MARK}"
 
     def _interval(self, reference: str, spec: str = ",.1f", scale: float = 1.0) -> str:
@@ -179,7 +181,7 @@ class Writeup:
         finding = self._quotes.get(reference)
         if finding is None or finding.low is None or finding.high is None:
             return self._plain("state.not_measured")
-        low, high = (self.words.number(rounded(end / scale, spec)) for end in (finding.low, finding.high))
+        low, high = (self.words.number(formatted(end / scale, spec)) for end in (finding.low, finding.high))
         return self._plain("state.interval", low=low, high=high)
 
     def _figure(self, name: str) -> str:
@@ -207,7 +209,7 @@ class Writeup:
         rows = []
         for at, reference in enumerate(self._quotes.expand(references)):
             finding = self._quotes.get(reference)
-            evidence = _files(finding.evidence) if finding else ""
+            evidence = _code(finding.evidence) if finding else ""
             value = self._claimed(finding) if finding else self._plain("state.not_measured")
             name = self.say(f"claim.{key}") if at == 0 else ""
             rows.append(_row([name, f"`{reference}`", value, evidence, self._standing(reference)]))
@@ -219,34 +221,28 @@ class Writeup:
 
     def _measured(self, finding: Finding) -> str:
         """Value with unit and interval."""
-        return self._number(finding) + (f" ({self._span(finding)})" if finding.interval() else "")
+        low, high = map(self.words.number, finding.ends() or ("", ""))
+        interval = f" ({self._plain('state.interval', low=low, high=high)})" if finding.ends() else ""
+        return self._number(finding) + interval
 
     def _number(self, finding: Finding) -> str:
         """The value with its unit; chains, lines and answers as code."""
         if finding.value is None:
             return self._plain("state.none")
-        if isinstance(finding.value, float) and not finding.unit and "%" in finding.bound:
-            # Held against a percentage, it is written as one.
-            return self.words.number(format(finding.value, "z.2%"))
-        text = self._written(finding, finding.number()).replace("|", "\\|")
-        if isinstance(finding.value, str):
-            return text if self.words.value(finding.value) else f"`{text}`"
-        unit = self.words.unit(finding.unit)
-        return f"{text}{unit}" if _ATTACHED.match(unit) else f"{text} {unit}".strip()
-
-    def _written(self, finding: Finding, text: str) -> str:
-        """A formatted value as this language writes it."""
         if isinstance(finding.value, str | bool):
-            return self.words.value(text) or text
-        return self.words.number(text)
+            return _cell_text(self._word(finding) or f"`{finding.value}`")
+        number, unit = self.words.number(finding.number()), self._unit(finding)
+        return f"{number}{unit}" if _ATTACHED.match(unit) else f"{number} {unit}".strip()
 
-    def _span(self, finding: Finding) -> str:
-        low, found, high = self.words.number(finding.interval()).partition(" to ")
-        return self._plain("state.interval", low=low, high=high) if found else ""
+    def _word(self, finding: Finding) -> str | None:
+        """A value that is no number, in this language."""
+        phrase = finding.phrases.get("value")
+        return self.words.phrase(phrase) if phrase else self.words.word(str(finding.value))
 
-    def _has(self, reference: str) -> bool:
-        """Whether the run has a finding, which is not asked for."""
-        return any(f"{finding.notebook[:2]}.{finding.name}" == reference for finding in self._quotes.all)
+    def _unit(self, finding: Finding) -> str:
+        """The unit; those without a word in it are the same in all languages."""
+        phrase = finding.phrases.get("unit")
+        return (self.words.phrase(phrase) if phrase else self.words.word(finding.unit)) or finding.unit
 
     def _verdict(self, reference: str) -> str:
         """What is said of a reason of the original's: holds, in_part, not, or how it stands."""
@@ -258,14 +254,32 @@ class Writeup:
 
     def _sentence(self, finding: Finding) -> str:
         undecided = f" ({self._plain('state.undecided')})" if finding.undecided else ""
-        return f"`{finding.notebook[:2]}.{finding.name}` = {self._claimed(finding)}{undecided}"
+        return f"`{finding.reference}` = {self._claimed(finding)}{undecided}"
 
     def _describe(self, finding: Finding) -> str:
-        return self.words.finding(finding.notebook[:2], finding.name) or f"`{finding.name}`"
+        return self.words.finding(finding.reference) or f"`{finding.name}`"
 
     def _bound(self, finding: Finding) -> str:
-        words = self.words.bound(finding.bound)
-        return (f"`{finding.bound}`" if words is None else self.words.number(words)).replace("|", "\\|")
+        """What the finding was held against; as code where only its English is known."""
+        parts = finding.bound.phrases() if finding.bound else ()
+        return _cell_text(": ".join(self.words.phrase(part) or f"`{part}`" for part in parts))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # noqa: S701 - it is Markdown: the page escapes what it converts
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def _template(text: str) -> jinja2.Template:
+    # Compiling takes 45 times as long as filling.
+    return _environment().from_string(text)
 
 
 def _provenance(run_dir: Path) -> dict[str, Any]:
@@ -282,9 +296,9 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _code(references: list[str]) -> str:
-    return ", ".join(f"`{reference}`" for reference in dict.fromkeys(references))
+def _cell_text(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
-def _files(paths: list[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths)
+def _code(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))

@@ -47,7 +47,7 @@ def test_an_interval_knows_what_it_covers():
     assert 0 in interval
     assert 26 not in interval
     assert interval.scaled(2) == Interval(20.0, -10.0, 50.0, 0.99)
-    assert str(interval) == "10 B/job (-5 to 25, 99%)"
+    assert str(interval) == "10 B/job (−5 to 25, 99 %)"
 
 
 def test_a_mean_has_students_interval():

@@ -6,6 +6,7 @@ import pytest
 
 from labserver.errors import ClaimFailed, UsageError
 from labserver.stats.interval import Interval
+from labserver.suite.bound import Phrase, above, at_most, between, exactly, says
 from labserver.suite.findings import Findings, load_findings, run_directory
 
 
@@ -17,13 +18,11 @@ def findings(tmp_path):
 def test_a_finding_is_on_disk_at_once_with_all_it_says(findings, tmp_path):
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "02.csv").write_text("a\n1\n")
-    findings.judge(
+    findings.claim(
         "leak_bytes_per_job",
         Interval(281234.5, 281000, 282000.0, 0.99),
-        above=280000,
-        below=283000,
+        between(280000, 283000, "within {share:.0%} of the mean PNG", share=0.02),
         unit="B/job",
-        bound="within 2 % of the mean PNG",
         evidence=["curves/02.csv"],
         text="It leaks.",
     )
@@ -37,14 +36,29 @@ def test_a_finding_is_on_disk_at_once_with_all_it_says(findings, tmp_path):
             "unit": "B/job",
             "low": 281000,
             "high": 282000.0,
-            "bound": "within 2 % of the mean PNG",
+            "bound": "from 280,000 to 283,000: within 2 % of the mean PNG",
+            "limits": {
+                "kind": "between",
+                "low": 280000,
+                "high": 283000,
+                "percent": False,
+                "covers": None,
+                "form": "within {share:.0%} of the mean PNG",
+                "arguments": {"share": 0.02},
+            },
             "holds": True,
             "evidence": ["curves/02.csv"],
             "text": "It leaks.",
             "undecided": False,
+            "phrases": {},
         }
     ]
-    assert [f.value for f in load_findings(tmp_path)] == [281234.5]
+    (found,) = load_findings(tmp_path)
+    assert (found.value, str(found.bound), found.bound.holds(281_000)) == (
+        281234.5,
+        document["findings"][0]["bound"],
+        True,
+    )
 
 
 def test_the_bytes_do_not_depend_on_the_order(tmp_path):
@@ -70,7 +84,7 @@ def test_a_second_run_replaces_its_own_findings_only(findings, tmp_path):
 def test_numpy_values_become_plain_ones(findings, tmp_path):
     findings.record("a", np.float64(1.5), holds=np.bool_(True))
     interval = Interval(np.float64(1.5), np.int64(1), np.float32(2), 0.99)
-    findings.judge("b", interval, above=np.float64(0), bound="above 0")
+    findings.claim("b", interval, above(np.float64(0)))
     first, second = load_findings(tmp_path)
     assert (first.value, first.holds) == (1.5, True)
     assert (second.value, second.low, second.high, second.holds, second.undecided) == (1.5, 1, 2.0, True, False)
@@ -90,25 +104,50 @@ def test_numpy_values_become_plain_ones(findings, tmp_path):
     ],
 )
 def test_an_estimate_is_judged_by_its_interval(findings, low, high, holds, undecided):
-    findings.judge("a", Interval((low + high) / 2, low, high, 0.99), above=-5, below=5, covers=0, bound="within ±5")
+    findings.claim("a", Interval((low + high) / 2, low, high, 0.99), between(-5, 5, covers=0))
     (finding,) = load_findings(findings.run_dir)
     assert (finding.holds, finding.undecided) == (holds, undecided)
 
 
 def test_an_estimate_on_the_right_side_does_not_hold_where_its_interval_reaches_to_the_other(findings):
-    findings.judge("cost", Interval(1.0, -0.5, 2.5, 0.99), above=0, unit="ms", bound="above 0")
-    said = "cost = 1 (-0.5 to 2.5) ms, claimed: above 0, which is undecided: the interval lies on both sides of the"
+    findings.claim("cost", Interval(1.0, -0.5, 2.5, 0.99), above(0), unit="ms")
+    said = "cost = 1 (−0.5 to 2.5) ms, claimed: above 0, which is undecided: the interval lies on both sides of the"
     with pytest.raises(ClaimFailed, match=re.escape(said)):
         findings.check()
 
 
-def test_a_finding_of_an_earlier_version_is_none_that_is_undecided(findings, tmp_path):
+def test_findings_of_an_earlier_version_are_none_that_are_undecided_and_have_bounds_in_words(findings, tmp_path):
     findings.measured("a", Interval(1.0, 0.5, 1.5, 0.99))
+    findings.claim("b", 1, at_most(1))
     document = json.loads((tmp_path / "findings.json").read_text())
-    del document["findings"][0]["undecided"]
+    for entry in document["findings"]:
+        del entry["undecided"], entry["limits"], entry["phrases"]
+    document["findings"][1]["bound"] = "at most {1}"
     (tmp_path / "findings.json").write_text(json.dumps(document))
-    (finding,) = load_findings(tmp_path)
-    assert (finding.interval(), finding.is_claim, finding.undecided) == ("0.5 to 1.5", False, False)
+    figure, claim = load_findings(tmp_path)
+    assert (figure.interval(), figure.is_claim, figure.undecided) == ("0.5 to 1.5", False, False)
+    assert (str(claim.bound), claim.is_claim) == ("at most {1}", True)
+
+
+def test_a_value_and_a_unit_may_be_forms_with_arguments(findings, tmp_path):
+    told, unit = Phrase("not done after {polls} polls", {"polls": 40}), Phrase("polls in {ms:.0f} ms", {"ms": 125.2})
+    findings.record("told", told, holds=True, bound=says("how often it has asked"))
+    findings.claim("peak", 21, at_most(30), unit=unit)
+    peak, said = load_findings(tmp_path)
+    assert (said.value, said.phrases) == ("not done after 40 polls", {"value": told})
+    assert (peak.unit, peak.phrases) == ("polls in 125 ms", {"unit": unit})
+
+
+@pytest.mark.parametrize(("value", "bound"), [("leak", exactly(1)), (1, says("leak"))])
+def test_a_claim_that_its_bound_cannot_decide_is_refused(findings, tmp_path, value, bound):
+    with pytest.raises(UsageError):
+        findings.claim("a", value, bound)
+    assert load_findings(tmp_path) == []
+
+
+def test_what_is_not_there_keeps_to_no_bound(findings, tmp_path):
+    findings.claim("slowest_s", None, at_most(1), unit="s")
+    assert [finding.holds for finding in load_findings(tmp_path)] == [False]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan"), [1], b"x"])
@@ -143,10 +182,10 @@ def test_evidence_exists_below_the_run_directory(findings, tmp_path):
 
 
 def test_check_names_each_claim_that_does_not_hold(findings):
-    findings.record("good", 1, bound="at most 1", holds=True)
+    findings.record("good", 1, bound=at_most(1), holds=True)
     findings.measured("plain", 1)
-    findings.record("bad", 1.25, unit="B/job", bound="less than 1", holds=False)
-    findings.judge("worse", Interval(7, 6, 8.5, 0.99), unit="s", below=5, bound="at most 5")
+    findings.record("bad", 1.25, unit="B/job", bound=says("less than 1"), holds=False)
+    findings.claim("worse", Interval(7, 6, 8.5, 0.99), at_most(5), unit="s")
     with pytest.raises(ClaimFailed) as caught:
         findings.check()
     assert str(caught.value).splitlines() == [

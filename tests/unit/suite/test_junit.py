@@ -4,7 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.suite.findings import Finding
+from labserver.suite.bound import says
+from labserver.suite.finding import Finding
 from labserver.suite.junit import write_junit
 from labserver.suite.result import NotebookResult, RunResult, Status
 
@@ -12,7 +13,7 @@ START = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def finding(name, *, holds, text=""):
-    return Finding(name, "02_toy", 1.5, "B/job", None, None, "less <than> 1", holds, [], text)
+    return Finding(name, "02_toy", 1.5, "B/job", None, None, says("less <than> 1"), holds, [], text)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from labserver.suite.findings import Finding
+from labserver.suite.bound import at_least, at_most, says
+from labserver.suite.finding import Finding
 from labserver.suite.result import NotebookResult, RunResult, Status
 from labserver.suite.session import CellProgress, cell_label, code_cells
 
@@ -52,10 +53,10 @@ def test_a_progress_line_says_where_it_is():
 @pytest.mark.parametrize(
     ("findings", "words"),
     [
-        ([("at most 1", True), ("", True), ("at least 1", True)], "2 claims hold"),
-        ([("at most 1", True), ("", True)], "1 claim holds"),
-        ([("at most 1", True), ("at most 1", False), ("", True)], "1 of 2 claims hold"),
-        ([("at most 1", True), ("", False)], "1 of 2 claims hold"),
+        ([(at_most(1), True), (None, True), (at_least(1), True)], "2 claims hold"),
+        ([(at_most(1), True), (None, True)], "1 claim holds"),
+        ([(at_most(1), True), (at_most(1), False), (None, True)], "1 of 2 claims hold"),
+        ([(at_most(1), True), (None, False)], "1 of 2 claims hold"),
     ],
 )
 def test_the_closing_line_counts_what_has_a_bound_or_fails(findings, words):
@@ -73,9 +74,9 @@ def test_the_closing_line_counts_what_has_a_bound_or_fails(findings, words):
 )
 def test_the_closing_lines_name_each_failed_claim(status, message, words):
     rows = (
-        Finding("fine", "02_toy", 1, "", None, None, "at most 1", True, [], ""),
-        Finding("growth", "02_toy", 188_697.4, "B/job", 185_216.0, 192_178.0, "at most 256", False, [], "Why."),
-        Finding("verdict", "02_toy", "leak", "", None, None, "no-leak", False, [], ""),
+        Finding("fine", "02_toy", 1, "", None, None, at_most(1), True, [], ""),
+        Finding("growth", "02_toy", 188_697.4, "B/job", 185_216.0, 192_178.0, at_most(256), False, [], "Why."),
+        Finding("verdict", "02_toy", "leak", "", None, None, says("no-leak"), False, [], ""),
     )
     result = NotebookResult("02_toy", Path("02_toy.ipynb"), status, message=message, findings=rows)
     assert result.closing_lines() == [

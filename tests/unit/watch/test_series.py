@@ -1,4 +1,3 @@
-import math
 import os
 from pathlib import Path
 
@@ -7,8 +6,6 @@ import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.monitor import Curve
-from labserver.incident.experiments import broken_line as series
-from labserver.incident.experiments import figures as plots
 from labserver.watch.sample import Sample
 from labserver.watch.series import Account, CsvFile, samples
 
@@ -103,36 +100,6 @@ def test_the_file_is_a_curve_with_holes(watched):
     assert np.isfinite(np.delete(heap, range(30, 34))).all()
     assert np.isnan(curve.column("resident_bytes")).all()
     assert curve.marks == (*(("gap", 1000.0 + t) for t in range(30, 34)), ("restart", 1034.0))
-    assert list(series.gaps(curve)) == [(1029.0, 1034.0)]
-
-
-def test_the_plot_of_the_leak_breaks_the_line_and_says_why(watched):
-    (axes,) = plots.heap_over_time({"watched": Curve.from_csv(watched)}, title="T").axes
-    x, y = axes.lines[0].get_data()
-    assert np.isnan(y[(x > 29) & (x < 34)]).all()
-    assert y[29] == 79
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"watched", "no reading", "restart"}
-    assert axes.get_xlabel() == "seconds since the first reading"
-    assert axes.get_ylabel() == "heap, MiB"
-
-
-def test_a_restart_without_a_gap_breaks_the_line_too():
-    rows = np.array([[float(t), 1.0, 1.0, 0, 0] for t in range(6)])
-    curve = Curve(rows, (("restart", 3.0),))
-    t, bytes_ = series.broken_line(curve)
-    assert list(t) == [0, 1, 2, 3, 3, 4, 5]
-    assert [math.isnan(value) for value in bytes_] == [False] * 3 + [True] + [False] * 3
-
-
-def test_where_no_heap_is_told_the_plot_shows_resident_memory(tmp_path):
-    path = tmp_path / "watch.csv"
-    file = CsvFile(path)
-    for second in range(3):
-        file.add(Sample(t_s=float(second), resident_bytes=5.0 * MIB))
-    file.close()
-    (axes,) = plots.heap_over_time({"watched": Curve.from_csv(path)}, title="T").axes
-    assert list(axes.lines[0].get_ydata()) == [5, 5, 5]
-    assert axes.get_ylabel() == "resident memory, MiB"
 
 
 def test_a_file_that_is_there_is_kept_unless_told_otherwise(watched):

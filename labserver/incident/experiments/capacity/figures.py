@@ -11,19 +11,20 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from labserver.incident.experiments.capacity.forecast import Forecast
 from labserver.incident.experiments.capacity.formulas import refused_at
-from labserver.incident.experiments.capacity.run import Trial
 from labserver.incident.experiments.capacity.sizing import Assumptions, Scale
 from labserver.incident.experiments.capacity.small_cases import SmallCase
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.capacity.trial import Trial
+from labserver.incident.experiments.figure import BLUE, GREEN, ORANGE, SKY, STYLE, VERMILLION
+from labserver.incident.experiments.units import GIB, MIB
+from labserver.text import formatted
 
-_MIB, _GIB = 2**20, 2**30
 _MODES = {
-    "leaky": COLOURS["leaky"],
-    "ttl_above": COLOURS["ttl"],
-    "ttl_below": "#56B4E9",
-    "byte_budget": "#009E73",
+    "leaky": VERMILLION,
+    "ttl_above": BLUE,
+    "ttl_below": SKY,
+    "byte_budget": GREEN,
 }
-_RATES = ("#56B4E9", "#0072B2", "#009E73", "#E69F00", "#D55E00")
+_RATES = (SKY, BLUE, GREEN, ORANGE, VERMILLION)
 
 
 def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold: Forecast) -> Figure:
@@ -34,19 +35,19 @@ def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold:
         labels: what the legend says of each.
         foretold: of the first.
     """
-    room = next(iter(trials.values())).room / _MIB
+    room = next(iter(trials.values())).room / MIB
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
         for name, trial in trials.items():
             line = trial.readings
-            axes.plot(line.t_s, line.size / _MIB, color=_MODES[name], linewidth=1.2, label=labels[name])
+            axes.plot(line.t_s, line.size / MIB, color=_MODES[name], linewidth=1.2, label=labels[name])
             if trial.death is not None:
                 axes.plot(trial.death.t_s, room, "x", color=_MODES[name], markersize=10, markeredgewidth=2.5)
         _draw_forecast(axes, foretold, room)
         axes.axhline(room, color="0.2", linewidth=1)
         axes.annotate("the limit", (0, room), (4, 4), textcoords="offset points", fontsize=9, color="0.2")
-        lowest = min(float(trial.readings.size.min()) for trial in trials.values()) / _MIB
+        lowest = min(float(trial.readings.size.min()) for trial in trials.values()) / MIB
         axes.set(ylim=(min(0.0, lowest), room * 1.1), xlim=(0, None), ylabel="address space above the start, MiB")
         axes.set(xlabel="seconds under load (×: the first job fails)")
         axes.set_title("A time to live does not save a heap, a budget does", loc="left")
@@ -60,13 +61,13 @@ def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.add_subplot()
-        highest = [scale.demand.day_max / _GIB for scale in scales]
-        median = [scale.demand.quantiles[0.5] / _GIB for scale in scales]
-        budget = [scale.budget_bytes * scale.instances / _GIB for scale in scales]
+        highest = [scale.demand.day_max / GIB for scale in scales]
+        median = [scale.demand.quantiles[0.5] / GIB for scale in scales]
+        budget = [scale.budget_bytes * scale.instances / GIB for scale in scales]
         ttl = f"ttl, {assumed.kept.ttl_s:g} s + {assumed.kept.sweep_s:g} s"
-        axes.plot(rates, highest, "^-", color=COLOURS["leaky"], label=f"{ttl}: the day's largest")
-        axes.plot(rates, median, "o-", color=COLOURS["ttl"], label=f"{ttl}: p50")
-        axes.plot(rates, budget, "s--", color="#009E73", label=f"byte-budget, {assumed.refused:.1%} refused")
+        axes.plot(rates, highest, "^-", color=VERMILLION, label=f"{ttl}: the day's largest")
+        axes.plot(rates, median, "o-", color=BLUE, label=f"{ttl}: p50")
+        axes.plot(rates, budget, "s--", color=GREEN, label=f"byte-budget, {formatted(assumed.refused, '.1%')} refused")
         for gib, what in ((assumed.instance_gib, "one instance"), (assumed.shared_gib, "one shared store")):
             axes.axhline(gib, color="0.4", linestyle=":", linewidth=1)
             at, over = (rates[0], gib), (-8, 4)
@@ -87,8 +88,8 @@ def small_cases(cases: Sequence[SmallCase]) -> Figure:
         for axes, case in zip(panels, cases, strict=False):
             counts = np.arange(0, int(max(case.kept.max(), case.mean + 4 * case.mean**0.5)) + 2)
             shares = [(case.kept == count).mean() for count in counts]
-            axes.bar(counts, shares, color=COLOURS["ttl"], alpha=0.55, width=0.9, label="measured")
-            axes.plot(counts, _poisson_mixture(counts, case), color=COLOURS["leaky"], linewidth=1.5, label="M/D/∞")
+            axes.bar(counts, shares, color=BLUE, alpha=0.55, width=0.9, label="measured")
+            axes.plot(counts, _poisson_mixture(counts, case), color=VERMILLION, linewidth=1.5, label="M/D/∞")
             axes.set_title(f"{case.rate_per_s:.0f} jobs/s, TTL {case.ttl_s:g} s", loc="left", fontsize=10)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(fontsize=8)
@@ -117,10 +118,10 @@ def refusals(rates: Sequence[float], assumed: Assumptions, checked: Sequence[tup
             loads = np.union1d(np.geomspace(0.05, 2, 80), around[around > 0])
             budgets = loads * offered * kept.mean_bytes
             share = refused_at(budgets, rate, assumed.hold_s, kept.mean_bytes)
-            axes.plot(budgets / _MIB, np.where(share > 1e-7, share, np.nan), color=colour, label=f"{rate:,.0f} jobs/s")
-            axes.axvline(rate * kept.ttl_s * kept.mean_bytes / _MIB, color=colour, linestyle=":", linewidth=1)
+            axes.plot(budgets / MIB, np.where(share > 1e-7, share, np.nan), color=colour, label=f"{rate:,.0f} jobs/s")
+            axes.axvline(rate * kept.ttl_s * kept.mean_bytes / MIB, color=colour, linestyle=":", linewidth=1)
         for budget, refused in checked:
-            axes.plot(budget / _MIB, refused, "o", color=_RATES[0], markeredgecolor="0.2", markersize=7)
+            axes.plot(budget / MIB, refused, "o", color=_RATES[0], markeredgecolor="0.2", markersize=7)
         axes.axhline(assumed.refused, color="0.4", linestyle="--", linewidth=1)
         axes.set(xscale="log", yscale="log", ylim=(1e-5, 1.3), xlabel="budget, MiB (dotted: what ttl keeps on average)")
         axes.set(ylabel="share of new jobs refused")
@@ -132,7 +133,7 @@ def refusals(rates: Sequence[float], assumed: Assumptions, checked: Sequence[tup
 
 def _draw_forecast(axes: Axes, foretold: Forecast, room: float) -> None:
     at = foretold.made_at_s
-    now = (foretold.level + foretold.growth.estimate * foretold.made_at_jobs) / _MIB
+    now = (foretold.level + foretold.growth.estimate * foretold.made_at_jobs) / MIB
     per_job_s = (foretold.t_s - at) / (foretold.jobs.estimate - foretold.made_at_jobs)
     ends = [at + (jobs - foretold.made_at_jobs) * per_job_s for jobs in (foretold.jobs.low, foretold.jobs.high)]
     axes.fill([at, ends[0], ends[1]], [now, room, room], color="0.5", alpha=0.2, linewidth=0)

@@ -1,14 +1,10 @@
-"""A service under a hard limit of its memory, under load until it fails or the load ends.
-
-Death is the first job that is neither done nor refused properly (503 with Retry-After): a job that FAILED, another
-answer of 4xx or 5xx, no answer at all, as after the end of the process, whichever comes first.
-"""
+"""Services under a hard limit of their memory, each under load until it fails or the load ends."""
 
 import io
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +13,17 @@ from PIL import Image
 
 from labserver.errors import CannotRun
 from labserver.incident.experiments.capacity.forecast import Readings
-from labserver.incident.experiments.capacity.open_arrivals import (
+from labserver.incident.experiments.capacity.formulas import Retention
+from labserver.incident.experiments.capacity.scheduled_clients import (
     DONE,
-    Attempt,
-    PacedClients,
+    ScheduledClients,
     fetch,
     health,
-    paced_clients,
+    scheduled_clients,
 )
+from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
+from labserver.incident.experiments.leak.run import record_bytes
+from labserver.incident.experiments.units import mebibytes
 from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
@@ -35,89 +34,12 @@ from labserver.suite.progress import Progress
 _WARM_UP_JOBS = 16
 _LOOK_S = 0.01
 _GRAIN = 40.0
-# A service that jobs reach later than they should is another experiment: it is made again, but not for ever.
-_LATE = 0.05
+_SWEEP_S = 60.0
+# A trial that was late is made again, but not for ever.
 _TRIES = 3
 _LONGEST = 3  # times the duration that was asked for
 # How long each is watched, in lives of the leaky one: those that are to die for longer than that should take.
 _LIVES = {"leaky": 4.0, "ttl_above": 4.0, "ttl_below": 1.25, "byte_budget": 1.25}
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What one service did.
-
-    Attributes:
-        settings: the service's.
-        room: bytes that its address space may grow by.
-        rate_per_s: jobs that arrived per second.
-        readings: its address space against jobs, relative to that at which the limit was set.
-        attempts: the clients' jobs, in the order in which they ended.
-        ended_s: how long it was under load.
-        process_alive: whether the process was still there after the load.
-        health: what `/health` said then.
-        fetched: what the accepted jobs' clients got who came back then, counted.
-        result_bytes: mean size of those pictures; 0 where there was none.
-        taken_again: what the clients met who came after that.
-        cpu_s: CPU that the process spent under the load.
-    """
-
-    settings: Settings
-    room: int
-    rate_per_s: float
-    readings: Readings
-    attempts: list[Attempt]
-    ended_s: float
-    process_alive: bool
-    health: str
-    fetched: Counter[str]
-    result_bytes: float
-    taken_again: Counter[str]
-    cpu_s: float
-
-    @property
-    def death(self) -> Attempt | None:
-        """The first failure, or None for a service that survived."""
-        return next((attempt for attempt in self.attempts if attempt.failed), None)
-
-    @property
-    def survived(self) -> bool:
-        """Whether nothing failed and the service was well afterwards."""
-        return self.death is None and self.process_alive and self.health == "HTTP 200"
-
-    def count(self, outcome: str) -> int:
-        """How many attempts ended so before the death, or altogether."""
-        death = self.death
-        return sum(a.outcome == outcome for a in self.attempts if death is None or a.t_s <= death.t_s)
-
-    @property
-    def jobs(self) -> int:
-        """Jobs done before the death, or altogether."""
-        return self.count(DONE)
-
-    @property
-    def failures(self) -> str:
-        """Everything that failed, by kind, the most frequent first."""
-        kinds = Counter(attempt.outcome for attempt in self.attempts if attempt.failed)
-        return ", ".join(f"{count} × {kind.rstrip('.')}" for kind, count in kinds.most_common()) or "nothing"
-
-    @property
-    def afterwards(self) -> str:
-        """How the service was after the load."""
-        process = "the process lives" if self.process_alive else "the process has ended"
-        old = ", ".join(f"{count} × {kind}" for kind, count in self.fetched.most_common()) or "none asked for"
-        new = ", ".join(f"{count} × {kind.rstrip('.')}" for kind, count in self.taken_again.most_common())
-        return f"{process}, /health: {self.health}; earlier results: {old}; new jobs: {new}"
-
-    @property
-    def late_s(self) -> float:
-        """By how much clients came late, or jobs before the death ended late, at the worst.
-
-        The machine is then too slow, or has other things to do.
-        """
-        death, ends = self.death, enumerate(attempt.t_s for attempt in self.attempts)
-        behind = [t_s - number / self.rate_per_s for number, t_s in ends if death is None or t_s < death.t_s]
-        return max([attempt.late_s for attempt in self.attempts] + behind, default=0.0)
 
 
 def grainy_photos(seed: int = 0, photos: str = "") -> list[Pair]:
@@ -136,6 +58,24 @@ def picture_bytes(pairs: Sequence[Pair], settings: Settings) -> list[int]:
     """The sizes of the pictures that the service makes of these photographs."""
     px, most = settings.result_px, settings.max_pixels
     return [len(compose(a, b, size_px=px, max_pixels=most)) for a, b in pairs]
+
+
+def usual_retention(ttl_s: float, *, seed: int = 0, photos: str = "") -> Retention:
+    """What the service keeps of its usual pictures, with their records, for a time to live that is swept each minute.
+
+    Args:
+        ttl_s: the time to live.
+        seed: of the photographs' variation.
+        photos: a folder of photographs; empty: those shipped.
+    """
+    sizes = picture_bytes(PhotoPool(seed, Path(photos) if photos else None).pairs, Settings())
+    record = record_bytes(Settings(store="ttl"))
+    return Retention(ttl_s, _SWEEP_S, tuple(size + record for size in sizes))
+
+
+def room_for(jobs: float, photos: Sequence[Pair]) -> int:
+    """The bytes that the pictures of so many jobs take, with the service's own settings."""
+    return int(jobs * np.mean(picture_bytes(photos, Settings())))
 
 
 def ttl_that_fills(share: float, given: Settings, *, room: float, rate_per_s: float, result_bytes: float) -> Settings:
@@ -171,17 +111,15 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
     """
     uploads = [encode_upload(pair) for pair in photos]
     with limited_server(settings) as server:
-        with paced_clients(server.port, uploads, lambda _: 0.0, jobs=_WARM_UP_JOBS, clients=2) as first:
+        with scheduled_clients(server.port, uploads, lambda _: 0.0, jobs=_WARM_UP_JOBS, clients=2) as first:
             first.wait()
         start, cpu_s = server.address_space().size, server.cpu_s()
         server.limit(room)
-        with paced_clients(server.port, uploads, lambda n: n / rate_per_s) as clients:
+        with scheduled_clients(server.port, uploads, lambda n: n / rate_per_s) as clients:
             rows = _watch(server, clients, duration_s, int(rate_per_s * duration_s), aftermath_s)
         attempts = list(clients.attempts)
         alive = server.alive()
         accepted = [attempt.job_id for attempt in attempts if attempt.outcome == DONE]
-        fetched = [fetch(server.port, job_id) for job_id in accepted[:readers]]
-        sizes = [size for outcome, size in fetched if outcome == DONE]
         return Trial(
             settings=settings,
             room=room,
@@ -190,16 +128,15 @@ def exhaust(  # noqa: PLR0913 - a service, a limit, a load: each a figure of its
             attempts=attempts,
             ended_s=rows[-1][0],
             process_alive=alive,
+            fetched=Counter(fetch(server.port, job_id) for job_id in accepted[:readers]),
             health=health(server.port),
-            fetched=Counter(outcome for outcome, _ in fetched),
-            result_bytes=float(np.mean(sizes)) if sizes else 0.0,
             taken_again=_come_again(server, uploads),
             cpu_s=(server.cpu_s() if alive else cpu_s) - cpu_s,
         )
 
 
 def _watch(
-    server: LimitedServer, clients: PacedClients, duration_s: float, jobs: int, aftermath_s: float
+    server: LimitedServer, clients: ScheduledClients, duration_s: float, jobs: int, aftermath_s: float
 ) -> list[tuple[float, int, int, int]]:
     """Read the address space until the load's end: seconds, jobs done, size, peak."""
     rows: list[tuple[float, int, int, int]] = []
@@ -220,7 +157,7 @@ def _watch(
 
 
 def _come_again(server: LimitedServer, uploads: Sequence[Upload], jobs: int = 4) -> Counter[str]:
-    with paced_clients(server.port, uploads, lambda _: 0.0, jobs=jobs, clients=1) as clients:
+    with scheduled_clients(server.port, uploads, lambda _: 0.0, jobs=jobs, clients=1) as clients:
         clients.wait()
     return Counter(attempt.outcome for attempt in clients.attempts)
 
@@ -264,7 +201,7 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
     progress, with_ttl = Progress(), Settings(store=ttl_store, workers=1)
 
     def trial(name: str, settings: Settings, rate: float) -> Trial:
-        progress.say(f"{name.replace('_', ' ')}: {room / 2**20:.0f} MiB, {rate:g} jobs/s")
+        progress.say(f"{name.replace('_', ' ')}: {mebibytes(room, 0)}, {rate:g} jobs/s")
         # All that budget's clients come back; of the others' a few show what was left.
         readers = 100_000 if name == "byte_budget" else 10
         until_s = life_s * rate_per_s / rate * _LIVES[name]
@@ -292,7 +229,7 @@ def in_pace(trial: Callable[[float], Trial], rate_per_s: float) -> Trial:
     """
     for _ in range(_TRIES - 1):
         made = trial(rate_per_s)
-        if made.late_s <= _LATE * made.ended_s:
+        if made.late_s <= LATE_SHARE * made.ended_s:
             return made
         rate_per_s /= 2
     return trial(rate_per_s)

@@ -14,8 +14,7 @@ from labserver.incident.experiments.capacity.formulas import (
     places_needed,
     simulated_demand,
 )
-
-_GIB = 2**30
+from labserver.incident.experiments.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,8 @@ def _scale(rate_per_s: float, demand: Demand, given: Assumptions) -> Scale:
 
 def _store(instances: int, demand: Demand, budget: float, given: Assumptions) -> str:
     """A store in the process as long as one serves all: of two, a poll may come to the one that has not the job."""
-    if instances == 1 and budget <= given.instance_gib * _GIB:
+    if instances == 1 and budget <= given.instance_gib * GIB:
         return "byte-budget"
-    if demand.day_max <= given.shared_gib * _GIB:
+    if demand.day_max <= given.shared_gib * GIB:
         return "redis"
     return "object store"

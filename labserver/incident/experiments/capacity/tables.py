@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.capacity.formulas import QUANTILES
-from labserver.incident.experiments.capacity.run import Trial
 from labserver.incident.experiments.capacity.sizing import Scale
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.capacity.trial import Trial
+from labserver.incident.experiments.table import table
+from labserver.incident.experiments.units import GIB, mebibytes
 
-_MIB, _GIB = 2**20, 2**30
 _STORES = {
     "byte-budget": "one process: `byte-budget`",
     "redis": "`redis` with EXPIRE, of the size of the day's largest",
@@ -40,7 +40,7 @@ def plan(scales: Sequence[Scale]) -> str:
             *(_gib(scale.demand.quantiles[share]) for share in QUANTILES),
             _gib(scale.demand.day_max),
             f"{scale.instances:,}",
-            f"{scale.budget_bytes / _MIB:,.0f} MiB",
+            mebibytes(scale.budget_bytes, 0),
             _STORES[scale.store],
         ]
         for scale in scales
@@ -51,4 +51,4 @@ def plan(scales: Sequence[Scale]) -> str:
 
 
 def _gib(value: float) -> str:
-    return f"{value / _GIB:,.2f} GiB"
+    return f"{value / GIB:,.2f} GiB"

@@ -1,6 +1,7 @@
-"""The figures of the challenge to the fix: run length, steady state, bytes by rate and time to live, and the stamp."""
+"""The figures of the challenge to the fix: run length, steady state, bytes by rate and time to live, a slow job."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -8,17 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.challenge.arrivals import Array
-from labserver.incident.experiments.challenge.late_results import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid, steady_means
-from labserver.incident.experiments.challenge.run import Noise, Run, differences
-from labserver.incident.experiments.figures import COLOURS, STYLE
+from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.challenge.run_length import Noise, differences
+from labserver.incident.experiments.challenge.slow_job import SlowJob
+from labserver.incident.experiments.figure import BLUE, SKY, STYLE, VERMILLION
 from labserver.incident.experiments.steady_state import exhausting_rate
+from labserver.incident.experiments.units import MIB, kilobytes_per_job
 from labserver.stats.interval import Interval
+from labserver.text import formatted
 
-_MIB = 2**20
-_LEAKY, _TTL = COLOURS["leaky"], COLOURS["ttl"]
+_LEAKY, _TTL = VERMILLION, BLUE
 # Of the times to live, the shortest first: three blues of clearly different lightness.
-_BLUES = ("#56B4E9", _TTL, "#003A5D")
+_BLUES = (SKY, BLUE, "#003A5D")
 _GREY = "0.35"
 # Behind words that a line would cross.
 _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -39,13 +42,13 @@ def run_curves(leaky: Sequence[Run], fixed: Sequence[Run], noise: Noise, apart: 
         heaps, above = figure.subplots(2, sharex=True)
         for number, run in enumerate(leaky):
             label = f"leaky, {len(leaky)} runs" if not number else None
-            heaps.plot(run.since_s, run.heap / _MIB, color=_LEAKY, linewidth=1, alpha=0.7, label=label)
+            heaps.plot(run.since_s, run.heap / MIB, color=_LEAKY, linewidth=1, alpha=0.7, label=label)
         for number, run in enumerate(fixed):
             colour = _BLUES[number % len(_BLUES)]
-            heaps.plot(run.since_s, run.heap / _MIB, color=colour, linewidth=1.6, label=f"TTL {run.settings.ttl_s:g} s")
+            heaps.plot(run.since_s, run.heap / MIB, color=colour, linewidth=1.6, label=f"TTL {run.settings.ttl_s:g} s")
             _difference(above, run, noise, apart[number], colour)
         limit = noise.limit_bytes / leaky[0].result_bytes
-        label = f"no difference at {noise.confidence:.0%}"
+        label = f"no difference at {formatted(noise.confidence, '.0%')}"
         above.axhspan(-limit, limit, color="0.5", alpha=0.18, linewidth=0, label=label)
         heaps.set(ylabel="traced heap above\nits start, MiB", ylim=(0, None))
         above.set(ylabel="fixed - leaky at equal\njobs, in results", xlabel="length of the run, seconds")
@@ -65,17 +68,7 @@ def _difference(axes: Axes, run: Run, noise: Noise, apart: float | None, colour:
         point = apart, float(np.interp(apart, seconds, results))
         axes.plot(*point, "o", color=colour)
         words = f"told apart\nafter {apart:.2f} s"
-        axes.annotate(
-            words,
-            point,
-            (-8, -4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color=colour,
-            bbox=_WHITE,
-        )
+        _say(axes, words, point, (-8, -4), ha="right", va="top", fontsize=8, color=colour, bbox=_WHITE)
 
 
 def run_length(
@@ -98,33 +91,17 @@ def run_length(
         axes = figure.add_subplot()
         ttls = sorted(predicted)
         low, high = (np.array([predicted[ttl][end] for ttl in ttls]) for end in (0, 1))
-        axes.fill_between(
-            ttls, low, high, color=_TTL, alpha=0.25, linewidth=0, label="predicted: from the soonest to the latest"
-        )
+        band = "predicted: from the soonest to the latest"
+        axes.fill_between(ttls, low, high, color=_TTL, alpha=0.25, linewidth=0, label=band)
         seen = [(ttl, apart) for ttl, apart in measured.items() if apart is not None]
         axes.plot([ttl for ttl, _ in seen], [apart for _, apart in seen], "o", color=_TTL, label="measured")
         soonest, latest = predicted[incident_ttl_s]
         axes.plot([incident_ttl_s] * 2, [soonest, latest], color="black", linewidth=2.5)
+        _say(axes, f"the incident's TTL needs\n{soonest:,.0f} to {latest:,.0f} s", (incident_ttl_s, soonest), (-14, 10),
+             ha="right", va="bottom")  # fmt: skip
         axes.plot(incident_ttl_s, incident_run_s, "X", color=_LEAKY, markersize=9)
-        axes.annotate(
-            f"the incident's TTL needs\n{soonest:,.0f} to {latest:,.0f} s",
-            (incident_ttl_s, soonest),
-            xytext=(-14, 10),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=9,
-        )
-        axes.annotate(
-            f"its load test ran {incident_run_s:g} s",
-            (incident_ttl_s, incident_run_s),
-            xytext=(-10, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=9,
-            color=_LEAKY,
-        )
+        _say(axes, f"its load test ran {incident_run_s:g} s", (incident_ttl_s, incident_run_s), (-10, 0),
+             ha="right", va="center", color=_LEAKY)  # fmt: skip
         axes.set(xscale="log", yscale="log", xlabel="time to live, seconds", ylabel="length of the run, seconds")
         axes.set_ylim(top=6 * latest)
         axes.xaxis.set_major_formatter("{x:g}")
@@ -140,22 +117,16 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for name, run, colour in (("leaky", leaky, _LEAKY), ("ttl", fixed, _TTL)):
-            above = (run.series.traced - run.series.traced[0]) / _MIB
+            above = (run.series.traced - run.series.traced[0]) / MIB
             axes.plot(run.series.finished[:, 0], above, color=colour, linewidth=0.9, alpha=0.5)
             slope = slopes[name]
-            label = f"{name}: {slope.estimate / 1000:,.1f} kB/job ({slope.low / 1000:,.1f} to {slope.high / 1000:,.1f})"
+            label = f"{name}: {kilobytes_per_job(slope)}"
             jobs, level = _straight(run, slope) if name == "leaky" else _means(fixed)
             axes.plot(jobs, level, "-" if name == "leaky" else "o", color=colour, label=label)
         settings = fixed.settings
         steady = steady_means(fixed)[0][0]
-        axes.annotate(
-            f"steady: means of\nsweep periods of {settings.sweep_s:g} s",
-            (steady, 0),
-            xytext=(0, 6),
-            textcoords="offset points",
-            fontsize=8,
-            color=_GREY,
-        )
+        words = f"steady: means of\nsweep periods of {settings.sweep_s:g} s"
+        _say(axes, words, (steady, 0), (0, 6), fontsize=8, color=_GREY)
         axes.set(xlabel="finished jobs", ylabel="traced heap above its start, MiB", ylim=(0, None))
         axes.set_title("Under continuing load the heap is level once the TTL has passed", loc="left")
         axes.legend(loc="upper left")
@@ -164,12 +135,12 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
 
 def _straight(run: Run, slope: Interval) -> tuple[Array, Array]:
     above, finished = run.series.traced - run.series.traced[0], run.series.finished[:, 0]
-    return run.jobs, (above.mean() + (run.jobs - finished.mean()) * slope.estimate) / _MIB
+    return run.jobs, (above.mean() + (run.jobs - finished.mean()) * slope.estimate) / MIB
 
 
 def _means(run: Run) -> tuple[Array, Array]:
     jobs, traced = steady_means(run)
-    return jobs, (traced - run.series.traced[0]) / _MIB
+    return jobs, (traced - run.series.traced[0]) / MIB
 
 
 def sawtooth(cell: Cell) -> Figure:
@@ -178,17 +149,17 @@ def sawtooth(cell: Cell) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(series.t_s, series.kept[:, 0] / _MIB, color=_TTL, linewidth=1.4, label="kept by the store")
+        axes.plot(series.t_s, series.kept[:, 0] / MIB, color=_TTL, linewidth=1.4, label="kept by the store")
         lines = (
             ("peak: λ·(TTL + sweep)·bytes", cell.predicted_peak_bytes, "--"),
             ("plateau: λ·(TTL + sweep/2)·bytes", cell.predicted_mean_bytes, "-"),
         )
         for name, level, style in lines:
-            axes.axhline(level / _MIB, color="black", linestyle=style, linewidth=1, label=f"predicted {name}")
+            axes.axhline(level / MIB, color="black", linestyle=style, linewidth=1, label=f"predicted {name}")
         axes.axvline(settings.ttl_s, ymax=0.75, color=_GREY, linestyle=":", linewidth=1)
         axes.annotate(" one TTL", (settings.ttl_s, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color=_GREY)
         axes.set(xlabel="seconds since the first arrival", ylabel="kept bytes, MiB")
-        axes.set_ylim(0, 1.45 * cell.predicted_peak_bytes / _MIB)
+        axes.set_ylim(0, 1.45 * cell.predicted_peak_bytes / MIB)
         axes.margins(x=0)
         load = f"λ = {cell.rate_per_s:.1f}/s, TTL {settings.ttl_s:g} s, sweep {settings.sweep_s:g} s"
         title = f"{load}: a sawtooth as predicted"
@@ -202,7 +173,7 @@ def measured_against_predicted(grid: Grid) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.6), layout="constrained")
         axes = figure.add_subplot()
-        every = [cell.predicted_peak_bytes / _MIB for cell in grid.cells]
+        every = [cell.predicted_peak_bytes / MIB for cell in grid.cells]
         ends = np.array([min(every) * 0.6, max(every) * 1.4])
         axes.fill_between(ends, ends * 0.9, ends * 1.1, color="0.5", alpha=0.18, linewidth=0, label="±10 %")
         axes.plot(ends, ends, color="0.4", linewidth=1)
@@ -210,33 +181,29 @@ def measured_against_predicted(grid: Grid) -> Figure:
         for number, ttl in enumerate(ttls):
             cells = [cell for cell in grid.cells if cell.settings.ttl_s == ttl]
             colour = (_TTL, _LEAKY)[number % 2]
-            _scatter(
-                axes,
-                [(cell.predicted_mean_bytes, cell.mean_bytes) for cell in cells],
-                "o",
-                colour,
-                f"plateau, TTL {ttl:g} s",
-            )
-            _scatter(
-                axes,
-                [(cell.predicted_peak_bytes, cell.peak_bytes) for cell in cells],
-                "^",
-                colour,
-                f"peak, TTL {ttl:g} s",
-            )
+            means = [(cell.predicted_mean_bytes, cell.mean_bytes) for cell in cells]
+            peaks = [(cell.predicted_peak_bytes, cell.peak_bytes) for cell in cells]
+            _scatter(axes, means, "o", colour, f"plateau, TTL {ttl:g} s")
+            _scatter(axes, peaks, "^", colour, f"peak, TTL {ttl:g} s")
         axes.set(xscale="log", yscale="log", xlabel="predicted kept bytes, MiB", ylabel="measured kept bytes, MiB")
-        ticks = [tick for tick in _TICKS if ends[0] < tick < ends[1]]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_formatter("")
+        _label_ticks(axes, ends)
         axes.set_title("A TTL bounds the time; the bytes follow the rate", loc="left")
         axes.legend(loc="upper left")
         return figure
 
 
+def _label_ticks(axes: Axes, ends: Array) -> None:
+    """Label 1, 2 and 5 of each decade on both axes, and nothing between them."""
+    ticks = [tick for tick in _TICKS if ends[0] < tick < ends[1]]
+    labels = [f"{tick:g}" for tick in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter("")
+
+
 def _scatter(axes: Axes, pairs: Sequence[tuple[float, float]], marker: str, colour: str, label: str) -> None:
-    predicted, measured = (np.array(values) / _MIB for values in zip(*pairs, strict=True))
+    predicted, measured = (np.array(values) / MIB for values in zip(*pairs, strict=True))
     filled = colour if marker == "o" else "none"
     axes.plot(predicted, measured, marker, color=colour, markerfacecolor=filled, label=label)
 
@@ -260,18 +227,15 @@ def rate_and_heap(
         for size, colour in zip(sizes, (_TTL, _LEAKY), strict=True):
             label = f"{size / 1000:,.0f} kB a result" if size < 1e6 else f"{size / 1e6:g} MB a result"
             rates = [exhausting_rate(heap, ttl_s, sweep_s, size) for heap in span]
-            axes.plot(span / _MIB, rates, color=colour, label=label)
+            axes.plot(span / MIB, rates, color=colour, label=label)
             for heap in heaps:
                 rate = exhausting_rate(heap, ttl_s, sweep_s, size)
-                axes.plot(heap / _MIB, rate, "o", color=colour)
-                axes.annotate(
-                    f"{rate:.1f}/s", (heap / _MIB, rate), xytext=(5, -11), textcoords="offset points", fontsize=8
-                )
-        axes.axhline(
-            rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=f"the incident's load test: {rate_per_s:g}/s"
-        )
+                axes.plot(heap / MIB, rate, "o", color=colour)
+                _say(axes, f"{rate:.1f}/s", (heap / MIB, rate), (5, -11), fontsize=8)
+        label = f"the incident's load test: {rate_per_s:g}/s"
+        axes.axhline(rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=label)
         axes.set(xscale="log", yscale="log", xlabel="heap for results, MiB", ylabel="jobs per second that fill it")
-        axes.set_xticks([heap / _MIB for heap in heaps], [f"{heap / _MIB:,.0f}" for heap in heaps])
+        axes.set_xticks([heap / MIB for heap in heaps], [f"{heap / MIB:,.0f}" for heap in heaps])
         axes.xaxis.set_minor_formatter("")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title(f"The rate at which a TTL of {ttl_s:g} s no longer saves the server", loc="left")
@@ -279,30 +243,26 @@ def rate_and_heap(
         return figure
 
 
-def slow_job(found: Sequence[Fate], *, ttl_s: float) -> Figure:
-    """What became of one slow job under each stamp: how long it ran, and how long its result could be had."""
+def slow_job(found: Sequence[SlowJob], *, ttl_s: float) -> Figure:
+    """What became of one slow job, by the instant its age counts from: how long it ran, how long its result was had."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 2.4), layout="constrained")
         axes = figure.add_subplot()
-        for row, fate in enumerate(found):
-            last = row == len(found) - 1
-            axes.barh(row, fate.done_s, height=0.5, color="0.75", label="runs" if last else None)
-            label = "result: 200" if last else None
-            axes.barh(row, fate.kept_s, left=fate.done_s, height=0.5, color=_TTL, label=label)
-            axes.plot(
-                fate.done_s + fate.kept_s,
-                row,
-                "X",
-                color=_LEAKY,
-                markersize=8,
-                linestyle="none",
-                label="gone: 410" if last else None,
-            )
+        rows = range(len(found))
+        done, kept = np.array([(job.done_s, job.kept_s) for job in found]).T
+        axes.barh(rows, done, height=0.5, color="0.75", label="runs")
+        axes.barh(rows, kept, left=done, height=0.5, color=_TTL, label="result: 200")
+        axes.plot(done + kept, rows, "X", color=_LEAKY, markersize=8, linestyle="none", label="gone: 410")
         axes.axvline(ttl_s, color=_GREY, linestyle=":", linewidth=1.2, label=f"TTL after submission: {ttl_s:g} s")
-        axes.set_yticks(range(len(found)), [f"age counted\nfrom {fate.stamped}" for fate in found])
+        axes.set_yticks(range(len(found)), [f"age counted\nfrom {job.age_from}" for job in found])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="seconds since the job was submitted")
         axes.set_title("Counted from submission, a slow job's result goes at the next sweep", loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return figure
+
+
+def _say(axes: Axes, words: str, point: tuple[float, float], away: tuple[float, float], **style: Any) -> None:
+    """Write words so many points away from a point."""
+    axes.annotate(words, point, away, textcoords="offset points", **({"fontsize": 9} | style))

@@ -123,6 +123,12 @@ def steady_slope(run: Run, *, confidence: float) -> Interval:
     return bytes_per_job(*steady_means(run), confidence=confidence)
 
 
+def slopes(growing: Run, steady: Run, *, confidence: float) -> dict[str, Interval]:
+    """Bytes per job under continuing load, of a `leaky` store from its first job on and of `ttl` once it is steady."""
+    leaky = bytes_per_job(growing.jobs, growing.heap, confidence=confidence)
+    return {"leaky": leaky, "ttl": steady_slope(steady, confidence=confidence)}
+
+
 def observe_steady(settings: Settings, image: bytes, *, rate_per_s: float, periods: int) -> Run:
     """Run one service, with its heap traced, until its steady state has lasted for some sweep periods.
 

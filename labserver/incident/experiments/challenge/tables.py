@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.challenge.plateau import Grid
 from labserver.incident.experiments.steady_state import exhausting_rate
-from labserver.incident.experiments.tables import table
-
-_MIB = 2**20
+from labserver.incident.experiments.table import table
+from labserver.incident.experiments.units import mebibytes
+from labserver.text import formatted
 
 
 def run_lengths(measured: Mapping[float, float | None], predicted: Mapping[float, tuple[float, float]]) -> str:
@@ -36,11 +36,11 @@ def plateaus(grid: Grid) -> str:
 def exhausting_rates(heaps: Sequence[float], sizes: Sequence[float], *, ttl_s: float, sweep_s: float) -> str:
     """The rate that fills each heap, by the size of a result."""
     rows = [
-        [f"{heap / _MIB:,.0f} MiB", *(f"{exhausting_rate(heap, ttl_s, sweep_s, size):.2f}/s" for size in sizes)]
+        [mebibytes(heap, 0), *(f"{exhausting_rate(heap, ttl_s, sweep_s, size):.2f}/s" for size in sizes)]
         for heap in heaps
     ]
     return table(["heap for results", *(f"{size / 1000:,.0f} kB a result" for size in sizes)], rows)
 
 
 def _both(measured: float, predicted: float) -> list[str]:
-    return [f"{measured / _MIB:,.3f} MiB", f"{predicted / _MIB:,.3f} MiB", f"{measured / predicted - 1:+.1%}"]
+    return [mebibytes(measured, 3), mebibytes(predicted, 3), formatted(measured / predicted - 1, "+.1%")]

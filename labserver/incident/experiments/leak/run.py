@@ -32,7 +32,7 @@ _EMPTY = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Workload:
     """What the virtual users do. `duration_s` is one cycle's; users finish the iteration they are in."""
 
     users: int = 5
@@ -59,7 +59,7 @@ class Experiment:
     users: VirtualUsers
     monitor: Monitor
     meter: Meter
-    load: Load
+    load: Workload
     progress: Progress
     threads_at_rest: int
     summaries_file: Path
@@ -204,7 +204,7 @@ class Experiment:
 
 @contextmanager
 def experiment(
-    settings: Settings, load: Load, *, csv: Path, sample_interval_s: float, frames: int = 1
+    settings: Settings, load: Workload, *, csv: Path, sample_interval_s: float, frames: int = 1
 ) -> Iterator[Experiment]:
     """Start the server in this process, the users in another and the monitor; leave nothing of them behind.
 

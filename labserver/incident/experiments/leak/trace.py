@@ -1,5 +1,6 @@
 """One load cycle between two looks at the heap: where its growth was allocated, and who holds it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.holders.find import Holder, find_growth
@@ -8,7 +9,15 @@ from labserver.errors import ClaimFailed
 from labserver.heap.chain import Chain
 from labserver.heap.chains import objgraph_chain
 from labserver.heap.graph import HeapGraph, heap_graph
-from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES, AllocationSite, allocation_growth, take_snapshot, tracing
+from labserver.heap.tracemalloc_tools import (
+    DEFAULT_FRAMES,
+    AllocationSite,
+    Frame,
+    allocation_growth,
+    own_frames,
+    take_snapshot,
+    tracing,
+)
 from labserver.incident.experiments.leak.run import Experiment
 
 
@@ -39,6 +48,15 @@ class GrowthTrace:
         if not self.holders:
             raise ClaimFailed(f"Nothing new outlived the drain of {self.jobs} jobs: there is no holder to name.")
         return self.holders[0]
+
+    def grown_sites(self, most: int) -> list[AllocationSite]:
+        """The sites that kept more than they let go, the largest growth first."""
+        return [site for site in self.sites if site.growth_bytes > 0][:most]
+
+
+def service_line(frames: Sequence[Frame]) -> Frame:
+    """The innermost line of a stack in the service's own code, which its owner can change; else of the whole stack."""
+    return (own_frames(frames, "labserver.incident.service") or tuple(frames))[0]
 
 
 def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> GrowthTrace:

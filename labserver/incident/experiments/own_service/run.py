@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -10,6 +11,19 @@ from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, Mea
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
 from labserver.suite.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is to be checked.
+
+    Attributes:
+        target: `module:attribute`.
+        holder: what is expected to hold what stays of each job; empty where nothing should.
+    """
+
+    target: str
+    holder: str = ""
 
 
 def check_service(

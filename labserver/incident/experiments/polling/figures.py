@@ -6,16 +6,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
-from labserver.incident.experiments.polling.run import Endless, Herd
+from labserver.incident.experiments.figure import BLUE, GREEN, ORANGE, STYLE, VERMILLION
+from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
 from labserver.incident.experiments.polling.server_cost import Bursts
 
-# Okabe & Ito's palette, as in the other figures.
-_UNBOUNDED, _CAPPED = "#D55E00", "#0072B2"
-_POLICIES = {"fixed": "#D55E00", "exponential": "#E69F00", "full_jitter": "#0072B2", "retry_after": "#009E73"}
+_UNBOUNDED, _CAPPED = VERMILLION, BLUE
+_POLICIES = {"fixed": VERMILLION, "exponential": ORANGE, "full_jitter": BLUE, "retry_after": GREEN}
 
 
-def requests_over_time(endless: Endless, users: int, cap: int) -> Figure:
+def requests_over_time(endless: EndlessPolling, users: int, cap: int) -> Figure:
     """Polls of one client against time, of those that never give up and of those that do."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.4), layout="constrained")

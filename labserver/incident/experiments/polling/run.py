@@ -1,134 +1,33 @@
 """What polling costs a server: clients that never give up beside clients that do, and a herd that polls by a policy."""
 
-import json
 import math
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 from PIL import Image
 
+from labserver.incident.experiments.figure import BLUE, VERMILLION
+from labserver.incident.experiments.polling.measurements import ClientGroup, EndlessPolling, Herd, read_polls
+from labserver.incident.experiments.polling.running_load import RunningLoad
 from labserver.incident.experiments.polling.server_cost import NEVER_S
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.jobs import JobState
 from labserver.incident.service.settings import Settings
 from labserver.load import Summary, VirtualUsers, virtual_users
-from labserver.stats.interval import Interval, mean_of
 from labserver.targets.listeners import tcp_connections
 
-Floats = npt.NDArray[np.float64]
-
 NO_CAP = 1_000_000_000
-SHOWN = ("fixed", "exponential", "full-jitter", "retry-after")
-_LOOK_S = 0.5  # a load hands its samples to the system as often
-
-
-@dataclass(frozen=True, slots=True)
-class Polls:
-    """The polls of one group of clients.
-
-    Attributes:
-        start_s: when each was sent, Unix time, in rising order.
-        end_s: when each was answered, in the same order.
-        jobs: the id of the job each was about, in the same order.
-    """
-
-    start_s: Floats
-    end_s: Floats
-    jobs: tuple[str, ...]
-
-    def __len__(self) -> int:
-        """How many there were."""
-        return len(self.start_s)
-
-    def until(self, at_s: float) -> int:
-        """How many had been sent by then."""
-        return int(np.searchsorted(self.start_s, at_s, side="right"))
-
-    def peak(self, window_s: float) -> int:
-        """The most that were sent within any window of that length."""
-        if not len(self):
-            return 0
-        ahead = np.searchsorted(self.start_s, self.start_s + window_s, side="left")
-        return int((ahead - np.arange(len(self))).max())
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One group of clients that polled for jobs that never finish.
-
-    Attributes:
-        polls: what they sent.
-        summary: of their load.
-        connections_end: which they held when the experiment was stopped.
-        ended_s: when the last of them had ended by itself, seconds after the start; None where one was stopped.
-    """
-
-    polls: Polls
-    summary: Summary
-    connections_end: int
-    ended_s: float | None
-
-    @property
-    def told(self) -> str:
-        """What they were told at the end."""
-        return self.summary.first_failure or "nothing: it was stopped by the experiment"
-
-
-@dataclass(frozen=True, slots=True)
-class Endless:
-    """Both groups against one service.
-
-    Attributes:
-        began_s: Unix time of their start.
-        observed_s: seconds from then to the stop.
-        workers_held: jobs that were running at the stop.
-    """
-
-    capped: Client
-    unbounded: Client
-    began_s: float
-    observed_s: float
-    workers_held: int
-
-    def after_the_cap(self, client: Client) -> int:
-        """How many polls a group sent when the capped clients had given up; none if they never did."""
-        ended = self.observed_s if self.capped.ended_s is None else self.capped.ended_s
-        return len(client.polls) - client.polls.until(self.began_s + ended)
-
-
-@dataclass(frozen=True, slots=True)
-class Herd:
-    """Clients that began at once and polled by one policy until they knew."""
-
-    policy: str
-    polls: Polls
-    began_s: float
-    notice_s: Floats
-
-    @property
-    def name(self) -> str:
-        """The policy's, as the findings spell it."""
-        return self.policy.replace("-", "_")
-
-    @property
-    def mean_notice(self) -> Interval:
-        """Seconds from a job's end to its client's knowing it: the mean, with a 99 % interval."""
-        return mean_of(self.notice_s)
+_POLICIES = ("fixed", "exponential", "full-jitter", "retry-after")
 
 
 def poll_without_end(  # noqa: PLR0913 - all but one by keyword
     folder: Path, *, users: int, poll_interval_s: float, max_polls: int, patience_polls: int, seed: int
-) -> Endless:
+) -> EndlessPolling:
     """Let capped and unbounded clients poll at the same time for jobs that never finish, and stop what goes on.
 
     The experiment ends when the capped clients have given up and the others have polled half as often again since, or
@@ -151,20 +50,23 @@ def poll_without_end(  # noqa: PLR0913 - all but one by keyword
         ThreadPoolExecutor(2) as threads,
     ):
         began = time.time()
-        runs = [threads.submit(crowd.run, iterations=users) for crowd in (capped, unbounded)]
-        ended_s = _end_of(runs[0], files[0], began, patience=users * patience_polls)
+        loads = [
+            RunningLoad(threads.submit(crowd.run, iterations=users), file)
+            for crowd, file in zip((capped, unbounded), files, strict=True)
+        ]
+        ended_s = loads[0].end_s(began, patience=users * patience_polls)
         if ended_s is not None:
-            _wait_for_polls(runs[1], files[1], began + ended_s, polls=math.ceil(users * max_polls / 2))
+            loads[1].wait_for_polls(began + ended_s, polls=math.ceil(users * max_polls / 2))
         held = server.service.store.counts().get(JobState.RUNNING, 0)
         connections = [_connections(crowd.pid) for crowd in (capped, unbounded)]
-        ends = [ended_s, None if not runs[1].done() else time.time() - began]
+        ends = [ended_s, None if loads[1].running else time.time() - began]
         observed_s = time.time() - began
-        summaries = [_stopped(crowd, run) for crowd, run in zip((capped, unbounded), runs, strict=True)]
+        summaries = [_stopped(crowd, load) for crowd, load in zip((capped, unbounded), loads, strict=True)]
     first, second = (
-        Client(read_polls(file), summary, count, end)
+        ClientGroup(read_polls(file), summary, count, end)
         for file, summary, count, end in zip(files, summaries, connections, ends, strict=True)
     )
-    return Endless(first, second, began, observed_s, held)
+    return EndlessPolling(first, second, began, observed_s, held)
 
 
 def poll_as_a_herd(  # noqa: PLR0913 - the same
@@ -209,57 +111,20 @@ def poll_as_a_herd(  # noqa: PLR0913 - the same
     return Herd(policy, polls, began, np.array(notice))
 
 
-def herds(folder: Path, **herd: Any) -> dict[str, Herd]:
+def herds_by_policy(folder: Path, **herd: Any) -> dict[str, Herd]:
     """`poll_as_a_herd` by each policy in turn, by the policy's name as findings spell it."""
-    found = (poll_as_a_herd(policy, folder, **herd) for policy in SHOWN)
+    found = (poll_as_a_herd(policy, folder, **herd) for policy in _POLICIES)
     return {herd.name: herd for herd in found}
-
-
-def read_polls(path: Path) -> Polls:
-    """The polls in a load's JSON lines, by when they were sent."""
-    rows = sorted(_answered_polls(path))
-    start, end, jobs = zip(*rows, strict=True) if rows else ((), (), ())
-    return Polls(np.array(start), np.array(end), tuple(jobs))
-
-
-def _answered_polls(path: Path) -> Iterator[tuple[float, float, str]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if not line.endswith("\n"):  # the load is still writing it
-                return
-            point = json.loads(line)
-            tags = point["data"].get("tags", {})
-            if point["metric"] == "http_req_duration" and tags.get("name") == "status":
-                end = datetime.fromisoformat(point["data"]["time"]).timestamp()
-                yield end - point["data"]["value"] / 1e3, end, unquote(tags["url"].rpartition("/")[2])
 
 
 def _crowd(server: EmbeddedServer, users: int, out: Path, **polling: Any) -> AbstractContextManager[VirtualUsers]:
     return virtual_users(server.url, users, outputs=[f"json={out}"], **polling)
 
 
-def _end_of(run: "Future[Summary]", file: Path, began: float, *, patience: int) -> float | None:
-    """Seconds after which a run has ended by itself; None where it has sent as many polls as there is patience for."""
-    while not run.done():
-        if len(read_polls(file)) >= patience:
-            return None
-        wait([run], timeout=_LOOK_S)
-    return time.time() - began
-
-
-def _wait_for_polls(run: "Future[Summary]", file: Path, since_s: float, *, polls: int) -> None:
-    """Return when a run has sent so many polls since an instant, or has ended by itself."""
-    while not run.done():
-        sent = read_polls(file)
-        if len(sent) - sent.until(since_s) >= polls:
-            return
-        wait([run], timeout=_LOOK_S)
-
-
-def _stopped(crowd: VirtualUsers, run: "Future[Summary]") -> Summary:
-    if not run.done():
+def _stopped(crowd: VirtualUsers, load: RunningLoad) -> Summary:
+    if load.running:
         crowd.stop()
-    return run.result()
+    return load.run.result()
 
 
 def _connections(pid: int) -> int:
@@ -270,6 +135,6 @@ def _tiny_photos(folder: Path) -> Path:
     """Two small pictures: a herd's uploads must not take so long that they spread it."""
     photos = folder / "05_photos"
     photos.mkdir(exist_ok=True)
-    for number, colour in enumerate(("#D55E00", "#0072B2")):
+    for number, colour in enumerate((VERMILLION, BLUE)):
         Image.new("RGB", (32, 32), colour).save(photos / f"{number}.png")
     return photos

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from labserver.incident.experiments.polling.run import Endless, Herd
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
+from labserver.incident.experiments.table import table
 
 
-def both_clients(endless: Endless, users: int) -> str:
+def both_clients(endless: EndlessPolling, users: int) -> str:
     """What the clients sent, held and were told, side by side."""
     clients = (endless.unbounded, endless.capped)
     ends = ["never" if client.ended_s is None else f"after {client.ended_s:.1f} s" for client in clients]

@@ -1,12 +1,15 @@
-"""The comparison's findings: each policy against what it promises, the recommended one, and the original's reasons."""
+"""The comparison's claims: each policy against what it promises, the recommended one, and the original's reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from labserver.incident.experiments.stores.drain import RealDrain
-from labserver.incident.experiments.stores.expected import BOUNDED_IN_BYTES, ELSEWHERE, EXPECTED, KEEPS_NOTHING
-from labserver.incident.experiments.stores.one_store import StoreRun
+from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES, ELSEWHERE, PROMISES
+from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
-from labserver.incident.experiments.stores.script import LATE_GROUPS, said
+from labserver.incident.experiments.stores.script import Script
+from labserver.incident.experiments.stores.store_run import StoreRun
+from labserver.suite.bound import Bound, above, at_least, at_most, below, exactly, says
+from labserver.suite.finding import Value
 from labserver.suite.findings import Findings
 
 # What a job costs besides its image: its record and its id; with a timer, a thread's objects; in Redis, what the
@@ -17,163 +20,166 @@ _USUAL_RECORD_BYTES = 2000
 _PASSING_BYTES = 65_536
 
 
-def late_answers(run: StoreRun) -> str:
-    """What the late clients were told, as `200/200/410`."""
-    return "/".join(said(run.visits, group) for group in LATE_GROUPS)
+def record_load(findings: Findings, script: Script, *, budget_bytes: int) -> None:
+    """Record how large the load was, and the budget of the bounded stores."""
+    findings.measured("jobs_offered", len(script.visits()) + 1)
+    findings.measured("burst_jobs", script.burst_jobs)
+    findings.measured("budget_bytes", budget_bytes, unit="B")
 
 
-def second_fetch(run: StoreRun) -> str:
-    """What a second fetch was told."""
-    return said(run.visits, "twice", asking=1)
-
-
-def not_taken(run: StoreRun) -> int:
-    """Jobs that were never taken, however often they came."""
-    return sum(not visit.accepted for visit in run.visits)
-
-
-def record_store(findings: Findings, run: StoreRun, evidence: Sequence[str]) -> None:
-    """Hold what one store did against what its policy promises.
+def record_stores(findings: Findings, comparison: Comparison, evidence: Sequence[str]) -> None:
+    """Hold what each store did against what its policy promises, and say which could not be measured.
 
     Args:
         findings: where to.
-        run: what it did.
-        evidence: the figures; the store's own curve is added.
+        comparison: what they did.
+        evidence: the figures; each store's own curve is added.
     """
-    _Recorder(findings, run, [f"curves/{run.curve.name}", *evidence]).record()
-
-
-class _Recorder:
-    """Records one store's findings under its name."""
-
-    def __init__(self, findings: Findings, run: StoreRun, evidence: list[str]) -> None:
-        self._findings = findings
-        self._run = run
-        self._expected = EXPECTED[run.store]
-        self._evidence = evidence
-        self._prefix = run.store.replace("-", "_")
-
-    def record(self) -> None:
-        self._bytes()
-        self._results()
-        self._answers()
-        self._threads()
-        self._findings.measured(f"{self._prefix}_cpu_ms_per_job", self._run.cpu_ms_per_job, unit="ms")
-        self._findings.measured(f"{self._prefix}_p95_ms", self._run.p95_ms, unit="ms")
-
-    def _claim(  # noqa: PLR0913 - a finding has that many named sides
-        self, what: str, value: float | str, *, holds: bool, bound: str, unit: str = "", text: str = ""
-    ) -> None:
-        name = f"{self._prefix}_{what}"
-        self._findings.record(name, value, holds=holds, bound=bound, unit=unit, evidence=self._evidence, text=text)
-
-    def _bytes(self) -> None:
-        run = self._run
-        budget = run.settings.budget_bytes
-        bounded = run.store in BOUNDED_IN_BYTES
-        self._claim(
-            "peak_bytes",
-            run.peak_bytes,
-            unit="B",
-            holds=not bounded or run.peak_bytes <= budget,
-            bound=f"at most the budget of {budget:,}" if bounded else "",
-            text=f"kept {ELSEWHERE[run.store]}" if run.store in ELSEWHERE else "",
-        )
-        empty = self._expected.after_drain == KEEPS_NOTHING
-        self._claim(
-            "floor_bytes",
-            run.drained.kept_bytes,
-            unit="B",
-            holds=(run.drained.kept_bytes == 0) == empty,
-            bound="0 after the drain" if empty else "more than 0 after the drain",
-        )
-        self._findings.measured(f"{self._prefix}_heap_floor_bytes", run.drained.heap_bytes, unit="B")
-        record = _RECORD_BYTES.get(run.store, _USUAL_RECORD_BYTES)
-        passing = _PASSING_BYTES * (2 if run.store == "redis" else 1)  # its client's connections, too
-        allowed = passing + record * max(run.full.jobs_kept, run.drained.jobs_kept)
-        self._claim(
-            "unaccounted_bytes",
-            run.unaccounted_bytes,
-            unit="B",
-            holds=run.unaccounted_bytes <= allowed,
-            bound=f"at most {allowed:,}: the records",
-            text="the gap between the store's books and the bytes found",
-        )
-
-    def _results(self) -> None:
-        lost, loses = self._run.lost_unread, self._expected.loses_unread
-        bound = "at least 1: it may lose what is unread" if loses else "none"
-        self._claim("lost_unread", lost, holds=(lost > 0) == loses, bound=bound)
-        refused, left = self._run.refused, not_taken(self._run)
-        if self._run.store != "redis":  # which may do either, by what its connections take of the same memory
-            bound = "at least 1, told to come again" if self._expected.refuses else "none"
-            self._claim("refused", refused, holds=(refused > 0) == self._expected.refuses, bound=bound)
-        self._claim("not_taken", left, holds=left == 0, bound="none, in the end")
-        if self._run.store == "soft":
-            early = self._run.given_up_early
-            self._claim("given_up_early", early, holds=early > 0, bound="at least 1 unread, under pressure")
-        self._findings.measured(f"{self._prefix}_failed_kept", self._run.failed_kept)
-
-    def _answers(self) -> None:
-        run, expected = self._run, self._expected
-        late, again, long_job = late_answers(run), second_fetch(run), "/".join(map(str, run.long_job))
-        # A Redis server's connections take of the same memory: where it is small, it may evict what came in time, too.
-        allowed = {expected.late, "410/410/410"} if run.store == "redis" else {expected.late}
-        self._claim("late_answers", late, holds=late in allowed, bound=" or ".join(sorted(allowed)))
-        self._claim("second_fetch", again, holds=again == expected.second_fetch, bound=expected.second_fetch)
-        wanted = f"200/{expected.long_result}"
-        self._claim("long_job", long_job, holds=long_job == wanted, bound=wanted)
-
-    def _threads(self) -> None:
-        threads = self._run.threads_peak
-        if self._run.store == "timer":
-            least = self._run.full.jobs_kept - 1  # but the job that still runs
-            self._claim("threads_peak", threads, holds=threads >= least, bound=f"one for each of {least} results")
-        else:
-            self._claim("threads_peak", threads, holds=threads == 0, bound="none for the load")
+    for store, reason in comparison.missing.items():
+        text = f"not measured: {reason}"
+        findings.record(f"{store.replace('-', '_')}_measured", "not measured", holds=True, text=text)
+    for run in comparison.runs.values():
+        _StoreClaims(findings, run, [_curve(run), *evidence]).record()
 
 
 def record_recommended(findings: Findings, run: StoreRun, evidence: Sequence[str]) -> None:
     """Hold a store against what is asked of a fix: bounded bytes, nothing unread lost, refusals that end."""
-    budget, wait = run.settings.budget_bytes, run.script.retry_after_s
     refused = [visit for visit in run.visits if visit.refused]
     told = min((visit.retry_after_s for visit in refused), default=0.0)
     again = sum(visit.accepted for visit in refused)
-    shown = [f"curves/{run.curve.name}", *evidence]
+    every = exactly(max(1, len(refused)), "every refused job, once others were read")
+    wait = exactly(run.script.retry_after_s, "with every refusal")
+    shown = [_curve(run), *evidence]
     findings.measured("recommended_store", run.store)
-    findings.record("recommended_peak_bytes", run.peak_bytes, unit="B", holds=run.peak_bytes <= budget,
-                    bound=f"never above the budget of {budget:,}", evidence=shown)  # fmt: skip
-    findings.record("recommended_lost_unread", run.lost_unread, holds=run.lost_unread == 0, bound="none",
-                    evidence=shown)  # fmt: skip
-    findings.record("recommended_refused", len(refused), holds=bool(refused), evidence=shown,
-                    bound="at least 1 of a burst beyond the budget: 503")  # fmt: skip
-    findings.record("recommended_retry_after_s", told, unit="s", holds=told == wait,
-                    bound=f"{wait:g}, with every refusal")  # fmt: skip
-    findings.record("recommended_accepted_again", again, holds=bool(refused) and again == len(refused),
-                    bound="every refused job, once others were read")  # fmt: skip
-    findings.record("recommended_floor_bytes", run.drained.kept_bytes, unit="B",
-                    holds=run.drained.kept_bytes == 0, bound="0 after the drain", evidence=shown)  # fmt: skip
+    findings.claim("recommended_peak_bytes", run.peak_bytes, _budget(run), unit="B", evidence=shown)
+    findings.claim("recommended_lost_unread", run.lost_unread, exactly(0), evidence=shown)
+    beyond = at_least(1, "by 503, of a burst beyond the budget")
+    findings.claim("recommended_refused", len(refused), beyond, evidence=shown)
+    findings.claim("recommended_retry_after_s", told, wait, unit="s")
+    findings.claim("recommended_accepted_again", again, every)
+    empty = exactly(0, "after the drain")
+    findings.claim("recommended_floor_bytes", run.drained.kept_bytes, empty, unit="B", evidence=shown)
 
 
 def record_drain(findings: Findings, drain: RealDrain, evidence: Sequence[str]) -> None:
     """Hold each store against its promise in real time: all of the time to live, and nothing after it and a sweep."""
-    for store in drain.samples:
+    for store, looks in drain.samples.items():
         gone, kept_until = drain.gone_after_s(store), drain.full_until_s(store)
-        name = f"{store.replace('-', '_')}_gone_after_s"
         if store == "weak":
-            holds, bound = gone is not None and gone < drain.ttl_s, "at once, before the time to live"
-        elif EXPECTED[store].goes_in_time:
-            early = any(after < drain.ttl_s and kept < drain.put_bytes for _, after, kept in drain.samples[store])
-            holds, bound = gone is not None and not early, f"not before {drain.ttl_s:g} s, and by itself"
+            bound = below(drain.ttl_s, "at once, before the time to live")
+            holds = bound.holds(gone)
+        elif PROMISES[store].goes_in_time:
+            bound = says("not before {seconds:g} s, and by itself", seconds=drain.ttl_s)
+            early = any(after < drain.ttl_s and kept < drain.put_bytes for _, after, kept in looks)
+            holds = gone is not None and not early
         else:
-            holds, bound = gone is None, "never: nothing comes to remove it"
+            bound, holds = says("never: nothing comes to remove it"), gone is None
         text = f"all of it was there until {kept_until:.2f} s" if kept_until else ""
-        findings.record(name, gone, unit="s", holds=holds, bound=bound, evidence=evidence, text=text)
+        name = f"{store.replace('-', '_')}_gone_after_s"
+        findings.record(name, gone, holds=holds, bound=bound, unit="s", evidence=evidence, text=text)
 
 
-def record_missing(findings: Findings, comparison: Comparison) -> None:
-    """Say of each store that this machine lacks what it needs, in place of its claims."""
-    for store, reason in comparison.missing.items():
-        findings.record(
-            f"{store.replace('-', '_')}_measured", "not measured", holds=True, text=f"not measured: {reason}"
-        )
+def record_reasons(findings: Findings, runs: Mapping[str, StoreRun], evidence: Sequence[str]) -> None:
+    """Say of each reason of the original whether it holds, with the figures that it rests on."""
+    for reason in reasons(runs):
+        bound = says(f"the original's reason: {reason.original}")
+        shown = [_curve(runs[reason.store]), *evidence]
+        name = f"reason_{reason.store}"
+        findings.record(name, reason.verdict, holds=reason.expected, bound=bound, evidence=shown, text=reason.measured)
+
+
+class _StoreClaims:
+    """One store's claims, under its name."""
+
+    def __init__(self, findings: Findings, run: StoreRun, evidence: list[str]) -> None:
+        self._findings = findings
+        self._run = run
+        self._promise = PROMISES[run.store]
+        self._evidence = evidence
+        self._prefix = run.store.replace("-", "_")
+
+    def record(self) -> None:
+        self._peak()
+        self._floor()
+        self._books()
+        self._results()
+        self._answers()
+        self._threads()
+        self._measured("cpu_ms_per_job", self._run.cpu_ms_per_job, unit="ms")
+        self._measured("p95_ms", self._run.p95_ms, unit="ms")
+
+    def _peak(self) -> None:
+        run = self._run
+        if run.store in BOUNDED_IN_BYTES:
+            text = f"kept {ELSEWHERE[run.store]}" if run.store in ELSEWHERE else ""
+            self._claim("peak_bytes", run.peak_bytes, _budget(run), unit="B", text=text)
+        else:
+            name = f"{self._prefix}_peak_bytes"
+            self._findings.measured(name, run.peak_bytes, unit="B", evidence=self._evidence)
+
+    def _floor(self) -> None:
+        drained, after = self._run.drained, "after the drain"
+        bound = exactly(0, after) if self._promise.gives_back else above(0, after)
+        self._claim("floor_bytes", drained.kept_bytes, bound, unit="B")
+        self._measured("heap_floor_bytes", drained.heap_bytes, unit="B")
+
+    def _books(self) -> None:
+        run = self._run
+        record = _RECORD_BYTES.get(run.store, _USUAL_RECORD_BYTES)
+        passing = _PASSING_BYTES * (2 if run.store == "redis" else 1)  # its client's connections, too
+        bound = at_most(passing + record * max(run.full.jobs_kept, run.drained.jobs_kept), "the records")
+        text = "the gap between the store's books and the bytes found"
+        self._claim("unaccounted_bytes", run.unaccounted_bytes, bound, unit="B", text=text)
+
+    def _results(self) -> None:
+        run, promise = self._run, self._promise
+        lost = at_least(1, "it may lose what is unread") if promise.loses_unread else exactly(0)
+        self._claim("lost_unread", run.lost_unread, lost)
+        if run.store != "redis":  # which may do either, by what its connections take of the same memory
+            refused = at_least(1, "told to come again") if promise.refuses else exactly(0)
+            self._claim("refused", run.refused, refused)
+        not_taken = sum(not visit.accepted for visit in run.visits)
+        self._claim("not_taken", not_taken, exactly(0, "in the end"))
+        if run.store == "soft":
+            self._claim("given_up_early", run.given_up_early, at_least(1, "unread, under pressure"))
+        self._measured("failed_kept", run.failed_kept)
+
+    def _answers(self) -> None:
+        run, promise = self._run, self._promise
+        self._told("second_fetch", run.second_fetch, promise.second_fetch)
+        self._told("long_job", "/".join(map(str, run.long_job)), f"200/{promise.long_result}")
+        if run.store == "redis":
+            # Its connections take of the same memory: where it is small, it may evict what came in time, too.
+            self._told("late_answers", run.late_answers, promise.late, "410/410/410")
+        else:
+            self._told("late_answers", run.late_answers, promise.late)
+
+    def _threads(self) -> None:
+        if self._run.store == "timer":
+            least = self._run.full.jobs_kept - 1  # but the job that still runs
+            bound = at_least(least, "one for each of {results} results", results=least)
+        else:
+            bound = exactly(0, "none for the load")
+        self._claim("threads_peak", self._run.threads_peak, bound)
+
+    def _measured(self, what: str, value: Value, *, unit: str = "") -> None:
+        self._findings.measured(f"{self._prefix}_{what}", value, unit=unit)
+
+    def _claim(self, what: str, value: float, bound: Bound, *, unit: str = "", text: str = "") -> None:
+        name = f"{self._prefix}_{what}"
+        self._findings.claim(name, value, bound, unit=unit, evidence=self._evidence, text=text)
+
+    def _told(self, what: str, status: str, *promised: str) -> None:
+        """Claim that the clients were told the promised statuses, or the ones given after them."""
+        form = " or ".join(("{first}", "{second}")[: len(promised)])
+        bound = says(form, **dict(zip(("first", "second"), promised, strict=False)))
+        name = f"{self._prefix}_{what}"
+        self._findings.record(name, status, holds=status in promised, bound=bound, evidence=self._evidence)
+
+
+def _budget(run: StoreRun) -> Bound:
+    return at_most(run.settings.budget_bytes, "the budget")
+
+
+def _curve(run: StoreRun) -> str:
+    return f"curves/{run.curve.name}"

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from labserver.incident.experiments.stores.expected import EXPECTED
+from labserver.incident.experiments.stores.promises import PROMISES
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import JobStore, create_store
@@ -69,7 +69,7 @@ def real_drain(stores: Sequence[str], *, ttl_s: float, sweep_s: float, csv: Path
                 before = time.monotonic() - began
                 samples[name].append((before, time.monotonic() - began, store.kept_bytes()))
             now = time.monotonic() - began
-            due = [name for name in stores if EXPECTED[name].goes_in_time and samples[name][-1][2] > 0]
+            due = [name for name in stores if PROMISES[name].goes_in_time and samples[name][-1][2] > 0]
             if now > overdue and (not due or now > overdue + _PATIENCE_S):
                 break
             time.sleep(_EVERY_S)

@@ -12,13 +12,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
+from labserver.incident.experiments.figure import BLUE, GREEN, STYLE, VERMILLION
 from labserver.incident.experiments.stores.drain import RealDrain
-from labserver.incident.experiments.stores.expected import BOUNDED_IN_BYTES
-from labserver.incident.experiments.stores.one_store import StoreRun
+from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES
+from labserver.incident.experiments.stores.store_run import StoreRun
 
-# Of Okabe & Ito's palette: vermillion for bytes that stay, blue for what is let go, green for what is recommended.
-STAYS, GOES, RECOMMENDED = "#D55E00", "#0072B2", "#009E73"
+STAYS, GOES, RECOMMENDED = VERMILLION, BLUE, GREEN
 _COLUMNS = 4
 _MB = 1e6
 # Words that stand on a line must not be crossed by it.

@@ -8,15 +8,16 @@ from pathlib import Path
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.tracemalloc_tools import tracing
 from labserver.incident.experiments.stores.client import ScriptedClient, scripted_client
-from labserver.incident.experiments.stores.one_store import StoreRun, run_script
+from labserver.incident.experiments.stores.playback import run_script
 from labserver.incident.experiments.stores.script import Script
+from labserver.incident.experiments.stores.store_run import StoreRun
+from labserver.incident.experiments.units import MIB
 from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import STORES, create_store
 from labserver.names import unknown_name
 from labserver.suite.progress import Progress
 
-_MIB = 2**20
 # Longer than any run: the sweeper's own thread never comes, the script sweeps by its clock.
 _NEVER_S = 10.0**6
 _WARM_UP = Script(steady_jobs=4, burst_jobs=6, late_jobs=1, failed_jobs=1)
@@ -70,7 +71,7 @@ def settings_for(store: str, script: Script, *, budget_results: int, result_px: 
         budget_bytes=budget,
         max_jobs=budget_results,
         # An idle result's patience is one time to live in an empty heap; HotSpot's second a MiB is meant for gigabytes.
-        soft_s_per_mib=script.ttl_s / (budget / _MIB),
+        soft_s_per_mib=script.ttl_s / (budget / MIB),
         queue_size=max(64, script.burst_jobs),
         retry_after_s=script.retry_after_s,
     )

@@ -4,6 +4,7 @@ The clock stands still while a request is served, so the instants are the same f
 ten minutes last as long as the requests in them.
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -94,6 +95,22 @@ class Script:
             for group, ask in zip(LATE_GROUPS, asks, strict=True)
             for number in range(self.late_jobs)
         ]
+
+
+class ScriptClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self._began_s = time.time()
+        self.elapsed_s = 0.0
+
+    def __call__(self) -> float:
+        """Return the Unix time in seconds."""
+        return self._began_s + self.elapsed_s
+
+    def move_to(self, instant_s: float) -> None:
+        """Move it to so many seconds after the script's beginning."""
+        self.elapsed_s = instant_s
 
 
 @dataclass(slots=True)

@@ -1,88 +1,60 @@
 """The comparison's tables, as Markdown."""
 
-from labserver.incident.experiments.stores.claims import late_answers, second_fetch
-from labserver.incident.experiments.stores.expected import ELSEWHERE
-from labserver.incident.experiments.stores.one_store import StoreRun
+from collections.abc import Callable, Sequence
+
+from labserver.incident.experiments.stores.promises import ELSEWHERE
 from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
-from labserver.incident.experiments.tables import table
+from labserver.incident.experiments.stores.store_run import StoreRun
+from labserver.incident.experiments.table import table
 
 
 def bytes_kept(comparison: Comparison) -> str:
     """What each store kept, by its own books and by what was found."""
-    header = [
-        "store",
-        "peak, kB",
-        "after the drain, kB",
-        "found then in the heap, kB",
-        "largest gap, kB",
-        "where",
-    ]
-    rows = [
-        [
-            f"`{name}`",
-            _kb(run.peak_bytes),
-            _kb(run.drained.kept_bytes),
-            _kb(run.drained.heap_bytes),
-            _kb(run.unaccounted_bytes),
-            ELSEWHERE.get(name, "in the heap"),
-        ]
-        for name, run in comparison.runs.items()
-    ]
-    return table(header, [*rows, *_missing(comparison, len(header))])
+    header = ["peak, kB", "after the drain, kB", "found then in the heap, kB", "largest gap, kB", "where"]
+    return _by_store(comparison, header, _bytes)
 
 
 def answers(comparison: Comparison) -> str:
     """What the clients met."""
-    header = [
-        "store",
-        "lost unread",
-        "refused (503)",
-        "late: TTL − ε / TTL + ε / swept",
-        "second fetch",
-        "long job: meanwhile / after",
-        "failed records left",
-    ]
-    rows = [
-        [
-            f"`{name}`",
-            f"{run.lost_unread}",
-            f"{run.refused}",
-            late_answers(run).replace("/", " / "),
-            second_fetch(run),
-            " / ".join(map(str, run.long_job)),
-            f"{run.failed_kept}",
-        ]
-        for name, run in comparison.runs.items()
-    ]
-    return table(header, [*rows, *_missing(comparison, len(header))])
+    header = ["lost unread", "refused (503)", "late: TTL − ε / TTL + ε / swept", "second fetch",
+              "long job: meanwhile / after", "failed records left"]  # fmt: skip
+    return _by_store(comparison, header, _answers)
 
 
 def costs(comparison: Comparison) -> str:
     """What each store cost."""
-    header = ["store", "threads at peak", "CPU per job, ms", "p(95) of all requests, ms"]
-    rows = [[f"`{name}`", *_cost(run)] for name, run in comparison.runs.items()]
-    return table(header, [*rows, *_missing(comparison, len(header))])
+    return _by_store(comparison, ["threads at peak", "CPU per job, ms", "p(95) of all requests, ms"], _cost)
 
 
 def rejected(comparison: Comparison) -> str:
     """The alternatives that the original rejected: its reason, and whether it holds."""
     rows = [
-        [f"`{reason.store}`", reason.original, f"**{reason.verdict}**", reason.figures, f"`{reason.figure}`"]
+        [f"`{reason.store}`", reason.original, f"**{reason.verdict}**", reason.measured, f"`{reason.finding}`"]
         for reason in reasons(comparison.runs)
     ]
     return table(["alternative", "rejected because", "that reason", "measured", "finding"], rows)
 
 
+def _by_store(comparison: Comparison, header: Sequence[str], cells: Callable[[StoreRun], list[str]]) -> str:
+    """A row a store, those that could not be measured at the end, each with its reason."""
+    rows = [[f"`{name}`", *cells(run)] for name, run in comparison.runs.items()]
+    missing = [
+        [f"`{name}`", f"not measured: {reason}", *[""] * (len(header) - 1)]
+        for name, reason in comparison.missing.items()
+    ]
+    return table(["store", *header], [*rows, *missing])
+
+
+def _bytes(run: StoreRun) -> list[str]:
+    sizes = (run.peak_bytes, run.drained.kept_bytes, run.drained.heap_bytes, run.unaccounted_bytes)
+    return [*(f"{size / 1000:,.0f}" for size in sizes), ELSEWHERE.get(run.store, "in the heap")]
+
+
+def _answers(run: StoreRun) -> list[str]:
+    late, long_job = run.late_answers.replace("/", " / "), " / ".join(map(str, run.long_job))
+    return [f"{run.lost_unread}", f"{run.refused}", late, run.second_fetch, long_job, f"{run.failed_kept}"]
+
+
 def _cost(run: StoreRun) -> list[str]:
     return [f"{run.threads_peak}", f"{run.cpu_ms_per_job:.1f}", f"{run.p95_ms:.0f}"]
-
-
-def _missing(comparison: Comparison, columns: int) -> list[list[str]]:
-    return [
-        [f"`{name}`", f"not measured: {reason}", *[""] * (columns - 2)] for name, reason in comparison.missing.items()
-    ]
-
-
-def _kb(size: int) -> str:
-    return f"{size / 1000:,.0f}"

@@ -7,26 +7,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments.figures import STYLE
-from labserver.incident.experiments.synchronous.run import Growth, Impatience, Level, Overload, Scene
+from labserver.incident.experiments.figure import BLUE, ORANGE, STYLE, VERMILLION
+from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
+from labserver.incident.experiments.synchronous.run import Conditions
+from labserver.incident.experiments.units import MIB
 
-# Okabe & Ito's palette, as in the other figures.
-_SYNC, _ASYNC, _WASTED, _PREDICTED = "#D55E00", "#0072B2", "#E69F00", "0.35"
-_MIB = 2**20
+_SYNC, _ASYNC, _WASTED, _PREDICTED = VERMILLION, BLUE, ORANGE, "0.35"
 
 
-def sweep(levels: Sequence[Level], scene: Scene) -> Figure:
+def load_levels(levels: Sequence[Level], conditions: Conditions) -> Figure:
     """Throughput, response time and the wait for `/health` against the number of users, with what is predicted."""
     users = [level.users for level in levels]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.4), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
-        bend = min(max(scene.pool, users[0]), users[-1])
+        bend = min(max(conditions.pool, users[0]), users[-1])
         dense = np.array([users[0], bend, users[-1]])
-        capped = np.minimum(dense / scene.inference_s, scene.capacity)
+        capped = np.minimum(dense / conditions.inference_s, conditions.capacity)
         _line(left, dense, capped, "predicted")
         left.plot(users, [level.throughput for level in levels], "o", color=_SYNC, label="measured")
-        left.set(title="Throughput is capped", ylabel="faces per second", ylim=(0, scene.capacity * 1.25))
+        left.set(title="Throughput is capped", ylabel="faces per second", ylim=(0, conditions.capacity * 1.25))
         _line(middle, dense, dense / capped, "predicted")
         middle.plot(users, [level.response_s for level in levels], "o", color=_SYNC, label="measured")
         middle.set(title="Response time grows", ylabel="seconds from photographs to face", ylim=(0, None))
@@ -35,7 +35,7 @@ def sweep(levels: Sequence[Level], scene: Scene) -> Figure:
             right.plot(users, values, marker, color=_SYNC, linewidth=1, label=f"p{percent}")
         right.set(title="/health starves", ylabel="milliseconds for /health", yscale="log")
         for axes in (left, middle, right):
-            _mark_pool(axes, users, scene.pool)
+            _mark_pool(axes, users, conditions.pool)
         return figure
 
 
@@ -68,19 +68,20 @@ def timeouts(impatience: Impatience, timeout_s: float) -> Figure:
         return figure
 
 
-def backlog(growth: Growth, rate: float) -> Figure:
+def backlog(found: Backlog, rate: float) -> Figure:
     """Requests under way against time, beside the predicted line."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(growth.times_s, growth.values, color=_SYNC, linewidth=1.8, label=f"measured: {growth.slope:+.2f}/s")
-        line = growth.offset + growth.predicted * growth.times_s
-        label = f"predicted: arrivals − capacity = {growth.predicted:+.2f}/s"
-        axes.plot(growth.times_s, line, color=_PREDICTED, linestyle="--", label=label)
+        axes.plot(
+            found.times_s, found.waiting, color=_SYNC, linewidth=1.8, label=f"measured: {found.growth_per_s:+.2f}/s"
+        )
+        label = f"predicted: arrivals − capacity = {found.predicted_per_s:+.2f}/s"
+        axes.plot(found.times_s, found.predicted, color=_PREDICTED, linestyle="--", label=label)
         axes.set(
             xlabel="seconds since the first arrival",
             ylabel="requests that wait for their face",
-            title=f"{rate:.3g} arrivals a second, {rate - growth.predicted:.3g} served: the backlog only grows",
+            title=f"{rate:.3g} arrivals a second, {rate - found.predicted_per_s:.3g} served: the backlog only grows",
             ylim=(0, None),
         )
         axes.margins(x=0)
@@ -118,15 +119,15 @@ def queue(unbounded: Overload, bounded: Overload, bound: int) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        growth = unbounded.growth
-        size = unbounded.bytes_waiting.sum() / max(growth.values.sum(), 1.0) / _MIB
+        backlog = unbounded.backlog
+        size = unbounded.bytes_waiting.sum() / max(backlog.waiting.sum(), 1.0) / MIB
         axes.plot(
-            growth.times_s, unbounded.bytes_waiting / _MIB, color=_SYNC, linewidth=1.8, label="queue without a bound"
+            backlog.times_s, unbounded.bytes_waiting / MIB, color=_SYNC, linewidth=1.8, label="queue without a bound"
         )
-        predicted = growth.predicted * growth.times_s * size
-        axes.plot(growth.times_s, predicted, color=_PREDICTED, linestyle="--", label="predicted: arrivals − capacity")
+        label = "predicted: arrivals − capacity"
+        axes.plot(backlog.times_s, backlog.predicted * size, color=_PREDICTED, linestyle="--", label=label)
         label = f"at most {bound} waiting: {bounded.refused_share:.0%} refused with 503"
-        axes.plot(bounded.growth.times_s, bounded.bytes_waiting / _MIB, color=_ASYNC, linewidth=1.8, label=label)
+        axes.plot(bounded.backlog.times_s, bounded.bytes_waiting / MIB, color=_ASYNC, linewidth=1.8, label=label)
         axes.set(
             xlabel="seconds since the first arrival",
             ylabel="photographs in the queue, MiB",

@@ -1,16 +1,12 @@
-import re
-
 import pytest
 
 from labserver.errors import CannotRun, UsageError
 from labserver.incident.postmortem import pdf
 from labserver.incident.postmortem.export import write_postmortem
-from labserver.incident.postmortem.i18n import Catalogue, Pattern, finding_names, messages, phrases
 from labserver.incident.postmortem.writeup import SECTIONS, Writeup
 from labserver.stats.interval import Interval
+from labserver.suite.bound import above, exactly
 from labserver.suite.findings import Findings
-
-HANGUL = re.compile(r"[가-힣]")
 
 
 @pytest.fixture
@@ -20,13 +16,13 @@ def run_dir(tmp_path):
     (tmp_path / "figures" / "02_heap_over_time.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     findings = Findings(tmp_path, "02_reproduce_the_leak")
     record(findings)
-    findings.record("checks_rate", 0.5, holds=False, bound="every check passes")
+    findings.claim("checks_rate", 0.5, exactly(1, "every check passes", percent=True))
     return tmp_path
 
 
 def record(findings, *, holds=True):
     slope = Interval(200_123.4, 199_900.0, 200_340.0, 0.99)
-    findings.judge("leak_bytes_per_job", slope, above=0 if holds else 300_000, unit="B/job", bound="none")
+    findings.claim("leak_bytes_per_job", slope, above(0 if holds else 300_000), unit="B/job")
     findings.record("verdict", "leak", holds=True)
     findings.record("jobs_kept", 10, holds=True)
     findings.record("png_bytes_mean", 200_000, holds=True)
@@ -102,28 +98,3 @@ def test_without_the_library_one_sentence_says_what_to_install(run_dir, monkeypa
     with pytest.raises(CannotRun, match="libpangoft2"):
         write_postmortem(run_dir, ["md", "pdf"])
     assert (run_dir / "postmortem.md").is_file()
-
-
-def test_every_message_has_its_translation_with_the_same_figures():
-    expressions = re.compile(r"\{\{.*?\}\}")
-    for key, entry in messages().items():
-        assert sorted(expressions.findall(entry["en"])) == sorted(expressions.findall(entry["ko"])), key
-        wordless = not re.search(r"[a-z]{3}", expressions.sub("", entry["en"]))
-        assert HANGUL.search(entry["ko"]) or wordless or key == "state.interval", key
-
-
-def test_every_phrase_and_name_has_its_translation_with_the_same_placeholders():
-    placeholders = re.compile(r"\{\w+\}")
-    for kind in ("bound", "value", "unit", "label"):
-        for entry in phrases(kind):
-            recorded = sorted(placeholders.findall(entry.get("is", entry["en"])))
-            assert recorded == sorted(placeholders.findall(entry["en"])) == sorted(placeholders.findall(entry["ko"]))
-    for names in finding_names().values():
-        for entry in names.values():
-            assert HANGUL.search(entry["ko"])
-
-
-def test_a_bound_takes_its_figures_along():
-    assert Catalogue("ko").bound("above 512: the tolerance") == "512 초과: 허용 한도"
-    assert Catalogue("ko").bound("something else") is None
-    assert Pattern("a {x} b", "{x}!").translate("a 7 b") == "7!"

@@ -5,9 +5,9 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from labserver.incident.experiments import figures as plots
+from labserver.incident.experiments.figure import save_figure
 from labserver.incident.postmortem import figure_words, fonts
-from labserver.incident.postmortem.i18n import Catalogue, phrases
+from labserver.incident.postmortem.i18n.catalogue import Catalogue, figure_labels
 
 SHIFT = re.compile(r'<!-- (?P<words>[^\n]*) -->\s*<g[^>]*translate\((?P<shift>[-\d.]+) 0\)"')
 
@@ -22,7 +22,7 @@ def saved(tmp_path, *texts):
         axes.plot([0, 50], [0, 1])
         for at, (words, alignment) in enumerate(texts):
             axes.text(25, at / 10, words, ha=alignment)
-        return tmp_path / plots.save_figure(figure, tmp_path, "01_any")
+        return tmp_path / save_figure(figure, tmp_path, "01_any")
 
 
 def drawn_in_korean(tmp_path, *texts):
@@ -70,7 +70,7 @@ def test_the_same_drawing_is_made_twice(tmp_path):
 def test_the_font_has_every_letter_of_the_catalogue():
     from matplotlib.ft2font import FT2Font
 
-    letters = {letter for entry in phrases("label") for letter in entry["ko"]} - set("{}")
+    letters = {letter for entry in figure_labels() for letter in entry["ko"]} - set("{}")
     assert sorted(letter for letter in letters if ord(letter) not in FT2Font(str(fonts.korean())).get_charmap()) == []
 
 

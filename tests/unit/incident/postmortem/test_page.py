@@ -10,10 +10,13 @@ from html.parser import HTMLParser
 import pytest
 from fontTools.ttLib import TTFont
 
-from labserver.incident.experiments import figures as plots
+from labserver.heap.chain import Chain
+from labserver.incident.experiments.figure import save_figure
+from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.incident.postmortem import fonts, pdf
 from labserver.incident.postmortem.page import page_of
 from labserver.incident.postmortem.writeup import Writeup
+from labserver.suite.bound import says
 from labserver.suite.findings import Findings
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -43,10 +46,10 @@ class Tags(HTMLParser):
 @pytest.fixture
 def run(tmp_path):
     """A run with a figure and one finding, whose text would be markup if nobody escaped it."""
-    figure = plots.chain_picture(plots.Chain(()), title="Growth by allocation site")
-    plots.save_figure(figure, tmp_path, "02_heap_over_time")
+    figure = chain_picture(Chain(()), title="Growth by allocation site")
+    save_figure(figure, tmp_path, "02_heap_over_time")
     findings = Findings(tmp_path, "02_reproduce_the_leak")
-    findings.record("verdict", "<script>alert(1)</script>", holds=True, bound="leak")
+    findings.record("verdict", "<script>alert(1)</script>", holds=True, bound=says("leak"))
     return tmp_path
 
 
@@ -106,7 +109,7 @@ def test_nothing_is_fetched_and_nothing_of_a_finding_is_markup(page):
 
 def test_a_number_and_its_unit_stay_together(run):
     findings = Findings(run, "03_trace_the_bytes")
-    findings.record("share_of_growth", 0.991, holds=True, bound="none")
+    findings.record("share_of_growth", 0.991, holds=True, bound=says("none"))
     for name in ("buffers", "holder", "allocated_at"):
         findings.record(name, 7, holds=True)
     assert "holds 99.1\N{NO-BREAK SPACE}% of the growth" in page_of(Writeup(run), run)

@@ -8,8 +8,11 @@ import pytest
 
 from labserver.errors import UsageError
 from labserver.incident.postmortem import fonts, i18n
-from labserver.incident.postmortem.i18n import Catalogue, messages
+from labserver.incident.postmortem.i18n.catalogue import Catalogue, messages
 from labserver.incident.postmortem.writeup import SECTIONS, Writeup
+from labserver.stats.interval import Interval
+from labserver.suite.bound import Phrase, at_least, at_most, between, exactly, says, within
+from labserver.suite.findings import Findings
 
 LANGUAGES = ("en", "ko")
 TEMPLATES = Path(i18n.__file__).parents[1] / "templates" / "sections"
@@ -231,26 +234,60 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
     assert sorted(set(messages()) - asked) == []
 
 
-def test_values_and_units_are_words_of_the_language(make_run):
-    extra = [
-        finding("09.first", 3.0) | {"value": True, "low": None},
-        finding("09.second", 3.0) | {"value": "leak", "bound": "leak", "low": None},
-        finding("09.third", 3.0) | {"value": -2.5, "unit": "1/s", "low": -3.0, "high": -2.0},
-        finding("09.fourth", 3.0) | {"value": "jobs → ['a-1']", "low": None},
-        finding("09.eighth", 3.0) | {"value": 89, "unit": "requests", "low": None},
-        finding("09.fifth", 3.0) | {"value": 0.1, "bound": "at most 10 %, in each case", "low": None},
-        finding("09.sixth", 3.0) | {"value": None, "bound": "never: nothing comes to remove it", "low": None},
-    ]
-    run = make_run(extra=extra)
+def test_values_units_and_bounds_are_words_of_the_language(make_run):
+    told, window = (
+        Phrase("not done after {polls} polls", {"polls": 40}),
+        Phrase("polls in {milliseconds:.0f} ms", {"milliseconds": 125}),
+    )
+    run = make_run()
+    findings = Findings(run, "09_any")
+    findings.record("a", True, holds=True, bound=says("some of it"))
+    findings.record("b", "leak", holds=True, bound=says("no-leak"))
+    findings.claim("c", Interval(-2.5, -3.0, -2.0, 0.99), between(-4, 4, covers=-2.5), unit="1/s")
+    findings.record("d", "jobs → ['a|1']", holds=True, bound=says("{holder}", holder="jobs"))
+    findings.claim("e", 89, at_least(40, "half of {clients} clients", clients=80), unit="requests")
+    findings.claim("f", 0.0013, at_most(0.125, "in each case", percent=True))
+    findings.record("g", None, holds=True, bound=says("never: nothing comes to remove it"), unit="s")
+    findings.record("h", told, holds=True, bound=exactly(40))
+    findings.claim("i", 21, within(0.25, 20, "arrivals − capacity"), unit=window)
     rows = {
         language: [line for line in Writeup(run, language).section("findings").splitlines() if "| `09." in line]
         for language in LANGUAGES
     }
-    cells = {language: [row.split("|")[3].strip() for row in found] for language, found in rows.items()}
-    assert cells == {
-        "en": ["yes", "leak", "−2.5/s (−3 to −2)", "`jobs → ['a-1']`", "89 requests", "10.00 %", "none"],
-        "ko": ["예", "누수", "−2.5/s (−3 ~ −2)", "`jobs → ['a-1']`", "89건", "10.00%", "없음"],
+    cells = {
+        language: [tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", row)[3:5]) for row in found]
+        for language, found in rows.items()
     }
+    assert cells["en"] == [
+        ("yes", "some of it"),
+        ("leak", "no leak"),
+        ("−2.5/s (−3 to −2)", "within ±4, covering −2.5"),
+        ("`jobs → ['a\\|1']`", "`jobs`"),
+        ("89 requests", "at least 40: half of 80 clients"),
+        ("0.13 %", "at most 12.50 %: in each case"),
+        ("none", "never: nothing comes to remove it"),
+        ("not done after 40 polls", "exactly 40"),
+        ("21 polls in 125 ms", "within 25 % of 20: arrivals − capacity"),
+    ]
+    assert cells["ko"] == [
+        ("예", "`some of it`"),
+        ("누수", "누수 아님"),
+        ("−2.5/s (−3 ~ −2)", "±4 이내, −2.5 포함"),
+        ("`jobs → ['a\\|1']`", "`jobs`"),
+        ("89건", "40 이상: 클라이언트 80개의 절반"),
+        ("0.13%", "12.50% 이하: 각 사례에서"),
+        ("없음", "해제되지 않음: 제거하는 주체가 없음"),
+        ("40회 폴링 후에도 미완료", "정확히 40"),
+        ("21회(125 ms 구간)", "20의 25% 이내: 도착률 − 처리 능력"),
+    ]
+
+
+def test_a_run_that_an_older_version_wrote_is_read_in_its_own_english(make_run):
+    extra = [finding("09.first", 3.0) | {"bound": "at most 10 %, in each case", "low": None}]
+    run = make_run(extra=extra)
+    for language, bound in (("en", "at most 10 %, in each case"), ("ko", "`at most 10 %, in each case`")):
+        (row,) = [line for line in Writeup(run, language).section("findings").splitlines() if "| `09." in line]
+        assert [cell.strip() for cell in row.split("|")[3:5]] == ["3", bound]
 
 
 def test_without_korean_fonts_the_reader_is_told_of_the_figures(make_run, monkeypatch):

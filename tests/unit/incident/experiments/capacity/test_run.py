@@ -1,14 +1,12 @@
-import threading
-from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from labserver.incident.experiments.capacity import run as exhaustion
-from labserver.incident.experiments.capacity.forecast import Readings
-from labserver.incident.experiments.capacity.open_arrivals import DONE, REFUSED, Attempt, paced_clients
-from labserver.incident.experiments.capacity.run import Trial, in_pace
+from labserver.incident.experiments.capacity import run
+from labserver.incident.experiments.capacity.run import in_pace, picture_bytes, room_for, usual_retention
+from labserver.incident.experiments.capacity.scheduled_clients import DONE, Attempt
 from labserver.incident.service.settings import Settings
+from labserver.load.photos import PhotoPool
 
 
 @pytest.mark.parametrize(
@@ -28,34 +26,6 @@ def test_a_trial_of_which_something_was_late_is_made_again_at_half_the_rate_but_
 
     assert in_pace(trial, 20.0).rate == rates[-1]
     assert made == rates
-
-
-def trial(ends_s, *, dies_s=None):
-    attempts = [Attempt(end, DONE if number % 2 else REFUSED, "", 0.02) for number, end in enumerate(ends_s)]
-    attempts += [Attempt(dies_s, "no answer", "", 0.02)] if dies_s else []
-    nothing = Readings.of([], 0)
-    return Trial(Settings(), 1, 10.0, nothing, attempts, 4.0, True, "", Counter(), 0.0, Counter(), 0.0)
-
-
-def test_jobs_that_end_late_make_a_trial_late_and_a_late_death_does_not():
-    in_time = [0.1 * number + 0.05 for number in range(20)]
-    assert trial(in_time).late_s == pytest.approx(0.05)
-    assert trial(in_time, dies_s=9.0).late_s == pytest.approx(0.05)
-    assert trial([0.0, 0.0]).late_s == 0.02  # the clients themselves
-    assert trial([2 * end for end in in_time]).late_s == pytest.approx(2.0)
-
-
-def test_a_client_that_finds_no_thread_is_said_and_not_waited_for(monkeypatch):
-    start = threading.Thread.start
-
-    def granted(thread):
-        if thread.name == "client-1":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", granted)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        paced_clients(1, [], lambda _: 0.0, jobs=0).__enter__()
 
 
 class Clock:
@@ -90,6 +60,15 @@ class Clock:
 )
 def test_a_slow_machine_watches_for_longer_until_as_many_jobs_have_ended(monkeypatch, job_s, dies_at, attempts):
     clock = Clock(job_s, dies_at=dies_at)
-    monkeypatch.setattr(exhaustion, "time", clock)
-    exhaustion._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
+    monkeypatch.setattr(run, "time", clock)
+    run._watch(clock, clock, duration_s=4.0, jobs=40, aftermath_s=0.12)
     assert len(clock.attempts) == pytest.approx(attempts, abs=1)
+
+
+def test_the_room_is_that_of_so_many_pictures_and_the_plan_adds_their_records():
+    pairs = PhotoPool(0).pairs
+    sizes = picture_bytes(pairs, Settings())
+    assert room_for(10, pairs) == int(10 * sum(sizes) / len(sizes))
+    records = [kept - size for kept, size in zip(usual_retention(600.0).sizes, sizes, strict=True)]
+    assert min(records) > 100
+    assert max(records) == pytest.approx(min(records))

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from labserver.incident.experiments.polling.run import Client, Endless, Herd, Polls
+from labserver.incident.experiments.polling.measurements import ClientGroup, EndlessPolling, Herd, Polls
 from labserver.incident.experiments.polling.server_cost import Bursts
 
 CLIENTS, CAP, POLL_S, OBSERVED_S, WINDOW_S = 4, 40, 0.08, 4.8, 0.1
@@ -21,7 +21,7 @@ def until(end_s, *late):
 
 
 def client(polls, *, ended_s=None, told=None, connections=0):
-    return Client(polls, SimpleNamespace(first_failure=told), connections, ended_s)
+    return ClientGroup(polls, SimpleNamespace(first_failure=told), connections, ended_s)
 
 
 CAPPED = client(until(CAP * POLL_S), ended_s=3.2, told=TOLD)
@@ -48,7 +48,7 @@ def bursts(poll_ms, scatter_ms):
 
 
 def run(given):
-    endless = Endless(given.capped, given.unbounded, 0.0, OBSERVED_S, given.workers_held)
+    endless = EndlessPolling(given.capped, given.unbounded, 0.0, OBSERVED_S, given.workers_held)
     policies = ("fixed", "exponential", "full_jitter", "retry_after")
     notice = np.linspace(0.0, 0.4, HERD)
     herds = {name: Herd(name.replace("_", "-"), getattr(given, name), 0.0, notice) for name in policies}

@@ -3,13 +3,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from labserver.incident.experiments.challenge import plateau
-from labserver.incident.experiments.challenge import run as challenge
+from labserver.incident.experiments.challenge import plateau, run_length
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.late_results import Fate
 from labserver.incident.experiments.challenge.plateau import Cell, Grid
+from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.challenge.slow_job import SlowJob
 from labserver.incident.service.settings import Settings
-from labserver.stats.interval import bytes_per_job
 
 SIZE, CONFIDENCE, SAMPLE_S = 20_000.0, 0.99, 0.005
 RATE, TTLS, SWEEP_SHARE = 31.0, (0.3, 0.6, 1.2), 0.1
@@ -45,7 +44,7 @@ def observed(ttl_s=math.inf, *, lives_for=1.0, sweep_s=1.0, rate=RATE, **figures
     least = np.array([heap[finished == number].min() for number in numbers])
     settings = Settings(store="ttl", ttl_s=min(ttl_s, 1e6), sweep_s=sweep_s)
     series = Series(t, heap, kept[:, None], finished[:, None])
-    return challenge.Run(settings, rate, series, numbers, least - least[:3].mean(), t[finished > 0][first])
+    return Run(settings, rate, series, numbers, least - least[:3].mean(), t[finished > 0][first])
 
 
 def cell(rate, ttl_s, given):
@@ -58,44 +57,38 @@ def cell(rate, ttl_s, given):
 def run(given):
     lengths = {ttl: ttl * (1 + 2 * SWEEP_SHARE) + 6 / RATE for ttl in TTLS}
     leaky = [observed(length_s=lengths[TTLS[-1]], kept=kept, seed=n) for n, kept in enumerate((1, 1, given.odd_run))]
-    noise = challenge.noise_between(leaky[:2], confidence=CONFIDENCE)
+    noise = run_length.noise_between(leaky[:2], confidence=CONFIDENCE)
     fixed = {
         ttl: observed(ttl, lives_for=given.lives_for, sweep_s=ttl * SWEEP_SHARE, length_s=length, seed=9)
         for ttl, length in lengths.items()
     }
     ttl_s = INCIDENT_SHARE * given.original_ttl_s
     original = observed(ttl_s, sweep_s=ttl_s * SWEEP_SHARE, length_s=INCIDENT_SHARE * 30, seed=8)
-    original_apart = challenge.told_apart_s(original, noise)
     limit = noise.limit_bytes / SIZE
-    incident = challenge.predicted_s(600.0, 60.0, rate_per_s=1.48, first_s=1 / 1.48, limit_results=limit)
     steady = observed(
         0.8, lives_for=given.lives_for, sweep_s=0.2, rate=GRID_RATES[-1], left=given.left, traced=given.traced
     )
     growing = observed(rate=GRID_RATES[-1], length_s=1.6, kept=given.leaky_left, traced=given.traced)
-    slopes = {
-        "leaky": bytes_per_job(growing.jobs, growing.heap, confidence=CONFIDENCE),
-        "ttl": plateau.steady_slope(steady, confidence=CONFIDENCE),
-    }
     return {
         "incident_run_s": given.incident_run_s,
-        "ttls": TTLS,
-        "limit": limit,
-        "noise": noise,
-        "apart": {ttl: challenge.told_apart_s(each, noise) for ttl, each in fixed.items()},
-        "predicted": {ttl: challenge.predicted_for(each, noise) for ttl, each in fixed.items()} | {600.0: incident},
-        "alarms": challenge.false_alarms(leaky, confidence=CONFIDENCE),
+        "lengths": run_length.RunLengths(
+            noise,
+            limit,
+            measured={ttl: run_length.told_apart_s(each, noise) for ttl, each in fixed.items()},
+            predicted={ttl: run_length.predicted_for(each, noise) for ttl, each in fixed.items()},
+            false_alarms=run_length.false_alarms(leaky, confidence=CONFIDENCE),
+        ),
+        "needed": run_length.predicted_s(600.0, 60.0, rate_per_s=1.48, first_s=1 / 1.48, limit_results=limit),
         "original": original,
-        "original_apart": original_apart,
-        "verdict": "cannot be told apart" if original_apart is None else f"told apart after {original_apart:.2f} s",
         "steady": steady,
-        "slopes": slopes,
+        "slopes": plateau.slopes(growing, steady, confidence=CONFIDENCE),
         "grid": Grid([cell(rate, ttl, given) for ttl in GRID_TTLS for rate in GRID_RATES], None),
         "result_bytes": SIZE,
-        "megabytes": 2e6,
+        "larger_bytes": 2e6,
         "heaps": {"512_mib": 2.0**29, "4_gib": 2.0**32},
         "slow": SLOW,
-        "by_completion": Fate("completion", 0.6, [(0.8, given.slow), (1.1, 410)]),
-        "by_submission": Fate("submission", 0.6, [(0.8, given.slow_by_submission)]),
+        "by_completion": SlowJob("completion", 0.6, [(0.8, given.slow), (1.1, 410)]),
+        "by_submission": SlowJob("submission", 0.6, [(0.8, given.slow_by_submission)]),
     }
 
 

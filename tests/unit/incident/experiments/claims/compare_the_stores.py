@@ -2,10 +2,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from labserver.incident.experiments.stores.drain import RealDrain
-from labserver.incident.experiments.stores.expected import BOUNDED_IN_BYTES, EXPECTED, KEEPS_NOTHING
-from labserver.incident.experiments.stores.one_store import Floor, StoreRun
+from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES, PROMISES
 from labserver.incident.experiments.stores.run import Comparison, settings_for
 from labserver.incident.experiments.stores.script import LATE_GROUPS, Script
+from labserver.incident.experiments.stores.store_run import Floor, StoreRun
 
 SCRIPT = Script()
 IMAGE, JOBS = 30_000, 24
@@ -32,7 +32,7 @@ AS_PROMISED = {
     "gone_after_s": None,
     "went_early": False,
 }
-GOOD = dict.fromkeys(EXPECTED, AS_PROMISED) | {"missing": ()}
+GOOD = dict.fromkeys(PROMISES, AS_PROMISED) | {"missing": ()}
 
 
 def promised(value, otherwise):
@@ -41,7 +41,7 @@ def promised(value, otherwise):
 
 def visits(store, does):
     """What each client met."""
-    expected = EXPECTED[store]
+    expected = PROMISES[store]
     late = dict(zip(LATE_GROUPS, promised(does.late, expected.late).split("/"), strict=True))
     loses, refuses = promised(does.lost, expected.loses_unread), promised(does.refused, expected.refuses)
     found = SCRIPT.visits()
@@ -63,9 +63,9 @@ def visits(store, does):
 
 def store_run(store, does, folder=Path()):
     """A store's run by its policy's promises, but for what it does otherwise."""
-    expected = EXPECTED[store]
+    expected = PROMISES[store]
     settings = settings_for(store, SCRIPT, budget_results=12, result_px=160)
-    at_rest = 0 if expected.after_drain == KEEPS_NOTHING else IMAGE
+    at_rest = 0 if expected.gives_back else IMAGE
     left = promised(does.floor_bytes, at_rest)
     peak = settings.budget_bytes if store in BOUNDED_IN_BYTES else 2 * settings.budget_bytes
     elsewhere = store in {"disk", "redis"}
@@ -99,7 +99,7 @@ def drained(stores, does):
     """When each store let go of what nobody fetched."""
     samples = {}
     for store in stores:
-        by_itself = 0.01 if store == "weak" else OVERDUE_S if EXPECTED[store].goes_in_time else NEVER_S
+        by_itself = 0.01 if store == "weak" else OVERDUE_S if PROMISES[store].goes_in_time else NEVER_S
         gone, early = promised(does[store].gone_after_s, by_itself), does[store].went_early
         looks = [0.02 * number for number in range(60)]
         samples[store] = [(at, at, 0 if at >= gone else 300 if early and at > 0.3 else 400) for at in looks]
@@ -107,7 +107,7 @@ def drained(stores, does):
 
 
 def run(given):
-    does = {store: SimpleNamespace(**vars(given)[store]) for store in EXPECTED if store not in given.missing}
+    does = {store: SimpleNamespace(**vars(given)[store]) for store in PROMISES if store not in given.missing}
     runs = {store: store_run(store, each) for store, each in does.items()}
     return {
         "comparison": Comparison(runs, dict.fromkeys(given.missing, WITHOUT)),
@@ -121,7 +121,7 @@ def run(given):
 
 def broken_promises(store, promise):
     """What a store can do wrong: the cause, what it does instead, and the claim that fails."""
-    weak, timer, empties = store == "weak", store == "timer", promise.after_drain == KEEPS_NOTHING
+    weak, timer, empties = store == "weak", store == "timer", promise.gives_back
     yield "its books are wrong", {"unknown_bytes": 10**6}, "unaccounted_bytes"
     if store in BOUNDED_IN_BYTES:
         yield "more is kept than the budget", {"peak_bytes": 10**9}, "peak_bytes"
@@ -170,12 +170,12 @@ CAUSES = {
         does(store, **instead),
         {f"{store.replace('-', '_')}_{claim}"} | RESTS.get((store, claim), set()),
     )
-    for store, promise in EXPECTED.items()
+    for store, promise in PROMISES.items()
     for cause, instead, claim in broken_promises(store, promise)
 } | {
     "soft: nothing is given up early": (does("soft", early=0), {"soft_given_up_early"}),
     "redis: a job costs three times the processor": (does("redis", cpu_s=3.0), {"reason_redis"}),
     f"{BEST}: who is refused is told another time": (does(BEST, retry_after_s=1.0), {"recommended_retry_after_s"}),
     "there is no Redis": ({"missing": ("redis",)}, set()),
-    "there is the recommended store alone": ({"missing": tuple(EXPECTED.keys() - {BEST})}, set()),
+    "there is the recommended store alone": ({"missing": tuple(PROMISES.keys() - {BEST})}, set()),
 }

@@ -2,14 +2,15 @@ from dataclasses import replace
 
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.incident.experiments.own_service.run import Application
 from labserver.stats.interval import Interval
 
 # Who is expected to hold something, and what is not to be confused with it.
-SERVICES = {
-    "signals": ("services.signals:create_app", "Signal.receivers"),
-    "charts": ("services.charts:app", "Gcf.figs"),
-    "thumbnails": ("services.thumbnails:app", "CACHE"),
-    "clean": ("services.clean:app", ""),
+APPLICATIONS = {
+    "signals": Application("services.signals:create_app", "Signal.receivers"),
+    "charts": Application("services.charts:app", "Gcf.figs"),
+    "thumbnails": Application("services.thumbnails:app", "CACHE"),
+    "clean": Application("services.clean:app"),
 }
 
 
@@ -22,13 +23,13 @@ LEAK = replace(CLEAN, verdict=Verdict.LEAK, interval=Interval(2500.0, 2400.0, 26
 UNDECIDED = replace(CLEAN, verdict=Verdict.INCONCLUSIVE, interval=None)
 
 GOOD = {
-    name: replace(LEAK, holders=(holder(f"module shop → {wanted} → ['…']"),)) if wanted else CLEAN
-    for name, (_, wanted) in SERVICES.items()
+    name: replace(LEAK, holders=(holder(f"module shop → {each.holder} → ['…']"),)) if each.holder else CLEAN
+    for name, each in APPLICATIONS.items()
 }
 
 
 def run(given):
-    return {"services": SERVICES, "results": vars(given)}
+    return {"applications": APPLICATIONS, "results": vars(given), "tolerance": CLEAN.tolerance}
 
 
 def _figures(name, *claims):
@@ -42,7 +43,7 @@ CAUSES = {
         ("a request fails", replace(good, errors=1), ["errors"]),
         ("the answer stays open", replace(good, verdict=UNDECIDED.verdict, interval=None), ["verdict"]),
         ("something else is named", replace(good, holders=(holder("module shop → POOL"),)), ["holder"]),
-        ("more is kept than is sure", replace(good, interval=Interval(600.0, 400.0, 800.0, 0.99)), ["bytes_per_job"]),
+        ("more is kept than is sure", replace(good, interval=Interval(600.0, 200.0, 1000.0, 0.99)), ["bytes_per_job"]),
     )
 } | {
     f"{name}: the misuse is mended": ({name: CLEAN}, _figures(name, "verdict", "bytes_per_job", "holder"))

@@ -1,9 +1,10 @@
 import numpy as np
 
-from labserver.incident.experiments.synchronous.run import Growth, Impatience, Level, Overload, Scene
+from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
+from labserver.incident.experiments.synchronous.run import Conditions
 from labserver.load.course import Course, Job
 
-SCENE = Scene(pool=4, inference_s=0.2, measure_s=1.6, probe_interval_s=0.05, poll_interval_s=0.2)
+CONDITIONS = Conditions(pool=4, inference_s=0.2, measure_s=1.6, probe_interval_s=0.05, poll_interval_s=0.2)
 OVERLOAD_S = 2.5
 TAKEN = Job(0.0, 0.7, ok=True, status=202, error=None, retry_after=None)
 REFUSED = Job(0.0, 0.01, ok=False, status=503, error=None, retry_after="1")
@@ -18,7 +19,7 @@ def level(users, throughput, response_s, health_s):
 
 def grown(predicted, most, slope):
     times = np.array([0.0, OVERLOAD_S])
-    return Growth(times, np.array([0.0, most]), slope, predicted, 0.0)
+    return Backlog(times, np.array([0.0, most]), slope, predicted, 0.0)
 
 
 # Four threads and 0.2 s: 20 faces a second from 4 users on; 30 arrive, so 10 more wait each second.
@@ -41,19 +42,17 @@ def run(given):
     unbounded = grown(predicted, given.waiting_unbounded * capacity / 20, predicted)
     bounded = grown(predicted, given.waiting_bounded, predicted)
     return {
-        "scene": SCENE,
+        "conditions": CONDITIONS,
         "levels": levels,
-        "below": levels[0],
         "above": given.above,
-        "at_pool": given.at_pool,
         "client_timeout_s": 0.4,
         "impatience": given.impatience,
         "capacity": capacity,
         "rate": 1.5 * capacity,
-        "growth": grown(predicted, 25, given.backlog_per_s * capacity / 20),
+        "backlog": grown(predicted, 25, given.backlog_per_s * capacity / 20),
         "queued": given.queued,
-        "unbounded": Overload(unbounded, 2**20 * unbounded.values, Course(0.0, OVERLOAD_S, (TAKEN,), ())),
-        "bounded": Overload(bounded, bounded.values, Course(0.0, OVERLOAD_S, given.jobs, ())),
+        "unbounded": Overload(unbounded, 2**20 * unbounded.waiting, Course(0.0, OVERLOAD_S, (TAKEN,), ())),
+        "bounded": Overload(bounded, bounded.waiting, Course(0.0, OVERLOAD_S, given.jobs, ())),
     }
 
 

@@ -5,10 +5,10 @@ import numpy as np
 
 from labserver.incident.experiments.capacity.forecast import Readings, forecast
 from labserver.incident.experiments.capacity.formulas import Demand, Retention, demand_quantile
-from labserver.incident.experiments.capacity.open_arrivals import DONE, REFUSED, Attempt
-from labserver.incident.experiments.capacity.run import Trial
+from labserver.incident.experiments.capacity.scheduled_clients import DONE, REFUSED, Attempt
 from labserver.incident.experiments.capacity.sizing import Scale
 from labserver.incident.experiments.capacity.small_cases import SmallCase
+from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.service.settings import Settings
 from labserver.stats.interval import Interval
 
@@ -40,7 +40,6 @@ def lives(attempts, **other):
         process_alive=True,
         health="HTTP 200",
         fetched=Counter(attempt.outcome for attempt in attempts if attempt.job_id),
-        result_bytes=9e5,
         taken_again=Counter({DONE: 4}),
         cpu_s=2.0,
     )

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from labserver.heap.meters import Reading
-from labserver.incident.experiments.leak.run import Experiment
+from labserver.incident.experiments.leak.run import Experiment, Workload
 
 PNG, RECORD = 200_000, 400
 
@@ -32,12 +32,11 @@ def run(given):
         check_rate=given.check_rate,
     )
     return {
+        "load": Workload(users=5, duration_s=2.0, poll_interval_s=0.15),
         "leaky": leaky,
         "summary": summary,
         "png_bytes": PNG,
         "record": RECORD,
-        "slope": leaky.bytes_per_job(),
-        "decision": leaky.decide(tolerance=0.02 * PNG),
     }
 
 

@@ -18,33 +18,39 @@ class Floors(SimpleNamespace):
         return PNG
 
 
-# Bytes that a job leaves behind, and the share of the jobs that are kept, by store.
+# Bytes that a job leaves behind, by how many the floors are off in turn, and the share of jobs that are kept, by store.
 GOOD = {
     "leaky_left": PNG,
     "leaky_live": 1.0,
     "leaky_checks": 1.0,
     "ttl_left": 0,
+    "ttl_scatter": 0,
     "ttl_live": 0.0,
     "ttl_checks": 1.0,
     "waited_s": TTL_S + 2 * SWEEP_S,
 }
 
 
-def verified(store, left, live, check_rate):
-    floors = [Reading(0.0, 10**7 + round(left * n), 0, round(live * n), n) for n in range(180, 361, 60)]
+def verified(store, left, live, check_rate, scatter=0):
+    off = [scatter, -scatter, -scatter, scatter]  # which bends no slope
+    floors = [
+        Reading(0.0, 10**7 + round(left * n) + by, 0, round(live * n), n)
+        for n, by in zip(range(180, 361, 60), off, strict=True)
+    ]
     return Floors(store=store, floors=floors, check_rate=check_rate, swept_while_waiting=60)
 
 
 def run(given):
     leaky = verified("leaky", given.leaky_left, given.leaky_live, given.leaky_checks)
-    fixed = verified("ttl", given.ttl_left, given.ttl_live, given.ttl_checks)
-    slopes = {"leaky": leaky.bytes_per_job(), "ttl": fixed.bytes_per_job()}
-    return {"leaky": leaky, "fixed": fixed, "slopes": slopes, "waited_s": given.waited_s}
+    fixed = verified("ttl", given.ttl_left, given.ttl_live, given.ttl_checks, given.ttl_scatter)
+    return {"leaky": leaky, "fixed": fixed, "waited_s": given.waited_s}
 
 
 CAUSES = {
     "the fix is taken out": ({"ttl_left": PNG, "ttl_live": 1.0}, {"ttl_verdict", "ttl_jobs_kept", "ttl_bytes_per_job"}),
     "the fix keeps what the store does not count": ({"ttl_left": PNG / 30}, {"ttl_verdict", "ttl_bytes_per_job"}),
+    "the fix keeps a little of every job": ({"ttl_left": PNG / 150}, {"ttl_bytes_per_job"}),
+    "the floors after the fix scatter": ({"ttl_scatter": PNG // 5}, {"ttl_verdict", "ttl_bytes_per_job"}),
     "the fix keeps the records": ({"ttl_live": 0.1}, {"ttl_jobs_kept"}),
     "there was no leak before": (
         {"leaky_left": 0, "leaky_live": 0.0},

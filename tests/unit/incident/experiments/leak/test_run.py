@@ -3,10 +3,10 @@ import threading
 import psutil
 import pytest
 
-from labserver.incident.experiments.leak.run import Load, experiment, record_bytes
+from labserver.incident.experiments.leak.run import Workload, experiment, record_bytes
 from labserver.incident.service.settings import Settings
 
-QUICK = Load(users=2, duration_s=0.3, poll_interval_s=0.02)
+QUICK = Workload(users=2, duration_s=0.3, poll_interval_s=0.02)
 
 
 def quick(store):

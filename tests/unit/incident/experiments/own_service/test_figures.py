@@ -1,6 +1,7 @@
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
-from labserver.incident.experiments.own_service.figures import answers, floors_by_service
+from labserver.incident.experiments.own_service.figures import floors_by_service
+from labserver.incident.experiments.own_service.tables import answers
 from labserver.stats.interval import Interval
 
 

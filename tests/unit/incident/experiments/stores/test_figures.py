@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from labserver.incident.experiments.stores import figures as plots_stores
-from labserver.incident.experiments.stores import tables as tables_stores
-from labserver.incident.experiments.stores.one_store import COLUMNS
+from labserver.incident.experiments.stores import figures, tables
 from labserver.incident.experiments.stores.run import Comparison
+from labserver.incident.experiments.stores.sampler import COLUMNS
 
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "claims" / "compare_the_stores.py"))
 STORES = ("leaky", "ttl", "lru-count", "byte-budget", "timer")
@@ -35,7 +34,7 @@ def comparison(runs):
 
 
 def test_each_store_has_its_own_axes_in_the_order_given_and_the_rest_stay_empty(runs):
-    figure = plots_stores.kept_over_time(runs, recommended="byte-budget", title="T")
+    figure = figures.kept_over_time(runs, recommended="byte-budget", title="T")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [*STORES, "", "", ""]
     assert [axes.axison for axes in figure.axes] == [True] * 5 + [False] * 3
@@ -43,7 +42,7 @@ def test_each_store_has_its_own_axes_in_the_order_given_and_the_rest_stay_empty(
 
 
 def test_a_curve_is_in_minutes_and_megabytes_before_that_of_the_leaky_store(runs):
-    figure = plots_stores.kept_over_time(runs, recommended="byte-budget", title="T")
+    figure = figures.kept_over_time(runs, recommended="byte-budget", title="T")
     behind, own = figure.axes[1].lines
     np.testing.assert_allclose(own.get_xdata(), [0, 1, 2])
     np.testing.assert_allclose(own.get_ydata(), [0, runs["ttl"].peak_bytes / MB, 0])
@@ -52,27 +51,27 @@ def test_a_curve_is_in_minutes_and_megabytes_before_that_of_the_leaky_store(runs
 
 
 def test_what_stays_what_goes_and_what_is_recommended_differ_in_colour(runs):
-    figure = plots_stores.kept_over_time(runs, recommended="byte-budget", title="T")
+    figure = figures.kept_over_time(runs, recommended="byte-budget", title="T")
     colours = {axes.get_title(loc="left"): axes.lines[-1].get_color() for axes in figure.axes[:3]}
-    assert colours == {"leaky": plots_stores.STAYS, "ttl": plots_stores.GOES, "lru-count": plots_stores.STAYS}
+    assert colours == {"leaky": figures.STAYS, "ttl": figures.GOES, "lru-count": figures.STAYS}
     curve, budget = figure.axes[3].lines[1:]
-    assert curve.get_color() == plots_stores.RECOMMENDED
+    assert curve.get_color() == figures.RECOMMENDED
     assert budget.get_ydata()[0] == runs["byte-budget"].settings.budget_bytes / MB
 
 
 def test_losses_and_refusals_are_written_beside_the_curve(runs):
-    figure = plots_stores.kept_over_time(runs, recommended="ttl", title="T")
+    figure = figures.kept_over_time(runs, recommended="ttl", title="T")
     words = {axes.get_title(loc="left"): axes.texts[0].get_text() for axes in figure.axes[:4]}
     assert words == {"leaky": "", "ttl": "", "lru-count": "1 lost unread", "byte-budget": "3 refused"}
 
 
 def test_without_the_leaky_store_there_is_nothing_behind(runs):
-    figure = plots_stores.kept_over_time({"ttl": runs["ttl"]}, recommended="byte-budget", title="T")
+    figure = figures.kept_over_time({"ttl": runs["ttl"]}, recommended="byte-budget", title="T")
     assert len(figure.axes[0].lines) == 1
 
 
 def test_peaks_and_floors_are_bars_and_fates_are_words(runs):
-    (axes,) = plots_stores.peak_and_floor(runs, title="T").axes
+    (axes,) = figures.peak_and_floor(runs, title="T").axes
     widths = [bar.get_width() for bar in axes.patches]
     peaks, floors = widths[: len(runs)], widths[len(runs) :]
     assert peaks == pytest.approx([run.peak_bytes / MB for run in runs.values()])
@@ -86,14 +85,14 @@ def test_peaks_and_floors_are_bars_and_fates_are_words(runs):
 
 
 def test_no_budget_is_drawn_where_no_store_has_one(runs):
-    (axes,) = plots_stores.peak_and_floor({"ttl": runs["ttl"]}, title="T").axes
+    (axes,) = figures.peak_and_floor({"ttl": runs["ttl"]}, title="T").axes
     assert not axes.lines
 
 
 def test_the_real_drain_has_a_row_a_store_and_both_its_instants():
     stores = ("leaky", "weak", "ttl")
     drain = MADE["drained"](stores, dict.fromkeys(stores, SimpleNamespace(gone_after_s=None, went_early=False)))
-    (axes,) = plots_stores.real_drain(drain, title="T").axes
+    (axes,) = figures.real_drain(drain, title="T").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == list(stores)
     assert [line.get_xdata()[0] for line in axes.lines] == pytest.approx([0.6, 0.7])
     leaky, _, ttl = (area.get_facecolor()[0] for area in axes.collections)
@@ -103,11 +102,11 @@ def test_the_real_drain_has_a_row_a_store_and_both_its_instants():
 
 def test_what_was_gone_at_once_says_so():
     drain = MADE["drained"](["weak"], {"weak": SimpleNamespace(gone_after_s=0.0, went_early=False)})
-    (axes,) = plots_stores.real_drain(drain, title="T").axes
+    (axes,) = figures.real_drain(drain, title="T").axes
     assert "gone at once" in [text.get_text() for text in axes.texts]
 
 
-@pytest.mark.parametrize("table", [tables_stores.bytes_kept, tables_stores.answers, tables_stores.costs])
+@pytest.mark.parametrize("table", [tables.bytes_kept, tables.answers, tables.costs])
 def test_a_table_has_a_row_a_store_in_their_order_and_says_what_is_missing(table, comparison):
     header, _, *rows = table(comparison).splitlines()
     assert [row.split("`")[1] for row in rows] == [*STORES, "redis"]
@@ -117,14 +116,14 @@ def test_a_table_has_a_row_a_store_in_their_order_and_says_what_is_missing(table
 
 def test_the_tables_figures_are_in_their_units(comparison):
     peak = comparison.runs["ttl"].peak_bytes / 1000
-    assert f"| `ttl` | {peak:,.0f} | 0 | 0 | 10 | in the heap |" in tables_stores.bytes_kept(comparison)
-    assert "| `ttl` | 0 | 0 | 200 / 200 / 410 | 200 | 200 / 200 | 0 |" in tables_stores.answers(comparison)
-    assert "| `timer` | 24 | 15.6 | 12 |" in tables_stores.costs(comparison)
+    assert f"| `ttl` | {peak:,.0f} | 0 | 0 | 10 | in the heap |" in tables.bytes_kept(comparison)
+    assert "| `ttl` | 0 | 0 | 200 / 200 / 410 | 200 | 200 / 200 | 0 |" in tables.answers(comparison)
+    assert "| `timer` | 24 | 15.6 | 12 |" in tables.costs(comparison)
 
 
 def test_a_reason_is_judged_only_where_what_it_compares_was_measured(comparison):
-    assert tables_stores.rejected(comparison).count("\n") == 1
+    assert tables.rejected(comparison).count("\n") == 1
     comparison.runs["scheduler"] = MADE["store_run"]("scheduler", SimpleNamespace(**MADE["AS_PROMISED"]))
-    *_, row = tables_stores.rejected(comparison).splitlines()
+    *_, row = tables.rejected(comparison).splitlines()
     assert row.startswith("| `timer` | a thread per job | **holds in part** | where a timer is a thread, 24 threads")
     assert row.endswith("| `timer_threads_peak` |")

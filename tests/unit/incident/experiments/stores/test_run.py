@@ -3,9 +3,8 @@ from contextlib import nullcontext
 import pytest
 
 from labserver.errors import CannotRun, UsageError
-from labserver.incident.experiments.stores import run as comparison
-from labserver.incident.experiments.stores.drain import real_drain
-from labserver.incident.experiments.stores.expected import EXPECTED
+from labserver.incident.experiments.stores import run
+from labserver.incident.experiments.stores.promises import PROMISES
 from labserver.incident.experiments.stores.run import compare, settings_for, store_names, why_missing
 from labserver.incident.experiments.stores.script import Script
 from labserver.incident.service.face import largest_png_bytes
@@ -17,7 +16,7 @@ def settings(store):
 
 
 def test_every_store_has_promises():
-    assert set(EXPECTED) == set(STORES)
+    assert set(PROMISES) == set(STORES)
 
 
 def test_all_stores_or_those_of_a_list_each_once():
@@ -43,28 +42,16 @@ def test_a_store_that_cannot_be_made_says_why(monkeypatch):
         raise CannotRun("There is no redis-server.")
 
     assert why_missing(settings("ttl")) == ""
-    monkeypatch.setattr(comparison, "create_store", no_server)
+    monkeypatch.setattr(run, "create_store", no_server)
     assert why_missing(settings("redis")) == "There is no redis-server."
 
 
 def test_what_is_missing_is_named_and_the_others_are_measured(monkeypatch, tmp_path):
     played = []
-    monkeypatch.setattr(comparison, "why_missing", lambda made: "none here" if made.store == "redis" else "")
-    monkeypatch.setattr(comparison, "scripted_client", lambda **_: nullcontext())
-    monkeypatch.setattr(comparison, "run_script", lambda made, *_: played.append(made.store) or made.store)
-    monkeypatch.setattr(comparison, "_warm_up", lambda *_: None)
+    monkeypatch.setattr(run, "why_missing", lambda made: "none here" if made.store == "redis" else "")
+    monkeypatch.setattr(run, "scripted_client", lambda **_: nullcontext())
+    monkeypatch.setattr(run, "run_script", lambda made, *_: played.append(made.store) or made.store)
+    monkeypatch.setattr(run, "_warm_up", lambda *_: None)
     found = compare(["ttl", "redis", "leaky"], Script(), budget_results=3, result_px=64, seed=0, curves=tmp_path)
     assert found.missing == {"redis": "none here"}
     assert list(found.runs) == played == ["ttl", "leaky"]
-
-
-def test_in_real_time_a_store_with_a_ttl_keeps_all_until_then_and_another_for_ever(tmp_path):
-    drain = real_drain(["leaky", "ttl", "weak"], ttl_s=0.3, sweep_s=0.05, csv=tmp_path / "drain.csv")
-    assert drain.gone_after_s("leaky") is None
-    assert drain.gone_after_s("ttl") >= 0.3
-    assert drain.samples["weak"][0][2] == 0  # at the first look
-    assert drain.left_bytes("leaky") == drain.put_bytes
-    assert drain.left_bytes("ttl") == drain.left_bytes("weak") == 0
-    rows = (tmp_path / "drain.csv").read_text().splitlines()
-    assert rows[0] == "store,t_s,kept_bytes"
-    assert len(rows) == 1 + sum(map(len, drain.samples.values()))

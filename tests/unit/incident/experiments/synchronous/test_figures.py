@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from labserver.incident.experiments.synchronous import figures as plots_sync
-from labserver.incident.experiments.synchronous.run import Growth, Impatience, Level, Overload, Scene
+from labserver.incident.experiments.synchronous import figures
+from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
+from labserver.incident.experiments.synchronous.run import Conditions
 from labserver.load.course import Course, Job
 
-SCENE = Scene(pool=4, inference_s=0.2, measure_s=1.0, probe_interval_s=0.1, poll_interval_s=0.1)
+CONDITIONS = Conditions(pool=4, inference_s=0.2, measure_s=1.0, probe_interval_s=0.1, poll_interval_s=0.1)
 TIMES = np.array([0.0, 1.0, 2.0])
 
 
@@ -20,22 +21,22 @@ def texts(figure):
 
 
 def test_the_prediction_bends_at_the_pool():
-    figure = plots_sync.sweep([level(2, 10.0), level(4, 19.0), level(16, 19.5)], SCENE)
+    figure = figures.load_levels([level(2, 10.0), level(4, 19.0), level(16, 19.5)], CONDITIONS)
     predicted, measured = figure.axes[0].lines[:2]
     np.testing.assert_allclose(predicted.get_data(), ([2, 4, 16], [10, 20, 20]))
     np.testing.assert_allclose(measured.get_ydata(), [10.0, 19.0, 19.5])
     assert "4 threads" in texts(figure)
-    assert "threads" not in texts(plots_sync.sweep([level(8, 19.0), level(16, 19.0)], SCENE))
+    assert "threads" not in texts(figures.load_levels([level(8, 19.0), level(16, 19.0)], CONDITIONS))
 
 
 def test_the_waste_is_named():
-    figure = plots_sync.timeouts(Impatience(answered=5, timed_out=45, inferences=20), 0.4)
+    figure = figures.timeouts(Impatience(answered=5, timed_out=45, inferences=20), 0.4)
     assert "75% of the model's work is for nobody" in texts(figure)
     assert "given up after 0.4 s" in texts(figure)
 
 
 def test_the_backlog_stands_beside_its_prediction():
-    figure = plots_sync.backlog(Growth(TIMES, 4 + 11 * TIMES, 11.0, 10.0, 4.0), 30.0)
+    figure = figures.backlog(Backlog(TIMES, 4 + 11 * TIMES, 11.0, 10.0, 4.0), 30.0)
     measured, predicted = figure.axes[0].lines
     np.testing.assert_allclose(predicted.get_ydata(), [4, 14, 24])
     np.testing.assert_allclose(measured.get_ydata(), [4, 15, 26])
@@ -43,10 +44,10 @@ def test_the_backlog_stands_beside_its_prediction():
 
 
 def test_before_and_after_and_the_queue_are_drawn():
-    assert "16 users" in texts(plots_sync.before_and_after(level(16, 19.0), level(16, 20.0), ("before", "after")))
-    growth = Growth(TIMES, 10 * TIMES, 10.0, 10.0, 0.0)
+    assert "16 users" in texts(figures.before_and_after(level(16, 19.0), level(16, 20.0), ("before", "after")))
+    backlog = Backlog(TIMES, 10 * TIMES, 10.0, 10.0, 0.0)
     refused = Course(0.0, 2.0, (Job(0.0, 0.1, False, 503, None, "1"), Job(0.0, 0.5, True, 202, None, None)), ())
-    met = Overload(growth, 10 * TIMES * 2**20, refused)
-    figure = plots_sync.queue(met, met, 8)
+    met = Overload(backlog, 10 * TIMES * 2**20, refused)
+    figure = figures.queue(met, met, 8)
     assert figure.axes[0].lines[1].get_ydata()[-1] == pytest.approx(20)
     assert "at most 8 waiting: 50% refused" in texts(figure)

@@ -1,21 +1,15 @@
-"""Tables for the notebooks, as Markdown."""
+"""The tables of the leak and of its fix, as Markdown."""
 
 from collections.abc import Sequence
 
 from labserver.diagnosis.holders.find import Holder
-from labserver.incident.experiments.leak.run import Experiment, Load
+from labserver.incident.experiments.leak.run import Experiment, Workload
+from labserver.incident.experiments.table import table
+from labserver.incident.experiments.units import MIB, mebibytes
 from labserver.load import Summary
 
-_MIB = 2**20
 
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the cells are taken as they are."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def reproduction(summary: Summary, load: Load) -> str:
+def reproduction(summary: Summary, load: Workload) -> str:
     """What the incident's own load test reported, beside a load run here."""
     duration = summary.http_req_duration["all"]
     rows = [
@@ -36,9 +30,9 @@ def holders(found: Sequence[Holder], growth_bytes: int) -> str:
         [
             f"`{holder.path}`",
             f"{holder.buffers:,}",
-            f"{holder.retained_bytes / _MIB:,.2f} MiB",
+            mebibytes(holder.retained_bytes),
             f"{holder.retained_bytes / growth_bytes:.1%}",
-            f"{holder.holder_retained_bytes / _MIB:,.2f} MiB",
+            mebibytes(holder.holder_retained_bytes),
         ]
         for holder in found
     ]
@@ -54,12 +48,12 @@ def before_and_after(before: Experiment, after: Experiment) -> str:
 
 def _verified(run: Experiment) -> dict[str, str]:
     first, last = run.floors[0], run.floors[-1]
-    growth = (last.traced_bytes - first.traced_bytes) / _MIB
+    growth = last.traced_bytes - first.traced_bytes
     checks = min(summary.check_rate or 0.0 for summary in run.summaries())
     return {
         "retained per finished job": str(run.bytes_per_job()),
-        "heap at the first floor": f"{first.traced_bytes / _MIB:,.2f} MiB",
-        "heap after the last drain": f"{last.traced_bytes / _MIB:,.2f} MiB ({growth:+,.2f})",
+        "heap at the first floor": mebibytes(first.traced_bytes),
+        "heap after the last drain": f"{mebibytes(last.traced_bytes)} ({growth / MIB:+,.2f})",
         "jobs finished in the cycles": f"{last.finished_jobs - first.finished_jobs}",
         "jobs kept after the last drain": f"{last.live_jobs}",
         "checks passed under load": f"{checks:.0%}",

@@ -18,7 +18,7 @@ def memory(curve: Curve) -> npt.NDArray[np.float64]:
     return heap if np.isfinite(heap).any() or not heap.size else curve.column("resident_bytes")
 
 
-def ylabel(curves: Iterable[Curve]) -> str:
+def memory_label(curves: Iterable[Curve]) -> str:
     """What is on the axis: an experiment's traced heap, the heap a watched service tells of, or resident memory."""
     curves = list(curves)
     if not any(np.isfinite(curve.column("traced_bytes")).any() for curve in curves):

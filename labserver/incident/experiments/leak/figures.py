@@ -1,38 +1,22 @@
-"""The figures of the suite: drawn without pyplot (which would keep each one), byte-stable as SVG and PNG."""
+"""The figures of the leak and of its fix: the heap against time and jobs, where it grew, and what holds it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.text import Text
 
 from labserver.heap.chain import Chain
 from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite
-from labserver.incident.experiments import broken_line as series
+from labserver.incident.experiments.figure import BLUE, STYLE, VERMILLION, colour_of, draw_floors
+from labserver.incident.experiments.leak.broken_line import broken_line, mark_events, memory_label
+from labserver.incident.experiments.leak.trace import service_line
+from labserver.incident.experiments.units import MIB, kilobytes_per_job, mebibytes
 from labserver.stats.interval import Interval
-from labserver.suite.picture import save_png, show_picture
-
-# Okabe & Ito's palette, told apart by colour-blind readers too.
-COLOURS = {"leaky": "#D55E00", "ttl": "#0072B2"}
-_SPARE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MIB = 2**20
-STYLE: Any = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.dpi": 110,
-    "font.size": 10,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "svg.hashsalt": "labserver",  # without it the ids in the SVG differ from run to run
-}
 
 
 def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | None = None) -> Figure:
@@ -50,10 +34,10 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
         figure = Figure(figsize=(8, 3.8), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, curve) in enumerate(curves.items()):
-            seconds, memory = series.broken_line(curve)
-            colour = _colour(name, number)
-            axes.plot(seconds - _origin(curve), memory / _MIB, color=colour, label=name, linewidth=1.6)
-            series.mark_events(axes, curve, _origin(curve), colour)
+            seconds, memory = broken_line(curve)
+            colour = colour_of(name, number)
+            axes.plot(seconds - _origin(curve), memory / MIB, color=colour, label=name, linewidth=1.6)
+            mark_events(axes, curve, _origin(curve), colour)
         first = next(iter(curves.values()))
         _shade_loads(axes, first)
         if ttl_s is not None:
@@ -64,7 +48,7 @@ def heap_over_time(curves: Mapping[str, Curve], *, title: str, ttl_s: float | No
                 if _instants(first, "load")
                 else "seconds since the first reading"
             ),
-            ylabel=series.ylabel(curves.values()),
+            ylabel=memory_label(curves.values()),
             ylim=(0, None),
         )
         axes.set_title(title, loc="left")
@@ -84,33 +68,35 @@ def heap_over_jobs(
         if curve is not None:
             axes.plot(
                 curve.column("finished_jobs"),
-                curve.column("traced_bytes") / _MIB,
+                curve.column("traced_bytes") / MIB,
                 color="0.75",
                 linewidth=1,
                 label="while the load runs",
             )
         for number, (name, readings) in enumerate(floors.items()):
-            colour = _colour(name, number)
-            jobs = np.array([reading.finished_jobs for reading in readings], dtype=float)
-            traced = np.array([reading.traced_bytes for reading in readings]) / _MIB
             slope = slopes[name]
-            line = traced.mean() + (jobs - jobs.mean()) * slope.estimate / _MIB
-            axes.plot(jobs, line, color=colour, linewidth=1.2, alpha=0.7)
-            axes.plot(jobs, traced, "o", color=colour, label=f"{name} floors: {_per_job(slope)}")
+            draw_floors(
+                axes,
+                [reading.finished_jobs for reading in readings],
+                np.array([reading.traced_bytes for reading in readings]) / MIB,
+                per_job=slope.estimate / MIB,
+                colour=colour_of(name, number),
+                label=f"{name} floors: {kilobytes_per_job(slope)}",
+            )
         axes.set(xlabel="finished jobs", ylabel="traced heap, MiB", title=title, ylim=(0, None))
         axes.legend(loc="upper left")
         return figure
 
 
-def growth_by_site(sites: Sequence[AllocationSite], labels: Sequence[str], *, title: str) -> Figure:
-    """Growth per allocation site as bars, the largest at the top."""
+def growth_by_site(sites: Sequence[AllocationSite], *, title: str) -> Figure:
+    """Growth per allocation site as bars, the largest at the top; each is called by its line in the service's code."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 0.9 + 0.36 * len(sites)), layout="constrained")
         axes = figure.add_subplot()
-        growth = [site.growth_bytes / _MIB for site in sites]
-        bars = axes.barh(range(len(sites)), growth, color=COLOURS["leaky"], height=0.6)
+        growth = [site.growth_bytes / MIB for site in sites]
+        bars = axes.barh(range(len(sites)), growth, color=VERMILLION, height=0.6)
         axes.bar_label(bars, [_site_label(site) for site in sites], padding=4)
-        axes.set_yticks(range(len(sites)), labels)
+        axes.set_yticks(range(len(sites)), [str(service_line(site.frames)) for site in sites])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="growth, MiB", title=title, xlim=(0, max(growth, default=1) * 1.7))
@@ -127,7 +113,7 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
         axes.set(xlim=(0, 10), ylim=(len(links) * 1.5, -0.6), title=title)
         for row, link in enumerate(links):
             y, last = row * 1.5, row == len(links) - 1
-            colour = COLOURS["leaky"] if last else COLOURS["ttl"]
+            colour = VERMILLION if last else BLUE
             axes.add_patch(
                 FancyBboxPatch((1.2, y), 7.6, 0.7, boxstyle="round,pad=0.1", facecolor="white", edgecolor=colour)
             )
@@ -139,42 +125,9 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
         return figure
 
 
-def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Write a figure as SVG, and as PNG beside it, below the run directory; the id of each text says how it is aligned.
-
-    Returns:
-        The SVG's path relative to the run directory: the evidence that a finding names.
-    """
-    path = run_dir / "figures" / f"{name}.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for number, text in enumerate(figure.findobj(Text)):
-        # With it the words can be put into another language later: see `figure_words`.
-        text.set_gid(f"{text.get_horizontalalignment()}_{number}")
-    with mpl.rc_context(STYLE):
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
-        save_png(figure, path.with_suffix(".png"))
-    return path.relative_to(run_dir).as_posix()
-
-
-def show_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Save a figure and show it in the notebook; returns its evidence path."""
-    evidence = save_figure(figure, run_dir, name)
-    titles = [figure.get_suptitle(), *(axes.get_title(side) for axes in figure.axes for side in ("left", "center"))]
-    show_picture(run_dir / evidence, "; ".join(" ".join(title.split()) for title in titles if title))
-    return evidence
-
-
-def _per_job(slope: Interval) -> str:
-    return f"{slope.estimate / 1000:z,.1f} kB/job ({slope.low / 1000:z,.1f} to {slope.high / 1000:z,.1f})"
-
-
 def _site_label(site: AllocationSite) -> str:
-    size = f"{site.growth_bytes / _MIB:,.1f} MiB" if site.growth_bytes >= _MIB / 10 else f"{site.growth_bytes:,} B"
+    size = mebibytes(site.growth_bytes, 1) if site.growth_bytes >= MIB / 10 else f"{site.growth_bytes:,} B"
     return f"{size} in {site.growth_blocks:,} block{'s' if site.growth_blocks != 1 else ''}"
-
-
-def _colour(name: str, number: int) -> str:
-    return COLOURS.get(name, _SPARE[number % len(_SPARE)])
 
 
 def _instants(curve: Curve, mark: str) -> list[float]:

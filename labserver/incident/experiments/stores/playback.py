@@ -3,23 +3,20 @@
 import gc
 import heapq
 import itertools
-import threading
-import time
 import tracemalloc
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
 
 import numpy as np
-import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
-from labserver.incident.experiments.stores.client import Answer, ScriptedClient
-from labserver.incident.experiments.stores.script import Script, Visit
+from labserver.incident.experiments.stores.client import Answer, Call, ScriptedClient
+from labserver.incident.experiments.stores.sampler import Sampler
+from labserver.incident.experiments.stores.script import Script, ScriptClock, Visit
+from labserver.incident.experiments.stores.store_run import Floor, StoreRun
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.jobs import JobResult, JobState
@@ -34,112 +31,11 @@ from labserver.incident.service.stores import (
     TtlJobStore,
 )
 
-COLUMNS = ("clock_s", "kept_bytes", "jobs_kept", "threads", "traced_bytes")
-_SAMPLE_EVERY_S = 0.02
 _IDLE_WITHIN_S = 60.0
 _TRIES = 20
 _OK, _ACCEPTED, _UNAVAILABLE = 200, 202, 503
 # They act at each result's deadline, by real time: they are told whenever the clock has been moved.
 _ACT_AT_DEADLINES = (TimerJobStore, SchedulerJobStore, RedisJobStore)
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """Bytes at rest: what the store says it keeps, and what is found.
-
-    Attributes:
-        kept_bytes: the images, by the store's own books.
-        jobs_kept: the jobs, in whatever state.
-        heap_bytes: growth of this process's traced heap since the empty server was at rest.
-        elsewhere_bytes: in files or in another process, measured there.
-    """
-
-    kept_bytes: int
-    jobs_kept: int
-    heap_bytes: int
-    elsewhere_bytes: int
-
-    @property
-    def unaccounted_bytes(self) -> int:
-        """What is found beyond the store's books; negative where less is found."""
-        return self.heap_bytes + self.elsewhere_bytes - self.kept_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreRun:
-    """What one store did with the script.
-
-    Attributes:
-        store: its name.
-        script: the load.
-        settings: the server's.
-        visits: what each client met.
-        long_job: the statuses of the job that ran longer than its time to live: asked then, and its result after it.
-        full: at rest after the burst, before anybody fetched of it.
-        drained: at rest when everything is older than the time to live and two sweeps.
-        failed_kept: records of failed jobs that are kept then.
-        given_up_early: results that were not kept any more after the burst, though none was as old as the time to live
-            and none of them had been fetched.
-        peak_bytes: most image bytes at any sampled instant.
-        peak_jobs: most finished jobs kept at one.
-        threads_peak: threads beyond those of the empty server.
-        cpu_s: the server's processor time under the script, that of its own child processes included.
-        p95_ms: of all requests, milliseconds.
-        curve: the CSV file of all samples, columns `COLUMNS`.
-    """
-
-    store: str
-    script: Script
-    settings: Settings
-    visits: tuple[Visit, ...]
-    long_job: tuple[int, int]
-    full: Floor
-    drained: Floor
-    failed_kept: int
-    given_up_early: int
-    peak_bytes: int
-    peak_jobs: int
-    threads_peak: int
-    cpu_s: float
-    p95_ms: float
-    curve: Path
-
-    @property
-    def finished_jobs(self) -> int:
-        """Jobs that the server ran."""
-        return sum(visit.accepted for visit in self.visits)
-
-    @property
-    def cpu_ms_per_job(self) -> float:
-        """Milliseconds of processor time for each of them."""
-        return 1000 * self.cpu_s / self.finished_jobs
-
-    @property
-    def lost_unread(self) -> int:
-        """Results that were gone within their time to live when their clients first came."""
-        long_lost = self.long_job[1] != _OK
-        return sum(visit.lost_unread(self.script.ttl_s) for visit in self.visits) + long_lost
-
-    @property
-    def refused(self) -> int:
-        """Jobs that were not taken when they first came."""
-        return sum(visit.refused > 0 for visit in self.visits)
-
-    @property
-    def unaccounted_bytes(self) -> int:
-        """The larger gap of the two floors between the store's books and what is found, in bytes either way."""
-        return max(abs(self.full.unaccounted_bytes), abs(self.drained.unaccounted_bytes))
-
-
-class ScriptClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.began_s = self.now_s = time.time()
-
-    def __call__(self) -> float:
-        """Return the Unix time in seconds."""
-        return self.now_s
 
 
 def run_script(settings: Settings, script: Script, client: ScriptedClient, csv: Path) -> StoreRun:
@@ -158,15 +54,15 @@ def run_script(settings: Settings, script: Script, client: ScriptedClient, csv: 
     with embedded(settings, clock=clock) as server:
         client.ask(server.url, [("status", "nobody")] * 8)  # what every new application makes once
         _rest(server)
-        with _Sampler(server, clock, csv) as sampler:
-            return _Performance(server, clock, script, client, sampler).play(settings)
+        with Sampler(server.service.store, clock, csv) as sampler:
+            return _Playback(server, clock, script, client, sampler).play(settings)
 
 
-class _Performance:
+class _Playback:
     """The script's events in the order of their instants."""
 
     def __init__(
-        self, server: EmbeddedServer, clock: ScriptClock, script: Script, client: ScriptedClient, sampler: "_Sampler"
+        self, server: EmbeddedServer, clock: ScriptClock, script: Script, client: ScriptedClient, sampler: Sampler
     ) -> None:
         self._server = server
         self._store: JobStore = server.service.store
@@ -177,7 +73,7 @@ class _Performance:
         self._visits = script.visits()
         self._long_id = server.service.ids.issue()
         self._long_job = [0, 0]
-        self._seconds = array("d")
+        self._request_s = array("d")  # a list of floats would be the larger part of the heap that is measured
         self._order = itertools.count()
         self._events: list[tuple[float, int, int, Callable[..., None], Visit | None]] = []
         self._heap_at_rest = tracemalloc.get_traced_memory()[0]
@@ -186,10 +82,12 @@ class _Performance:
         self._early = 0
 
     def play(self, settings: Settings) -> StoreRun:
+        """Do all that the script says, and take the floor at its end."""
         self._plan()
-        with _cpu_of_server(self._sampler) as cpu:
-            while self._events:
-                self._step()
+        cpu_before_s = self._sampler.server_cpu_s()
+        while self._events:
+            self._step()
+        cpu_s = self._sampler.server_cpu_s() - cpu_before_s
         drained, failed = self._floor(), self._store.counts()[JobState.FAILED]
         assert self._full is not None  # noqa: S101 - it is one of the events
         return StoreRun(
@@ -205,8 +103,8 @@ class _Performance:
             peak_bytes=self._sampler.peak_bytes,
             peak_jobs=self._sampler.peak_jobs,
             threads_peak=self._sampler.peak_threads,
-            cpu_s=cpu[0],
-            p95_ms=1000 * float(np.percentile(np.array(self._seconds), 95)),
+            cpu_s=cpu_s,
+            p95_ms=1000 * float(np.percentile(np.array(self._request_s), 95)),
             curve=self._sampler.csv,
         )
 
@@ -230,7 +128,7 @@ class _Performance:
     def _step(self) -> None:
         """Move the clock to the next instant, and do all of one kind that is due then."""
         instant, _, _, action, _ = self._events[0]
-        self._clock.now_s = self._clock.began_s + instant
+        self._clock.move_to(instant)
         if isinstance(self._store, _ACT_AT_DEADLINES):
             self._store.sweep()
         due: list[Visit] = []
@@ -241,10 +139,10 @@ class _Performance:
         action(*([due] if due else []))
         self._sampler.sample()
 
-    def _ask(self, calls: Sequence[tuple[str, int | str]]) -> list[Answer]:
+    def _ask(self, calls: Sequence[Call]) -> list[Answer]:
         answers = self._client.ask(self._server.url, calls)
         for answer in answers:
-            self._seconds.extend(answer.seconds)
+            self._request_s.extend(answer.seconds)
         return answers
 
     def _submit(self, visits: list[Visit]) -> None:
@@ -252,7 +150,7 @@ class _Performance:
         if not wait_until(self._server.service.idle, timeout_s=_IDLE_WITHIN_S, poll_s=0.001):
             raise CannotRun(f"the server still had jobs to do after {_IDLE_WITHIN_S:g} s: make the burst smaller")
         for visit, answer in zip(visits, answers, strict=True):
-            now = self._now_s()
+            now = self._clock.elapsed_s
             if answer.status == _ACCEPTED:
                 visit.job_id, visit.done_s = answer.job_id, now
                 for ask in visit.asks_s:
@@ -285,7 +183,7 @@ class _Performance:
             self._store.put(self._long_id, JobResult(state, image, None, self._clock()))
 
     def _ask_long_job(self) -> None:
-        finished = self._now_s() > self._script.long_done_at_s
+        finished = self._clock.elapsed_s > self._script.long_done_at_s
         (answer,) = self._ask([("collect" if finished else "status", self._long_id)])
         self._long_job[finished] = answer.status
 
@@ -304,69 +202,6 @@ class _Performance:
             heap_bytes=tracemalloc.get_traced_memory()[0] - self._heap_at_rest,
             elsewhere_bytes=bytes_elsewhere(self._store) - self._elsewhere_at_rest,
         )
-
-    def _now_s(self) -> float:
-        return self._clock.now_s - self._clock.began_s
-
-
-class _Sampler:
-    """Reads the store every 20 ms from a thread of its own, and whenever told; rows go to the file at once."""
-
-    def __init__(self, server: EmbeddedServer, clock: ScriptClock, csv: Path) -> None:
-        self.csv = csv
-        self.peak_bytes = self.peak_jobs = self.peak_threads = 0
-        self.cpu_s = 0.0
-        self._store = server.service.store
-        self._clock = clock
-        self._threads_at_rest = threading.active_count() + 1  # its own
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="labserver-sampler", daemon=True)
-        self._file: IO[str] | None = None
-        self._heap_at_rest = tracemalloc.get_traced_memory()[0]
-
-    def __enter__(self) -> Self:
-        self._file = self.csv.open("w", buffering=1, encoding="utf-8")
-        self._file.write(",".join(COLUMNS) + "\n")
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._file is not None:
-            self._file.close()
-
-    def sample(self) -> None:
-        """Read now."""
-        with self._lock:
-            # Threads first: what the store does while it is asked is not yet part of the load.
-            threads = max(0, threading.active_count() - self._threads_at_rest)
-            kept, jobs = self._store.kept_bytes(), len(self._store)
-            traced = tracemalloc.get_traced_memory()[0] - self._heap_at_rest
-            self.peak_bytes, self.peak_jobs = max(self.peak_bytes, kept), max(self.peak_jobs, jobs)
-            self.peak_threads = max(self.peak_threads, threads)
-            if self._file is not None:
-                self._file.write(f"{self._clock.now_s - self._clock.began_s:.3f},{kept},{jobs},{threads},{traced}\n")
-
-    def _run(self) -> None:
-        while not self._stop.wait(_SAMPLE_EVERY_S):
-            self.sample()
-            self.cpu_s = time.thread_time()
-
-
-@contextmanager
-def _cpu_of_server(sampler: _Sampler) -> Iterator[list[float]]:
-    """Measure processor time in the block: this process's and the store's children's, without the observer's own."""
-    found = [0.0]
-    before = _process_cpu_s() - time.thread_time() - sampler.cpu_s
-    yield found
-    found[0] = _process_cpu_s() - time.thread_time() - sampler.cpu_s - before
-
-
-def _process_cpu_s() -> float:
-    servers = [child for child in psutil.Process().children(recursive=True) if "redis" in child.name()]
-    return time.process_time() + sum(sum(server.cpu_times()[:2]) for server in servers)
 
 
 def bytes_elsewhere(store: JobStore) -> int:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from labserver.incident.experiments.challenge.arrivals import Series
-from labserver.incident.experiments.challenge.run import (
-    Run,
+from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.challenge.run_length import (
+    RunLengths,
     differences,
     false_alarms,
     noise_between,
@@ -82,3 +83,12 @@ def test_only_numbers_of_jobs_that_the_leaky_runs_reached_are_compared(rng):
     noise = noise_between([made(rng) for _ in range(3)], confidence=0.99)
     del noise.reference[60]
     assert differences(made(rng), noise)[0].tolist() == list(range(1, 60))
+
+
+def test_the_lengths_of_all_runs_are_told_together(rng):
+    leaky, fixed = [made(rng) for _ in range(3)], [made(rng, ttl_s=ttl_s) for ttl_s in (1.0, 20 * JOBS / RATE)]
+    lengths = RunLengths.of(leaky, fixed, confidence=0.99)
+    soon, never = (run.settings.ttl_s for run in fixed)
+    assert lengths.predicted[soon][0] <= lengths.measured[soon] <= lengths.predicted[soon][1]
+    assert lengths.measured[never] is None
+    assert (lengths.limit_results, lengths.false_alarms) == (pytest.approx(1.0, rel=0.01), 0)

@@ -1,4 +1,4 @@
-"""A job that runs longer than its time to live: what becomes of its result, by the instant its age is counted from."""
+"""A job that runs longer than its time to live: what becomes of its result, by the instant its age counts from."""
 
 import time
 from contextlib import ExitStack
@@ -17,29 +17,29 @@ _POLL_S = 0.02
 _GIVE_UP_S = 60.0
 
 
-class StampedAtSubmission(TtlJobStore):
-    """The store with a time to live, but for one line: a job keeps the stamp that it was submitted with.
+class AgeFromSubmissionStore(TtlJobStore):
+    """The store with a time to live, but for one line: a result's age counts from its job's submission.
 
     For comparison only, and in no registry: nobody should choose it.
     """
 
     def put(self, job_id: str, result: JobResult) -> None:
-        """Keep a job's newest state with its first state's stamp."""
+        """Keep a job's newest state with the instant of its first."""
         before = self.get(job_id)
         super().put(job_id, result if before is None else replace(result, created_at=before.created_at))
 
 
 @dataclass(slots=True)
-class Fate:
-    """What a client met who asked for one job's result again and again.
+class SlowJob:
+    """What a client met who asked for one slow job's result again and again.
 
     Attributes:
-        stamped: at `completion` or at `submission`.
+        age_from: `completion` or `submission`.
         done_s: seconds from the submission until the job had finished.
         answers: seconds from the submission, and the HTTP status, of each answer.
     """
 
-    stamped: str
+    age_from: str
     done_s: float = 0.0
     answers: list[tuple[float, int]] = field(default_factory=list)
 
@@ -58,23 +58,23 @@ class Fate:
         return next((status for at, status in self.answers if at >= self.done_s + seconds), self.answers[-1][1])
 
 
-def fates(settings: Settings, photos: Pair) -> list[Fate]:
-    """Send one slow job to two real servers, which differ in the stamp only, and ask until both have let it go.
+def slow_jobs(settings: Settings, photos: Pair) -> list[SlowJob]:
+    """Send one slow job to two real servers, which differ in what its age counts from, and ask until both let it go.
 
     Args:
         settings: with a service time longer than the time to live.
         photos: the upload.
 
     Returns:
-        The fate of the job stamped at its completion, as the service does, and of the one stamped at its submission.
+        The job whose age counts from its completion, as in the service, and the one where it is the submission.
     """
     with ExitStack() as stack:
         servers = [stack.enter_context(embedded(settings)) for _ in range(2)]
         # The store is empty and its policy is all in its class.
-        servers[1].service.store.__class__ = StampedAtSubmission
+        servers[1].service.store.__class__ = AgeFromSubmissionStore
         clients = [stack.enter_context(_client()) for _ in servers]
         urls = [_submit(server, client, photos) for server, client in zip(servers, clients, strict=True)]
-        found = [Fate("completion"), Fate("submission")]
+        found = [SlowJob("completion"), SlowJob("submission")]
         _ask(servers, clients, urls, found, settings)
     return found
 
@@ -83,17 +83,17 @@ def _ask(
     servers: list[EmbeddedServer],
     clients: list[requests.Session],
     urls: list[str],
-    found: list[Fate],
+    found: list[SlowJob],
     settings: Settings,
 ) -> None:
     begin = time.monotonic()
     longest = settings.service_time_s + settings.ttl_s + 2 * settings.sweep_s + 1
-    while any(not fate.answers or fate.answers[-1][1] != requests.codes.gone for fate in found):
-        for server, client, url, fate in zip(servers, clients, urls, found, strict=True):
-            if not fate.done_s and server.service.finished_jobs():
-                fate.done_s = time.monotonic() - begin
+    while any(not job.answers or job.answers[-1][1] != requests.codes.gone for job in found):
+        for server, client, url, job in zip(servers, clients, urls, found, strict=True):
+            if not job.done_s and server.service.finished_jobs():
+                job.done_s = time.monotonic() - begin
             status = client.get(url, timeout=_GIVE_UP_S).status_code
-            fate.answers.append((time.monotonic() - begin, status))
+            job.answers.append((time.monotonic() - begin, status))
         if time.monotonic() - begin > longest:
             return
         time.sleep(_POLL_S)

@@ -42,8 +42,8 @@ class Attempt:
         return self.outcome not in (DONE, REFUSED)
 
 
-class PacedClients:
-    """Clients at work; made by `paced_clients`.
+class ScheduledClients:
+    """Clients at work; made by `scheduled_clients`.
 
     Attributes:
         attempts: what has ended so far, in that order.
@@ -117,9 +117,9 @@ class PacedClients:
 
 
 @contextmanager
-def paced_clients(
+def scheduled_clients(
     port: int, uploads: Sequence[Upload], due: Callable[[int], float], *, jobs: int | None = None, clients: int = 12
-) -> Iterator[PacedClients]:
+) -> Iterator[ScheduledClients]:
     """Clients for the length of a `with` block.
 
     Args:
@@ -129,19 +129,19 @@ def paced_clients(
         jobs: how many come; without end, if left out.
         clients: how many can be served at a time; each keeps a connection.
     """
-    paced = PacedClients(port, uploads, due, jobs)
+    scheduled = ScheduledClients(port, uploads, due, jobs)
     try:
-        paced.start(clients)
-        yield paced
+        scheduled.start(clients)
+        yield scheduled
     finally:
-        paced.stop()
+        scheduled.stop()
 
 
-def fetch(port: int, job_id: str) -> tuple[str, int]:
-    """Fetch a picture: `done` where it is there and whole, else what came in its place; and its size in bytes."""
+def fetch(port: int, job_id: str) -> str:
+    """Fetch a picture: `done` where it is there and whole, else what came in its place."""
     outcome, body = _ask_once(port, f"/api/images/result/{job_id}")
     whole = body.startswith(b"\x89PNG") and body.endswith(b"IEND\xaeB`\x82")
-    return (DONE, len(body)) if outcome == "HTTP 200" and whole else (outcome, 0)
+    return DONE if outcome == "HTTP 200" and whole else outcome
 
 
 def health(port: int) -> str:
