@@ -109,7 +109,7 @@ def test_a_leak_is_exit_code_1_and_every_file_is_written(answers, capsys, tmp_pa
     assert check("--json", "a.json", "--junit", "a.xml", "--html", "a.html") == 1
     out, err = capsys.readouterr()
     assert out.startswith("LEAK  shop:app keeps 1,000 B of every job")
-    assert err == "1 s: measuring, 40 jobs: 1,000 B/job (990 to 1,010, 99%)\n"
+    assert err == "1 s: measuring, 40 jobs: 1,000 B/job (990 to 1,010, 99 %)\n"
     plain = json.loads((tmp_path / "a.json").read_text())
     assert plain["verdict"] == "leak"
     assert plain["provenance"]["command"].startswith("labserver check shop:app --request 'GET /work' --json a.json")
