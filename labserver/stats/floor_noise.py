@@ -12,7 +12,8 @@ class FloorNoise:
 
     Attributes:
         own_process: an application that nothing else shares its process with. tests/bench/verdict_noise.json has
-            1.4 to 2.1 kB for eleven of twelve servers; the twelfth, 4.9 kB, shows its own scatter.
+            1.4 to 2.1 kB for eleven of twelve servers; the twelfth, 4.9 kB, shows its own scatter. With 4,096
+            a quarter fewer of the slow caches are called clean (tests/bench/verdict_simulate.py).
         shared_process: the service of a notebook, beside the kernel, the monitor and the server's threads. 24 floors of
             the store `ttl` scattered by 2.5 kB, and neighbours leaned the same way: three to six floors show less.
     """

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from labserver.stats.floor_noise import FLOOR_NOISE
 
-# A cache of random keys fills as 1 − exp(−jobs ÷ τ). At 5,000 jobs, two caches of 20,000 with τ from 30 to 5,000 were
-# taken for leaks (tests/bench/verdict_simulate.py, filling); a larger τ would leave more leaks undecided.
+# A cache of random keys fills as 1 − exp(−jobs ÷ τ). Of 40,000 with a τ from 30 to 5,000 jobs two were taken for leaks
+# (tests/bench/verdict_simulate.py). With 10,000 a leak without a holder would take 970 jobs instead of 760.
 SLOWEST_FILL_JOBS = 5000.0
 
 
@@ -19,8 +19,8 @@ class Rules:
         noise_bytes: the least standard deviation that a floor is believed to have.
         slowest_fill_jobs: growth without a holder that can be counted is a leak if no cache of random keys with a time
             constant up to this many jobs fills as steadily.
-        risk: of a slope's interval that misses it, over all decisions of a check. One in a thousand: nearly all of
-            100,000 simulated clean servers were called so, and two a leak.
+        risk: of a slope's interval that misses it, over all decisions of a check. tests/bench/verdict_simulate.py
+            calls 2 of 100,000 clean servers leaky with it; a tenth of it costs a sawtooth 130 jobs more.
     """
 
     tolerance: float = 256.0

@@ -17,7 +17,9 @@ from labserver.diagnosis.holders.sources import Sources
 from labserver.heap.chains import chain_of
 from labserver.heap.is_a import is_a, is_any, own_attribute, text_of, type_name
 
-_NAMED = 2  # owners, from the holder upwards, whose attributes and code say something about it
+# Owners from the holder upwards whose attributes and code say something about it: a dictionary and the object that has
+# it. A third is an application or a session, whose `limit` is of something else.
+_NAMED = 2
 # `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
 _WHAT = r"(size|len|length|entries|entry|items|keys|count|elements|records|objects|results|jobs)"
 _BOUND = re.compile(

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable, Iterator
 
 from labserver.diagnosis.holders.handling import ADDING, ANEW, REMOVING, Comparison, Handling, Place
-from labserver.diagnosis.holders.reach import Reach, done_at_definition
+from labserver.diagnosis.holders.source_flow import SourceFlow, done_at_definition
 from labserver.diagnosis.holders.sources import SCOPES, Definition
 
 # What the compiler makes one constant of: `10 * 1024`, `1 << 20`.
@@ -47,7 +47,7 @@ class _Reader:
         found = {node: comparison for node in self._nodes if (comparison := self._comparison(node)) is not None}
         # Where each comparison says that there is no room, nothing may be added.
         full = {node: not room for node, (_, room) in found.items()}
-        unasked = bool(additions) and Reach(full, additions).of(self._body)
+        unasked = bool(additions) and SourceFlow(full, additions).reaches(self._body)
         return Handling(
             self._removes(), bool(additions), unasked, tuple(comparison for comparison, _ in found.values())
         )

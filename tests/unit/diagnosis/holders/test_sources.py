@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labserver.diagnosis.holders.sources import Sources
+from labserver.diagnosis.holders.sources import LIMITS, Sources
 
 CODE = """
 import functools
@@ -94,19 +94,19 @@ def test_a_pipe_is_not_waited_for(shop):
 
 
 def test_a_file_that_is_too_long_is_left_alone(shop):
-    module, _ = shop(CODE + "#" * 1_000_000)
+    module, _ = shop(CODE + "#" * LIMITS.file_bytes)
     assert Sources().definition(module.put.__code__) is None
 
 
 def test_what_is_read_in_one_look_has_an_end(shop, monkeypatch):
     sources, parsed, parse = Sources(), [], ast.parse
     monkeypatch.setattr(ast, "parse", lambda text: parsed.append(len(text)) or parse(text))
-    module, file = shop(CODE + "#" * 900_000)
+    module, file = shop(CODE + "#" * (LIMITS.file_bytes - 1000))
     for number in range(10):
         copy = file.with_name(f"{number}.py")
         copy.write_bytes(file.read_bytes())
         sources.definition(module.put.__code__.replace(co_filename=str(copy)))
-    assert sum(parsed) <= 4_000_000
+    assert LIMITS.all_bytes / 2 < sum(parsed) <= LIMITS.all_bytes
 
 
 def test_a_notebooks_cell_is_read_from_where_ipython_keeps_it(shop, monkeypatch):

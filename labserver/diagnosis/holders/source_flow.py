@@ -23,7 +23,7 @@ _NEXT = frozenset({_Exit.NEXT})
 _NOWHERE: _Exits = frozenset()
 
 
-class Reach:
+class SourceFlow:
     """Follows a function's statements; any condition that is not known may be true or false.
 
     Args:
@@ -36,7 +36,7 @@ class Reach:
         self._wanted = wanted
         self._found = False
 
-    def of(self, body: Sequence[ast.stmt]) -> bool:
+    def reaches(self, body: Sequence[ast.stmt]) -> bool:
         """Whether a function with this body reaches one of the places."""
         self._found = False
         self._block(body)
