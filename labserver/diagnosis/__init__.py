@@ -14,11 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labserver.diagnosis.decide.decision import Verdict
     from labserver.diagnosis.measure.check import run_check
     from labserver.diagnosis.measure.in_process import leak_check
     from labserver.diagnosis.measure.options import CheckOptions, CheckProgress
     from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
+    from labserver.diagnosis.verdict import Verdict
     from labserver.stats.interval import Interval
 
 __all__ = [
@@ -40,7 +40,7 @@ _HOMES = {
     "Finding": "labserver.diagnosis.result",
     "Interval": "labserver.stats.interval",
     "NamedHolder": "labserver.diagnosis.result",
-    "Verdict": "labserver.diagnosis.decide.decision",
+    "Verdict": "labserver.diagnosis.verdict",
     "leak_check": "labserver.diagnosis.measure.in_process",
     "run_check": "labserver.diagnosis.measure.check",
 }

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State, Status
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import UsageError
 
 SCHEMA = "labserver.baseline/1"

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.fact import Note
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.diagnosis.sentences import sentence
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
@@ -168,7 +170,7 @@ class CheckResult:
         floors: (jobs, bytes) of each floor.
         holders: who holds what has come, most bytes first.
         findings: growth without a holder.
-        notes: sentences about how it was measured.
+        noted: how it was measured, and what else should be known beside the verdict.
         native: bytes per job that the process took beyond Python's objects; None where that was not read.
         provenance: what ran where and how, name by name, for the reader.
         accepted: the verdict is a leak, and a baseline file accepts all of it.
@@ -186,11 +188,16 @@ class CheckResult:
     floors: tuple[tuple[int, int], ...] = ()
     holders: tuple[NamedHolder, ...] = ()
     findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    noted: tuple[Note, ...] = ()
     native: Interval | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
     failure: Failure | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted, in sentences."""
+        return tuple(map(sentence, self.noted))
 
     @property
     def parts(self) -> "tuple[NamedHolder | Finding, ...]":
@@ -249,6 +256,16 @@ class Growth:
     jobs: int
     held: int
     found: int
+
+    @property
+    def freed(self) -> int:
+        """Other memory that must have been freed meanwhile, where what has a name is more than the growth."""
+        return max(-self.unexplained, 0)
+
+    @property
+    def came(self) -> int:
+        """Bytes that came, what was freed meanwhile included: the whole that no part is larger than."""
+        return self.total + self.freed
 
     @property
     def unexplained(self) -> int:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NoReturn, Unpack
 import pytest
 from _pytest.logging import LogCaptureHandler
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.measure.check import run_check
 from labserver.diagnosis.measure.in_process import leak_check
 from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, MeasureKeywords, spells_out_options
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import LabserverError
 from labserver.plugins.wsgi import wsgi_job
-from labserver.report.failure_words import explained
+from labserver.report.failure_detail import explained
 from labserver.report.terminal import render
 
 if TYPE_CHECKING:

@@ -1,17 +1,12 @@
-"""Bytes per finished job, from floors, with an interval."""
+"""An estimate with its interval: of a mean, and of the bytes that a job leaves behind."""
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from labserver.stats.floor_noise import FLOOR_NOISE
+from labserver.stats.line import Array, Line, Values
 from labserver.stats.student import t_quantile
 from labserver.text import formatted
-
-# Floors of an idle server differ by about this much (free lists, dictionaries' spare room, interned strings), however
-# well three of them happen to agree; the residuals of a few floors cannot show it.
-FLOOR_NOISE_BYTES = 4096.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +33,7 @@ class Interval:
 
 
 def bytes_per_job(
-    jobs: Sequence[float] | npt.NDArray[np.float64],
-    floors: Sequence[float] | npt.NDArray[np.float64],
-    *,
-    confidence: float = 0.99,
-    noise_bytes: float = FLOOR_NOISE_BYTES,
+    jobs: Values, floors: Values, *, confidence: float = 0.99, noise_bytes: float = FLOOR_NOISE.shared_process
 ) -> Interval:
     """The slope of the floors on finished jobs, by least squares, with Student's t interval.
 
@@ -58,14 +49,15 @@ def bytes_per_job(
     Raises:
         ValueError: there are fewer than three floors, or all at the same number of jobs.
     """
-    x, y = np.asarray(jobs, dtype=np.float64), np.asarray(floors, dtype=np.float64)
-    spread = x - x.mean() if x.size else x
-    if x.shape != y.shape or x.size < 3 or not spread.any():
-        raise ValueError(f"a slope needs three or more floors at differing numbers of jobs, got jobs = {x.tolist()}")
-    sxx = float(spread @ spread)
-    slope = float(spread @ y) / sxx
-    residuals = y - y.mean() - slope * spread
-    dof = x.size - 2
-    deviation = max(float(np.sqrt(residuals @ residuals / dof)), noise_bytes)
-    half = t_quantile((1 + confidence) / 2, dof) * deviation / np.sqrt(sxx)
-    return Interval(slope, slope - half, slope + half, confidence)
+    if not len(floors) == len(jobs) >= 3 or len(set(jobs)) < 2:
+        raise ValueError(f"a slope needs three or more floors at differing numbers of jobs, got jobs = {list(jobs)}")
+    line = Line.through(jobs, floors)
+    half = t_quantile((1 + confidence) / 2, len(jobs) - 2) * max(line.deviation, noise_bytes) / math.sqrt(line.spread)
+    return Interval(line.slope, line.slope - half, line.slope + half, confidence)
+
+
+def mean_of(values: Array, confidence: float = 0.99) -> Interval:
+    """The mean of independent values, two or more, with Student's interval."""
+    mean, count = float(values.mean()), len(values)
+    half = t_quantile((1 + confidence) / 2, count - 1) * float(values.std(ddof=1)) / math.sqrt(count)
+    return Interval(mean, mean - half, mean + half, confidence)

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from labserver.stats.line import Line
 from labserver.watch.sample import Source
 
 _FEWEST = 3
@@ -55,7 +56,7 @@ class Watching:
         jobs, heap = np.array(self._finished), np.array(self._heap)
         if self._several or len(np.unique(jobs)) < _FEWEST:
             return None
-        return float(np.polyfit(jobs - jobs[0], heap - heap[0], 1)[0])
+        return Line.through(jobs, heap).slope
 
     def _run(self) -> None:
         start, beat = time.monotonic(), 0

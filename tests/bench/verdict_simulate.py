@@ -14,8 +14,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from labserver.diagnosis.decide.decision import EVERY, FIRST_LOOK, Decision, Evidence, Rules, Verdict, decide
-from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.decide.decision import TIMING, Decision, decide
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.rules import Rules
+from labserver.diagnosis.verdict import Verdict
 
 NOISE_FILE = Path(__file__).with_name("verdict_noise.json")
 CYCLE, WARM_UP, MAX_JOBS, COUNT_EVERY = 50, 250, 4000, 4
@@ -188,7 +190,7 @@ def check(server: Server, plan: Plan = Plan(), rules: Rules = Rules()) -> tuple[
         final = n == len(jobs)
         if n > 1 and (n - 1) % COUNT_EVERY == 0:
             counted.append(n - 1)
-        if not final and (n < FIRST_LOOK or (n - FIRST_LOOK) % EVERY):
+        if not TIMING.is_due(n, final=final):
             continue
         decision = decide(_evidence(server, jobs, floors, n, counted, final=final), rules)
         if decision.wants_counts:
@@ -206,11 +208,11 @@ def _evidence(  # noqa: PLR0913 - the state of the loop above
     return Evidence(jobs[:n], floors[:n], _kept(server, counted, jobs), counted_at, final)
 
 
-def _kept(server: Server, counted: list[int], jobs: list[int]) -> tuple[Kept, ...]:
+def _kept(server: Server, counted: list[int], jobs: list[int]) -> tuple[Gain, ...]:
     if not counted:
         return ()
     return tuple(
-        Kept(path, tuple(jobs[i] for i in counted), tuple(int(gained[i]) for i in counted), size)
+        Gain(path, tuple(jobs[i] for i in counted), tuple(int(gained[i]) for i in counted), size)
         for path, (gained, size) in server.kept.items()
         if gained[counted[-1]] > 0
     )

@@ -1,6 +1,6 @@
 """The bound that a cache keeps: what fills up to it is no leak, however long that takes.
 
-It is read from plain attributes and from the bytecode of the code around; no code of the application runs.
+It is read from plain attributes and from the code around, which is read and not run.
 """
 
 import contextlib
@@ -11,11 +11,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labserver.diagnosis.holders.bound_code import attributes, bound_in_code
+from labserver.diagnosis.holders.bound_code import bound_in_code
+from labserver.diagnosis.holders.handling import attributes
+from labserver.diagnosis.holders.sources import Sources
 from labserver.heap.chains import chain_of
 from labserver.heap.is_a import is_a, is_any, own_attribute, text_of, type_name
 
-_NAMED = 2  # owners, from the holder upwards, whose attributes and code say something about it
+# Owners from the holder upwards whose attributes and code say something about it: a dictionary and the object that has
+# it. A third is an application or a session, whose `limit` is of something else.
+_NAMED = 2
 # `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
 _WHAT = r"(size|len|length|entries|entry|items|keys|count|elements|records|objects|results|jobs)"
 _BOUND = re.compile(
@@ -36,18 +40,20 @@ class Bound:
     said_by: str
 
 
-def bound_of(path: Sequence[object]) -> Bound | None:
+def bound_of(path: Sequence[object], sources: Sources | None = None) -> Bound | None:
     """The smallest bound that a holder keeps, by what it or its owners say; None where none says so.
 
     Args:
         path: the objects from a root to the holder, each referring to the next.
+        sources: of this look, where others are read, too.
     """
+    sources = sources or Sources()
     bounds: list[Bound] = []
     for owner, name, held in _owners(path):
         with contextlib.suppress(Exception):  # an object or a code that cannot be read says nothing
             bounds += _declared(held)
             bounds += _declared(owner)
-            if (said := bound_in_code(owner, name, held)) is not None:
+            if (said := bound_in_code(owner, name, held, sources)) is not None:
                 bounds.append(Bound(*said))
     return min((bound for bound in bounds if bound.entries > 0), key=lambda bound: bound.entries, default=None)
 

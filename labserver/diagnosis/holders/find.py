@@ -13,6 +13,7 @@ from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.places import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
+from labserver.diagnosis.holders.sources import Sources
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
@@ -126,6 +127,7 @@ class _Finder:
         self._before = before
         self._parents = graph.parents()
         self._paths = Paths(graph, self._parents)
+        self._sources = Sources()
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
 
@@ -262,7 +264,8 @@ class _Finder:
         many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
         chain = self._paths.chain_below(group.node, example) if many else self._paths.chain(example)
         others = self._paths.others(group.node, tops, self._changes.new)
-        bound: Bound | None = bound_of([graph.objects[node] for node in self._paths.nodes(group.node)])
+        way = [graph.objects[node] for node in self._paths.nodes(group.node)]
+        bound: Bound | None = bound_of(way, self._sources)
         examples = self._examples(example, group)
         to_holder = self._paths.chain(node)
         return Holder(

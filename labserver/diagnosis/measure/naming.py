@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.errors import CannotLook
@@ -49,7 +50,7 @@ class Named:
 
     holders: tuple[NamedHolder, ...]
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     traced_per_job: float | None = None
 
 
@@ -92,9 +93,9 @@ def name_holders(
         findings.append(lost.cycles(garbage, None if collecting else process.collect()))
     if rest > WORTH.finding_share * growth_bytes:
         findings.append(lost.unexplained(rest, owners))
-    notes = [*growth.notes, traced.note]
+    notes = [*said(*growth.notes), traced.note]
     if not growth.complete:
-        notes.append("The heap is too large to be seen whole in the time and memory of a look: holders may be missing.")
+        notes.append(Note(NoteKind.IN_PART))
     holders = tuple(
         NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item)) for item in found
     )
@@ -120,7 +121,7 @@ class _Traced:
     lines: Mapping[str, Sequence[str]]
     leading_lines: Sequence[str]
     bytes_per_job: float | None
-    note: str
+    note: Note
 
     def lines_of(self, item: HolderGrowth) -> Sequence[str]:
         """The lines that allocated what a holder got."""
@@ -147,12 +148,12 @@ def _traced_pass(
         holders = process.growth().holders if found else ()
         sites = process.sites() if leading else ()
     except TimeIsUp:
-        return _Traced({}, (), None, "The seconds were over before the allocating lines could be looked for.")
+        return _Traced({}, (), None, Note(NoteKind.NO_TIME_FOR_LINES))
     except CannotLook as error:
-        return _Traced({}, (), None, f"The allocating lines could not be looked for: {error}.")
+        return _Traced({}, (), None, Note(NoteKind.NO_LINES, {"why": str(error)}))
     for item in reversed(holders):  # the largest has the last word
         lines[item.holder] = lines[item.fingerprint] = item.allocated_at
-    note = f"The allocating lines come from {TRACED.jobs} more jobs under tracemalloc with {DEFAULT_FRAMES} frames."
+    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": DEFAULT_FRAMES})
     per_job = None  # where the application has stopped the tracing
     if before.traced_bytes is not None and after.traced_bytes is not None:
         per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs

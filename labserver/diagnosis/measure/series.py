@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, replace
 
-from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, Verdict, decide, grounded
-from labserver.diagnosis.decide.steadiness import Kept
-from labserver.diagnosis.measure.schedule import mapped_rules
+from labserver.diagnosis.decide.decision import Decision, decide, grounded
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.rules import Rules
+from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
+from labserver.diagnosis.measure.heuristics import Heuristics
+from labserver.diagnosis.measure.rules import mapped_rules
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading, HeapGrowth, MemoryMeter
 from labserver.stats.interval import Interval, bytes_per_job
 
 THREADS = "threads that still run"
 GARBAGE = "garbage in cycles"
-_THREAD_BYTES = 16_384  # its stack's pages and its first objects, at least
-_EXPLAINED = 0.5
 
 
 class Series:
@@ -19,11 +21,15 @@ class Series:
 
     Args:
         rules: what counts as a leak.
+        heuristics: what coarse readings and counts are believed to say.
         countable: whether holders can be counted at all.
     """
 
-    def __init__(self, rules: Rules, *, countable: bool = True) -> None:
+    def __init__(self, rules: Rules, heuristics: Heuristics, *, countable: bool = True) -> None:
         self._rules = rules
+        self._mapped_rules = mapped_rules(rules, heuristics.coarseness)
+        self._counting = heuristics.counting
+        self._least_growth = heuristics.coarseness.seen_noise * rules.noise_bytes
         self._countable = countable
         self.jobs: list[int] = []
         self.meter = "both"
@@ -36,7 +42,7 @@ class Series:
         self._threads: list[int] = []
         self._at_first: dict[str, _Items] = {}
         self._bytes_at_first: int | None = None
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, Gain] = {}
 
     def add(self, jobs: int, reading: FloorReading) -> None:
         """A floor."""
@@ -75,11 +81,11 @@ class Series:
             items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
         return items
 
-    def _continued(self, name: str, gained: "_Items") -> Kept:
+    def _continued(self, name: str, gained: "_Items") -> Gain:
         before = dict(zip(self._kept[name].jobs, self._kept[name].counts, strict=True)) if name in self._kept else {}
         counts = [before.get(jobs, 0) for jobs in self.counted_at[:-1]]
         size = gained.bytes / gained.count
-        return Kept(gained.path, tuple(self.counted_at), (*counts, gained.count), size, gained.bound)
+        return Gain(gained.path, tuple(self.counted_at), (*counts, gained.count), size, gained.bound)
 
     @property
     def floors(self) -> list[int]:
@@ -126,43 +132,43 @@ class Series:
         noise, confidence = self._rules.noise_bytes, self._rules.confidence
         return bytes_per_job(self.jobs, self.floors, confidence=confidence, noise_bytes=noise)
 
-    def _started_threads(self) -> tuple[Kept, ...]:
+    def _started_threads(self) -> tuple[Gain, ...]:
         if self.threads_left < 2:
             return ()
         counts = [count - self._threads[0] for count in self._threads[1:]]
-        return (Kept(THREADS, tuple(self.jobs[1:]), tuple(counts), _THREAD_BYTES),)
+        return (Gain(THREADS, tuple(self.jobs[1:]), tuple(counts), self._counting.thread_bytes),)
 
     def _with_mapped(self, decision: Decision, *, final: bool) -> Decision:
         """The same decision, unless memory that is mapped directly grows."""
         mapped = self.mapped(final=final)
-        if mapped is None or mapped.interval is None or mapped.interval.low <= mapped_rules(self._rules).tolerance:
+        if mapped is None or mapped.interval is None or mapped.interval.low <= self._mapped_rules.tolerance:
             return decision
         if Verdict.LEAK in (mapped.verdict, decision.verdict):
             self._with_pages = True
-            note = "The growth is memory that is mapped directly, beside all allocators."
+            note = Note(NoteKind.MAPPED_GROWS)
             return grounded(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)))
         if decision.verdict is Verdict.NO_LEAK:
-            return Decision(Verdict.INCONCLUSIVE, decision.interval, "memory that is mapped directly grows")
+            return Decision(Verdict.INCONCLUSIVE, decision.interval, Reason(ReasonKind.MAPPED_GROWS))
         return decision
 
     def mapped(self, *, final: bool = True) -> Decision | None:
         """What the memory that is mapped directly says; None where it is not read."""
         if len(self._mapped) != len(self.jobs):
             return None
-        return decide(Evidence(self.jobs, self._mapped, None, 0, final), mapped_rules(self._rules))
+        return decide(Evidence(self.jobs, self._mapped, None, 0, final), self._mapped_rules)
 
     @property
-    def largest(self) -> Kept | None:
+    def largest(self) -> Gain | None:
         """The holder that has gained most by the last look at the heap, where that is most of the growth."""
         kept = max(self._kept.values(), key=lambda kept: kept.gained_bytes, default=None)
-        growth = max(self.grown, 6 * self._rules.noise_bytes)
-        return kept if kept is not None and kept.gained_bytes >= _EXPLAINED * growth else None
+        growth = max(self.grown, self._least_growth)
+        return kept if kept is not None and kept.gained_bytes >= self._counting.explained * growth else None
 
     def filling(self) -> tuple[str, int] | None:
         """The cache whose declared bound is not reached yet, and that bound, if the growth is mostly its."""
         holders = () if self.growth is None else self.growth.holders
         bounded = [(one, one.bound) for one in holders if one.bound is not None and 0 < one.buffers <= one.bound]
-        if not bounded or sum(one.growth_bytes for one, _ in bounded) < _EXPLAINED * self.grown:
+        if not bounded or sum(one.growth_bytes for one, _ in bounded) < self._counting.explained * self.grown:
             return None
         return bounded[0][0].holder, max(bound for _, bound in bounded)
 

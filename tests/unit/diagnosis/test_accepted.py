@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import UsageError
 from labserver.stats.interval import Interval
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
 

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from labserver.diagnosis.fact import said
 from labserver.heap.chain import Link
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of
@@ -83,7 +84,7 @@ def test_the_application_cannot_write_into_the_page(leak):
     (holder,) = leak.holders
     link = Link(evil, evil, evil)
     chained = replace(holder, chain=(*holder.chain, link), allocated_at=(evil,), also_held_by=(evil,), bound_from=evil)
-    page = html_of(replace(leak, target=evil, notes=(evil,), holders=(replace(chained, bound=1),)))
+    page = html_of(replace(leak, target=evil, noted=said(evil), holders=(replace(chained, bound=1),)))
     assert "<script" not in page
     Outline(page)
 

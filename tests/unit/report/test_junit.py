@@ -3,8 +3,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import State, Status
+from labserver.diagnosis.verdict import Verdict
 from labserver.report.junit import junit_of
 
 

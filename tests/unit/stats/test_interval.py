@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from labserver.stats.interval import FLOOR_NOISE_BYTES, Interval, bytes_per_job
+from labserver.stats.floor_noise import FLOOR_NOISE
+from labserver.stats.interval import Interval, bytes_per_job, mean_of
 
 
 def test_a_straight_line_gives_its_slope():
@@ -14,7 +15,7 @@ def test_floors_that_agree_by_luck_are_not_believed_more_than_floors_can_be():
     interval = bytes_per_job([0, 50, 100, 150], [1e6, 1e6, 1e6, 1e6], confidence=0.99)
     assert interval.estimate == 0
     # t(0.995, 2) · 4096 / √12500
-    assert interval.high == pytest.approx(9.925 * FLOOR_NOISE_BYTES / np.sqrt(12_500), rel=1e-3)
+    assert interval.high == pytest.approx(9.925 * FLOOR_NOISE.shared_process / np.sqrt(12_500), rel=1e-3)
     assert interval.low == -interval.high
 
 
@@ -47,3 +48,10 @@ def test_an_interval_knows_what_it_covers():
     assert 26 not in interval
     assert interval.scaled(2) == Interval(20.0, -10.0, 50.0, 0.99)
     assert str(interval) == "10 B/job (−5 to 25, 99 %)"
+
+
+def test_a_mean_has_students_interval():
+    interval = mean_of(np.array([1.0, 2.0, 3.0]), confidence=0.99)
+    assert interval.estimate == 2
+    assert interval.high == pytest.approx(2 + 9.925 / np.sqrt(3), rel=1e-3)  # t(0.995, 2) · 1 / √3
+    assert interval.low == pytest.approx(4 - interval.high)

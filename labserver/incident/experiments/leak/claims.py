@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from labserver.diagnosis.decide.decision import Verdict
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.monitor import Jitter
 from labserver.incident.experiments.leak.run import Experiment, Workload
 from labserver.incident.experiments.leak.trace import GrowthTrace, service_line

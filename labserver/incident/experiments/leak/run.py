@@ -9,8 +9,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labserver.diagnosis.decide.decision import Decision, Evidence, Rules, decide
-from labserver.diagnosis.decide.steadiness import Kept
+from labserver.diagnosis.decide.decision import Decision, decide
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.rules import Rules
 from labserver.errors import CannotRun
 from labserver.heap.meters import Meter, Reading, wait_until
 from labserver.heap.monitor import Curve, Jitter, Monitor
@@ -22,7 +23,8 @@ from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import create_store
 from labserver.load import Summary, VirtualUsers, virtual_users
-from labserver.stats.interval import FLOOR_NOISE_BYTES, Interval, bytes_per_job
+from labserver.stats.floor_noise import FLOOR_NOISE
+from labserver.stats.interval import Interval, bytes_per_job
 from labserver.suite.progress import Progress
 
 # Not zero: Python keeps but one empty bytes object.
@@ -157,10 +159,10 @@ class Experiment:
         jobs = [reading.finished_jobs - first.finished_jobs for reading in self.floors]
         gained = tuple(reading.live_jobs - first.live_jobs for reading in self.floors[1:])
         size = (last.traced_bytes - first.traced_bytes) / max(gained[-1], 1)
-        kept = (Kept(self.store, tuple(jobs[1:]), gained, size),) if gained[-1] > 0 else ()
+        kept = (Gain(self.store, tuple(jobs[1:]), gained, size),) if gained[-1] > 0 else ()
         evidence = Evidence(jobs, [reading.traced_bytes for reading in self.floors], kept, jobs[-1], final=True)
         # One look at few floors: the risk is that of the interval that is shown.
-        rules = Rules(tolerance, confidence, FLOOR_NOISE_BYTES, risk=2 * (1 - confidence))
+        rules = Rules(tolerance, confidence, FLOOR_NOISE.shared_process, risk=2 * (1 - confidence))
         return decide(evidence, rules)
 
     def summaries(self) -> list[Summary]:

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.load import Summary
-from labserver.stats.interval import Interval
-from labserver.stats.means import mean_of
+from labserver.stats.interval import Interval, mean_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,8 +16,7 @@ from labserver.incident.hosting.embedded import embedded
 from labserver.incident.service.settings import Settings
 from labserver.load import virtual_users
 from labserver.load.photos import PhotoPool
-from labserver.stats.interval import Interval
-from labserver.stats.means import mean_of
+from labserver.stats.interval import Interval, mean_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.load.course import Course
+from labserver.stats.line import Line
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,5 +129,4 @@ class Overload:
 
 def events_per_s(instants: list[float]) -> float:
     """The slope of the events' count, which neither a window's edges bend nor batches that march in step."""
-    ordered = np.sort(instants)
-    return float(np.polyfit(ordered, np.arange(len(ordered)), 1)[0])
+    return Line.through(np.sort(instants), range(len(instants))).slope

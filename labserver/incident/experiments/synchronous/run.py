@@ -25,6 +25,7 @@ from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.hosting.face_api import FaceApiProcess, face_api_process
 from labserver.incident.service.faceapi import FaceSettings
 from labserver.load.traffic import Traffic, traffic
+from labserver.stats.line import Line
 from labserver.suite.progress import Progress
 
 UNBOUNDED = 1_000_000
@@ -179,7 +180,7 @@ class Experiments:
 
     def _backlog(self, times: Floats, waiting: Floats, predicted_per_s: float, predicted_start: float) -> Backlog:
         settled = times > 2 * self._conditions.inference_s
-        growth_per_s = float(np.polyfit(times[settled], waiting[settled], 1)[0])
+        growth_per_s = Line.through(times[settled], waiting[settled]).slope
         return Backlog(times, waiting, growth_per_s, predicted_per_s, predicted_start)
 
     @contextmanager

@@ -4,6 +4,7 @@ import re
 import sys
 import types
 from collections import OrderedDict, deque
+from pathlib import Path
 
 import pytest
 
@@ -102,11 +103,17 @@ NO_BOUND = {
 }
 
 
-@pytest.fixture
-def shop_cache():
-    """Makes a module of some code; its file is not there, as for an installed application's bytecode."""
+@pytest.fixture(params=["source", "bytecode"])
+def shop_cache(request, tmp_path, monkeypatch):
+    """Makes a module of some code: once with its file, once without, as of an application of bytecode alone."""
+    monkeypatch.chdir(tmp_path)
+    Path("shop").mkdir()
+    if request.param == "source":
+        monkeypatch.delattr("labserver.diagnosis.holders.bound_code.handling_in_bytecode")
 
     def module(code):
+        if request.param == "source":
+            Path("shop/cache.py").write_text(code, encoding="utf-8")
         found = types.ModuleType("shop.cache")
         exec(compile(code, "shop/cache.py", "exec"), vars(found))
         return found
@@ -183,6 +190,69 @@ def test_a_class_may_add_up_to_its_bound_too(shop_cache):
     ).Store(1, 40)
     bound = bound_of([[store], store, store._kept])
     assert (bound.entries, bound.said_by) == (40, "shop/cache.py:6 compares len(_kept) with 40")
+
+
+@pytest.mark.parametrize(
+    ("code", "bounded"),
+    [
+        ("if len(CACHE) < 10 * 100: CACHE.append(value)", True),
+        ("assert len(CACHE) < MOST\n    CACHE.append(value)", True),
+        ("while True:\n        if len(CACHE) >= MOST: break\n        CACHE.append(value)", True),
+        ("for one in value:\n        if len(CACHE) >= MOST: continue\n        CACHE.append(one)", True),
+        ("for one in value:\n        if len(CACHE) >= MOST: break\n    else:\n        CACHE.append(one)", False),
+        ("for one in value:\n        CACHE.append(one)\n        if len(CACHE) >= MOST: break", False),
+        ("CACHE.append(value) if len(CACHE) < MOST else None", True),
+        ("CACHE.append(value) if key else len(CACHE) < MOST", False),
+        ("try:\n        if len(CACHE) >= MOST: return\n    finally:\n        CACHE.append(value)", False),
+        (
+            "try:\n        if len(CACHE) >= MOST: return\n    finally: OTHER[key] = value\n    CACHE.append(value)",
+            True,
+        ),
+        ("match value:\n        case 1 if len(CACHE) < MOST: CACHE.append(value)\n        case _: pass", True),
+        ("match value:\n        case 1 if len(CACHE) < MOST: pass\n        case other: CACHE.append(other)", False),
+        ("if len(CACHE) >= MOST:\n        while True: logging.info(key)\n    CACHE.append(value)", True),
+        ("if not (key or not len(CACHE) < MOST): CACHE.append(value)", True),
+        ("if not (key and not len(CACHE) < MOST): CACHE.append(value)", False),
+        ("def inner():\n        CACHE.append(value)\n    if len(CACHE) < MOST: inner()", False),
+    ],
+)
+def test_source_and_bytecode_follow_the_same_ways(shop_cache, code, bounded):
+    module = shop_cache(ADDING % code)
+    bound = bound_of([module, vars(module), module.CACHE])
+    assert (bound is not None and bound.entries == 1000) == bounded
+
+
+PRIVATE = """
+class Store:
+    def __init__(self):
+        self.__kept, self.__most, self.discard = [], 30, None
+    def put(self, value):
+        while len(self.__kept) >= self.__most:
+            self.__kept.pop(0)
+        self.__kept.append(value)
+"""
+
+
+def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(shop_cache):
+    store = shop_cache(PRIVATE).Store()
+    assert entries_of([store], store, store._Store__kept) == 30
+
+
+@pytest.mark.parametrize(
+    ("code", "entries"),
+    [
+        ("try: logging.info(key)\n        except OSError: CACHE.append(value)", 1000),
+        ("[CACHE.append(one) for one in value]", 1000),
+        ("CACHE[len(value)] += value", 1000),
+    ],
+)
+def test_the_source_tells_more_than_the_bytecode(tmp_path, monkeypatch, code, entries):
+    """A handler lies where it stands, a comprehension is a part of its function, and `+=` sets an item."""
+    monkeypatch.chdir(tmp_path)
+    Path("shop.py").write_text(ADDING % f"if len(CACHE) < MOST:\n        {code}", encoding="utf-8")
+    module = types.ModuleType("shop")
+    exec(compile(Path("shop.py").read_bytes(), "shop.py", "exec"), vars(module))
+    assert entries_of(module, vars(module), module.CACHE) == entries
 
 
 CLASS = """

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from labserver.diagnosis.measure.driver import Driver
+from labserver.diagnosis.measure.driver import UsersDriver
 from labserver.diagnosis.measure.options import CheckOptions
 from labserver.load.answer import Answer
 from labserver.load.summary import Check
@@ -38,7 +38,7 @@ class Silent:
 
 def driver(process, *failures):
     """One whose runs fail in turn: why, and with which answer."""
-    made = Driver(CheckOptions("shop:app"), process, 0.0, lambda _: None)
+    made = UsersDriver(CheckOptions("shop:app"), process, 0.0, lambda _: None)
     runs = iter(failures)
 
     def run(iterations):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from labserver.diagnosis import instruments
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.measure.in_process import leak_check
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook, UsageError
 from labserver.heap.budget import Budget
 

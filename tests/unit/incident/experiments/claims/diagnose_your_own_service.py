@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.diagnosis.verdict import Verdict
 from labserver.incident.experiments.own_service.run import Application
 from labserver.stats.interval import Interval
 

@@ -1,5 +1,5 @@
-from labserver.diagnosis.decide.decision import Verdict
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.incident.experiments.own_service.figures import floors_by_service
 from labserver.incident.experiments.own_service.tables import answers
 from labserver.stats.interval import Interval

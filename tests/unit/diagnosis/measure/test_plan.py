@@ -1,11 +1,12 @@
 import pytest
 
+from labserver.diagnosis.measure.heuristics import Cycles
 from labserver.diagnosis.measure.options import MeasureOptions
-from labserver.diagnosis.measure.schedule import make_plan, rules_of, warm_up_jobs
+from labserver.diagnosis.measure.plan import make_plan
 
 
 def plan(rate=100.0, floor_s=0.2, left_s=290.0, **options):
-    return make_plan(MeasureOptions(**options), jobs_per_s=rate, floor_s=floor_s, left_s=left_s)
+    return make_plan(MeasureOptions(**options), Cycles(), jobs_per_s=rate, floor_s=floor_s, left_s=left_s)
 
 
 def test_a_quick_application_is_measured_in_cycles_of_fifty():
@@ -33,9 +34,3 @@ def test_a_long_wait_means_more_jobs_between_fewer_floors():
     made = plan(floor_s=30)
     assert made.floors < 10
     assert made.cycle > 50
-
-
-def test_fast_is_coarser():
-    options = MeasureOptions(fast=True)
-    assert rules_of(options).tolerance == 512
-    assert warm_up_jobs(options) == 150

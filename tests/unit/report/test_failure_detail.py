@@ -4,10 +4,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
-from labserver.report.failure_words import details_of, explained
+from labserver.report.failure_detail import details_of, explained
 from labserver.report.github import annotations_of, summary_of
 from labserver.report.html import html_of
 from labserver.report.junit import junit_of
@@ -23,7 +24,7 @@ FAILURE = Failure(
 
 @pytest.fixture
 def failed(nothing):
-    return replace(nothing, notes=("Every job failed: GET /work answered 500.",), failure=FAILURE)
+    return replace(nothing, noted=said("Every job failed: GET /work answered 500."), failure=FAILURE)
 
 
 def headings(failure):

@@ -1,28 +1,6 @@
 from dataclasses import replace
 
-import pytest
-
-from labserver.report.words import end_of, guilty_index, holder_index, holder_name, number, percent, size
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0 B"), (-0.4, "0 B"), (9_999, "9,999 B"), (48_029_520, "48,029,520 B (45.8 MiB)")]
-)
-def test_sizes_are_exact_with_a_handier_figure_beside(value, text):
-    assert size(value) == text
-
-
-def test_negative_figures_have_a_minus_sign():
-    assert number(-1234.5) == "−1,234"
-    assert size(-20_480) == "−20,480 B (−20.0 KiB)"
-    assert percent(-0.021) == "−2.1 %"
-
-
-@pytest.mark.parametrize(
-    ("share", "text"), [(1, "100 %"), (0.9999, "99.9 %"), (0.5, "50 %"), (0.0004, "<0.1 %"), (0, "0 %")]
-)
-def test_what_is_not_all_is_never_rounded_up_to_it(share, text):
-    assert percent(share) == text
+from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name
 
 
 def test_a_holder_is_named_as_in_code(leak):

@@ -1,0 +1,62 @@
+"""What has been read so far: floors, and what holders have gained since the first of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What one holder keeps more than at the first floor.
+
+    Attributes:
+        path: from a root to the items.
+        jobs: finished jobs at each count, ascending.
+        counts: items gained since the first floor, at each.
+        item_bytes: the mean size of an item.
+        bound: the number of items that the holder says it keeps at most.
+    """
+
+    path: str
+    jobs: tuple[int, ...]
+    counts: tuple[int, ...]
+    item_bytes: float
+    bound: int | None = None
+
+    @property
+    def items(self) -> int:
+        """Items gained by the last count; below 0 where the holder has let go of more than came."""
+        return self.counts[-1]
+
+    @property
+    def gained_bytes(self) -> float:
+        """What they weigh."""
+        return self.items * self.item_bytes
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a declared bound still allows the growth."""
+        return self.bound is not None and self.items <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Floors and gains.
+
+    Attributes:
+        jobs: finished jobs at each floor.
+        floors: bytes at each floor.
+        gains: of each holder that has gained something; None where nobody can count.
+        counted_at: finished jobs at the last count.
+        final: whether there will be no more floors.
+    """
+
+    jobs: Sequence[int]
+    floors: Sequence[float]
+    gains: tuple[Gain, ...] | None = None
+    counted_at: int = 0
+    final: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the holders were counted at the last floor."""
+        return self.gains is not None and self.counted_at >= self.jobs[-1]

@@ -1,0 +1,104 @@
+"""What a check tells about its own measuring, as typed values; `sentences` makes the words where they are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that was found, with its figures and names.
+
+    Attributes:
+        kind: which fact; every kind has a form of words in `sentences`.
+        arguments: the figures, names and further facts that the form asks for.
+    """
+
+    kind: StrEnum
+    arguments: Mapping[str, "str | float | Fact"] = field(default_factory=dict)
+
+
+class Reason(Fact):
+    """Why a verdict is inconclusive."""
+
+    __slots__ = ()
+
+
+class Note(Fact):
+    """What should be known beside a verdict."""
+
+    __slots__ = ()
+
+
+def said(*texts: str) -> tuple[Note, ...]:
+    """Notes in the words of somebody else, such as the process under test, which has none of these kinds."""
+    return tuple(Note(NoteKind.SAID, {"text": text}) for text in texts)
+
+
+class ReasonKind(StrEnum):
+    """The reasons, each with the arguments it has."""
+
+    NO_SLOPE = "no-slope"
+    """Fewer than three floors: `floors`."""
+    FEW_FLOORS = "few-floors"
+    """`floors`, where `least` are needed."""
+    FEW_JOBS = "few-jobs"
+    SPANS_TOLERANCE = "spans-tolerance"
+    NEAR_TOLERANCE = "near-tolerance"
+    COMES_BACK = "comes-back"
+    MAY_BE_NONE = "may-be-none"
+    COUNTED_BUT_MAY_BE_NONE = "counted-but-may-be-none"
+    """What a holder gained: `path`, `items`, `jobs`."""
+    MAY_BE_A_CACHE = "may-be-a-cache"
+    SLOWS_DOWN = "slows-down"
+    FILLS = "fills"
+    NOT_FULL = "not-full"
+    """The holder's `path`, and the `bound` that there was no time to fill."""
+    NOT_COUNTED = "not-counted"
+    FEW_LARGE_ITEMS = "few-large-items"
+    MAPPED_GROWS = "mapped-grows"
+    EXPIRES = "expires"
+    """Memory falls without load within `seconds`."""
+
+
+class NoteKind(StrEnum):
+    """The notes, each with the arguments it has."""
+
+    FEW_JOBS = "few-jobs"
+    FEW_ITEMS = "few-items"
+    FOUND_BY_COUNTING = "found-by-counting"
+    """The holder's `path`, and its `items` in so many `jobs`."""
+    GAINED = "gained"
+    """The same, and `item_bytes`, an item's mean size."""
+    MAPPED_GROWS = "mapped-grows"
+    SLOW_WARM_UP = "slow-warm-up"
+    """It ended after so many `jobs`."""
+    EXPIRED = "expired"
+    """Memory fell without load within `seconds`."""
+    FILLED = "filled"
+    """The holder's `path`, and the `bound` up to which it was filled."""
+    JOBS_FAILED = "jobs-failed"
+    """So many `failed` of the `jobs`, as a `share` of them, and `why` the first one did."""
+    THREADS_LEFT = "threads-left"
+    """So many `threads` were started by so many `jobs`."""
+    TRACED = "traced"
+    MAY_HIDE = "may-hide"
+    """What fewer than one of so many `jobs` keeps may not have shown."""
+    UNDECIDED = "undecided"
+    """After so many `jobs`, for a `reason`."""
+    MOST_HELD = "most-held"
+    """The holder's `path`, and its `items`."""
+    NO_LOOK = "no-look"
+    """No look at the heap succeeded, and `why`."""
+    IN_PART = "in-part"
+    LINES_TRACED = "lines-traced"
+    """From so many more `jobs`, traced with so many `frames`."""
+    NO_TIME_FOR_LINES = "no-time-for-lines"
+    NO_LINES = "no-lines"
+    """`why` not."""
+    INTERRUPTED = "interrupted"
+    """After so many `jobs`."""
+    CANNOT_RUN = "cannot-run"
+    """The error's own `text`."""
+    SAID = "said"
+    """The `text` of the process under test, or of what was met on the way to it."""
