@@ -18,9 +18,8 @@ from typing import Any, BinaryIO
 
 from labserver.errors import LabserverError, UsageError
 from labserver.load.crowd import Budget, Crowd, MakeJourney
-from labserver.load.journey import ImageJourney, Journey, PlainJourney, encode_upload
+from labserver.load.journey import Journey, PlainJourney
 from labserver.load.outputs import open_outputs
-from labserver.load.photos import PhotoPool
 from labserver.load.polling import Polling
 from labserver.load.templates import RequestsJourney, parse_requests
 from labserver.load.thresholds import parse_threshold
@@ -137,6 +136,14 @@ def _journey(config: dict[str, Any]) -> tuple[MakeJourney, Callable[[str, str], 
     if config["journey"] is not None:
         call = _import(config["journey"])
         return lambda samples, cut: PlainJourney(call, samples, cut), None
+    return _image_journey(config)
+
+
+def _image_journey(config: dict[str, Any]) -> tuple[MakeJourney, Callable[[str, str], str]]:
+    # Other journeys need no Pillow, which a plain installation lacks.
+    from labserver.load.image_journey import ImageJourney, encode_upload  # noqa: PLC0415
+    from labserver.load.photos import PhotoPool  # noqa: PLC0415
+
     folder = None if config["photos"] is None else Path(config["photos"])
     uploads = [encode_upload(pair) for pair in PhotoPool(config["seed"], folder).pairs]
     polling = Polling(

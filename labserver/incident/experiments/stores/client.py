@@ -20,7 +20,7 @@ from urllib.parse import quote
 import requests
 
 from labserver.load.http import RequestRecord, timed_session
-from labserver.load.journey import Upload, encode_upload
+from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
 from labserver.processes import Helper
 

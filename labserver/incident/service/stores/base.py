@@ -1,12 +1,9 @@
 """The part that in-process policies really share: a dictionary, its lock, and exact books over what is in it."""
 
-import importlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from labserver.errors import CannotRun
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.stores.retention import Retention
@@ -111,17 +108,3 @@ def image_bytes(result: JobResult) -> int:
 def too_large(result: JobResult) -> JobResult:
     """Return the job as a failed one: its image has no place even in an empty store."""
     return replace(result, state=JobState.FAILED, image=None, error="The result is too large to be kept.")
-
-
-def needed(module: str, *, store: str, extra: str) -> Any:
-    """Import what a policy needs beyond the core.
-
-    Raises:
-        CannotRun: It is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise CannotRun(
-            f"The store {store!r} needs the package {module}: install it with pip install 'labserver[{extra}]'."
-        ) from None

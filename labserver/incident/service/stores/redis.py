@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+from labserver.extras import needed
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
-from labserver.incident.service.stores.base import needed
 from labserver.incident.service.stores.redis_server import find_redis_server, redis_server
 from labserver.incident.service.stores.retention import Retention
 from labserver.incident.service.stores.store import StoreFull, StoreUnavailable
@@ -76,7 +76,7 @@ class RedisJobStore:
     def __init__(self, retention: Retention, clock: Clock) -> None:
         self._retention = retention
         self._clock = clock
-        self._redis = needed("redis", store="redis", extra="redis")
+        self._redis = needed("redis", by="The store 'redis'")
         find_redis_server()  # early, so that nothing has been started where it is missing
         self._stack = ExitStack()
         self._client: Any = None

@@ -8,9 +8,10 @@ Unfinished jobs are outside the cache and never expire.
 import math
 from typing import Any
 
+from labserver.extras import needed
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
-from labserver.incident.service.stores.base import DictJobStore, image_bytes, needed
+from labserver.incident.service.stores.base import DictJobStore, image_bytes
 from labserver.incident.service.stores.retention import Retention
 
 
@@ -19,7 +20,7 @@ class TtlLazyJobStore(DictJobStore):
 
     def __init__(self, retention: Retention, clock: Clock) -> None:
         super().__init__(retention, clock)
-        cachetools = needed("cachetools", store="ttl-lazy", extra="stores")
+        cachetools = needed("cachetools", by="The store 'ttl-lazy'")
         # TTLCache's own `len` and `currsize` remove what has expired; to look must not be to touch.
         self._base = cachetools.Cache
         self._caches: dict[JobState, Any] = {
