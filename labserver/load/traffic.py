@@ -11,7 +11,7 @@ from typing import Any
 from labserver.errors import UsageError
 from labserver.extras import require
 from labserver.load.traffic_record import TrafficRecord
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
 
 JOURNEYS = ("compose", "analyze")
 _MOST_ARRIVALS = 5000  # each has a thread of its own while it waits

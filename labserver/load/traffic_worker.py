@@ -21,6 +21,7 @@ from labserver.load.polling import Polling
 from labserver.load.samples import Samples
 from labserver.load.synchronous import ComposeJourney
 from labserver.load.worker import Commands
+from labserver.processes.lifeline import Lifeline
 
 _TICK_S = 0.05
 
@@ -191,7 +192,7 @@ class Run:
 
 def main() -> None:
     """Make traffic as often as told, until told to quit; end at once when the parent is gone."""
-    commands = Commands(sys.stdin.fileno(), os.getppid())
+    commands = Commands(Lifeline())
     uploads: list[Upload] = []
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)

@@ -14,7 +14,7 @@ from labserver.load.polling import Polling
 from labserver.load.progress import Progress
 from labserver.load.summary import Summary
 from labserver.load.thresholds import parse_threshold
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
 
 START_S = 60.0
 SILENCE_S = 60.0  # the worker reports twice a second; only a stopped machine or process is silent for so long

@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import queue
-import select
 import sys
 import threading
 from collections.abc import Callable
@@ -23,24 +22,21 @@ from labserver.load.outputs import open_outputs
 from labserver.load.polling import Polling
 from labserver.load.templates import RequestsJourney, parse_requests
 from labserver.load.thresholds import parse_threshold
-
-WATCH_S = 0.5
+from labserver.processes.lifeline import Lifeline
 
 
 class Commands:
     """The parent's lines, as they come; the thread that reads them ends the process when the parent is gone.
 
     Args:
-        source: the file descriptor to read.
-        parent: the parent's process id.
+        lifeline: where they come from.
 
     Attributes:
         wake: set whenever a command has come.
     """
 
-    def __init__(self, source: int, parent: int) -> None:
-        self._source = source
-        self._parent = parent
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
         self.wake = threading.Event()
         self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="commands", daemon=True).start()
@@ -54,8 +50,7 @@ class Commands:
 
     def _read(self) -> None:
         pending = b""
-        while True:
-            block = self._block()
+        while block := self._lifeline.read():
             *lines, pending = (pending + block).split(b"\n")
             for line in lines:
                 command = json.loads(line)
@@ -63,19 +58,7 @@ class Commands:
                 self.wake.set()
                 if command.get("command") == "quit":
                     return
-
-    def _block(self) -> bytes:
-        """The next bytes from the parent; does not return when it is gone."""
-        while True:
-            readable, _, _ = select.select([self._source], [], [], WATCH_S)
-            # A process that the parent forked may hold the pipe open after its death: then only the new parent tells.
-            if os.getppid() != self._parent:
-                os._exit(1)
-            if readable:
-                block = os.read(self._source, 65536)
-                if not block:
-                    os._exit(1)
-                return block
+        os._exit(1)
 
 
 class Worker:
@@ -181,7 +164,7 @@ def main() -> None:
     # A journey that prints must not speak in the middle of the protocol: its output goes where the errors go.
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)
-        Worker(Commands(sys.stdin.fileno(), os.getppid()), output).serve()
+        Worker(Commands(Lifeline()), output).serve()
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
 from labserver.heap.protocol import Lines
-from labserver.processes import runs
+from labserver.processes.running import runs
+from labserver.processes.sockets import is_private, socket_name
 from labserver.targets.conversation import ANSWER_S, Conversation
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
 from labserver.targets.process_meter import rest
-from labserver.targets.rendezvous import is_private, socket_name
 
 _DRAIN_S = 2.0
 _CONNECT_S = 5.0

@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotRun
-from labserver.processes import runs
+from labserver.processes.running import runs
 from labserver.targets.conversation import Conversation
 from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample

@@ -12,7 +12,7 @@ import requests
 from labserver import processes
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
-from labserver.processes import runs
+from labserver.processes.running import runs
 from labserver.targets import child as module
 from labserver.targets.child import child
 
