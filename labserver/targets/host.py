@@ -7,7 +7,6 @@ instruments' commands on a private socket, and ends as soon as its parent is gon
 import contextlib
 import importlib
 import json
-import logging
 import os
 import shutil
 import signal
@@ -199,8 +198,6 @@ def main() -> None:
     # A copy: the standard input is what the application takes for its own.
     end_with_parent(Lifeline(os.dup(0)), directory, Mark(TARGET, config["token"]))
     _leave_no_trace()
-    # More users than threads are part of a load, and no news for the application's own log.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     host = Host(config["target"], config["http_threads"])
     commands = memory_commands(host.connections) | instruments_of(config["instruments"])
     find_hooks()  # before there is a large heap
