@@ -11,7 +11,6 @@ import click
 
 from labserver import __version__
 from labserver.errors import LabserverError
-from labserver.extras import OPTIONAL, missing
 
 COMMANDS = {
     "check": "Find out whether an application leaks, and who holds the bytes.",
@@ -69,6 +68,8 @@ class LazyGroup(click.Group):
         except LabserverError as error:
             raise UserError(error) from None
         except ModuleNotFoundError as error:
+            from labserver.extras import OPTIONAL, missing
+
             package, extra = OPTIONAL.get(error.name or "", (error.name, None))
             if ctx.invoked_subcommand in _OF_NOTEBOOKS:
                 extra = "notebooks"
