@@ -13,6 +13,7 @@ import click
 Row = tuple[str, str, str]
 
 _SWITCHED_OFF = {
+    "lab": "labserver serve and faceapi, and a load of images",
     "asgi": "checks of ASGI applications as uvicorn serves them",
     "notebooks": "labserver run and labserver report",
     "pdf": "the post-mortem as PDF",

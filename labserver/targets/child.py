@@ -3,15 +3,12 @@
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,11 +16,13 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.heap.protocol import SOCKET, Lines
 from labserver.heap.wire import ANSWER_TIMES
-from labserver.processes import Output, runs, spawn
+from labserver.processes.helper import spawn
+from labserver.processes.leftovers import TARGET, Mark
+from labserver.processes.output import Output
+from labserver.processes.running import runs
+from labserver.processes.sockets import private_directory
 from labserver.targets.conversation import Conversation
 from labserver.targets.instrumented import Target
-from labserver.targets.leftovers import MARK, end_marked
-from labserver.targets.rendezvous import LONGEST_PATH
 
 START_S = 60.0
 _CONNECT_S = 20.0
@@ -51,9 +50,9 @@ class Child(Target):
         self.notes: list[str] = []
         self._conversation: Conversation | None = None
         self._output = Output()
-        self._directory = _private_directory()
-        self._token = secrets.token_hex(8)
-        config = {"target": target, "http_threads": http_threads, "instruments": instruments, "token": self._token}
+        self._directory = private_directory("labserver-check-", SOCKET)
+        self._mark = Mark(TARGET)
+        config = {"target": target, "http_threads": http_threads, "instruments": instruments, "token": self._mark.token}
         try:
             self._process = spawn(
                 "labserver.targets.host",
@@ -61,7 +60,7 @@ class Child(Target):
                 what="The application's process",
                 stdout=self._output.file,
                 stderr=self._output.file,
-                environment={**_ENVIRONMENT, MARK: self._token},
+                environment=_ENVIRONMENT | self._mark.environment,
             )
         except BaseException:
             self._output.close()
@@ -156,7 +155,7 @@ class Child(Target):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
-            end_marked(self._token)
+            self._mark.end()
         return int(self._process.returncode)
 
 
@@ -191,15 +190,6 @@ def is_application(target: str) -> bool:
     """Whether the target is spelt as `module:attribute`."""
     module, _, attribute = target.partition(":")
     return all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
-
-
-def _private_directory() -> Path:
-    """A new directory that only this user can enter, with a path that is short enough for a socket."""
-    directory = Path(tempfile.mkdtemp(prefix="labserver-check-"))
-    if len(str(directory / SOCKET)) > LONGEST_PATH:
-        directory.rmdir()
-        directory = Path(tempfile.mkdtemp(prefix="labserver-check-", dir="/tmp"))
-    return directory
 
 
 def _how(status: int | None) -> str:

@@ -13,12 +13,12 @@ from labserver.errors import CannotRun
 from labserver.heap.meters import SETTLING, wait_until
 from labserver.heap.protocol import Lines
 from labserver.heap.wire import FloorReading
-from labserver.processes import runs
+from labserver.processes.running import runs
+from labserver.processes.sockets import is_private, socket_name
 from labserver.targets.conversation import Conversation
 from labserver.targets.instrumented import Target
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
 from labserver.targets.process_meter import rest
-from labserver.targets.rendezvous import is_private, socket_name
 
 _CONNECT_S = 5.0
 _FROM_OUTSIDE = (

@@ -6,7 +6,7 @@ import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.wire import ANSWER_TIMES, MemoryNow
-from labserver.processes import runs
+from labserver.processes.running import runs
 from labserver.targets.conversation import Conversation
 from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample

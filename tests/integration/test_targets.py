@@ -16,7 +16,7 @@ import requests
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.load import virtual_users
-from labserver.targets.leftovers import MARK
+from labserver.processes.leftovers import TARGET
 from labserver.targets.running import NotInstrumented
 from labserver.targets.target import open_target
 
@@ -431,7 +431,7 @@ def test_several_ports_ask_for_one():
 def test_what_an_application_starts_carries_its_mark(shop, monkeypatch):
     monkeypatch.chdir(shop)
     with open_target("daemons:app") as target:
-        token = psutil.Process(target.pid).environ()[MARK]
-        marked = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get(MARK) == token]
+        token = psutil.Process(target.pid).environ()[TARGET]
+        marked = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get(TARGET) == token]
         assert len(marked) == 3  # itself, and two daemons
     assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in marked))

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,11 +10,11 @@ import psutil
 import pytest
 import requests
 
-from labserver import processes
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
 from labserver.heap.wire import AnswerTimes
-from labserver.processes import runs
+from labserver.processes import output
+from labserver.processes.running import runs
 from labserver.targets import child as module
 from labserver.targets import instrumented
 from labserver.targets.child import child
@@ -119,7 +120,7 @@ def test_an_unknown_instrument_is_a_sentence():
 def test_a_long_temporary_path_still_has_a_socket(tmp_path, monkeypatch):
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(deep))
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with child("shop:app") as process:
         assert process.floor().threads > 0
     assert list(deep.iterdir()) == []
@@ -127,7 +128,7 @@ def test_a_long_temporary_path_still_has_a_socket(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("shop")
 def test_output_without_end_is_bounded(monkeypatch):
-    monkeypatch.setattr(processes, "MOST_OUTPUT_BYTES", 10)
+    monkeypatch.setattr(output, "MOST_OUTPUT_BYTES", 10)
     with child("shop:app") as process:
         os.write(process._output.file.fileno(), b"a line of many\n" * 10)
         process.floor()

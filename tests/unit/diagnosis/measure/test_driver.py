@@ -7,7 +7,7 @@ import pytest
 from labserver.diagnosis.measure.driver import UsersDriver
 from labserver.diagnosis.measure.options import CheckOptions
 from labserver.load.answer import Answer
-from labserver.load.summary import Check
+from labserver.load.metrics import Check
 
 TRACEBACK = "Traceback (most recent call last):\n  File x\nKeyError: 'DSN'\n"
 NOT_FOUND, BROKEN = Answer(404, "NOT FOUND", 0, ""), Answer(500, "INTERNAL SERVER ERROR", 0, "")

@@ -4,7 +4,8 @@ import weakref
 import pytest
 
 from labserver.incident.service.face import ComposeError
-from labserver.incident.service.jobs import JobQueue, JobResult, JobState, QueueFull
+from labserver.incident.service.job_queue import JobQueue, QueueFull
+from labserver.incident.service.jobs import JobResult, JobState
 
 
 class RecordingStore:

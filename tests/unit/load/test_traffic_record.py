@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from labserver.load.course import Course, Job, Probe
+from labserver.load.traffic_record import Job, Probe, TrafficRecord
 
 
 def course(*jobs, probes=()):
     made = tuple(Job(start, seconds, ok, 200 if ok else None, None, None) for start, seconds, ok in jobs)
-    return Course(100.0, 4.0, made, tuple(Probe(*probe) for probe in probes))
+    return TrafficRecord(100.0, 4.0, made, tuple(Probe(*probe) for probe in probes))
 
 
 def test_the_backlog_counts_what_has_begun_and_not_ended():
@@ -36,6 +36,6 @@ def test_it_comes_back_from_the_workers_json():
         "jobs": [[0.5, None, False, 503, None, "1"]],
         "probes": [[0.4, 0.1], [0.2, None]],
     }
-    run = Course.from_dict(plain)
+    run = TrafficRecord.from_dict(plain)
     assert run.jobs == (Job(0.5, None, False, 503, None, "1"),)
     assert run.probes == (Probe(0.2, None), Probe(0.4, 0.1))

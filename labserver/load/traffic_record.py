@@ -43,7 +43,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrafficRecord:
     """A whole run.
 
     Attributes:
@@ -59,8 +59,8 @@ class Course:
     probes: tuple[Probe, ...]
 
     @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> "Course":
-        """The course that the worker sent."""
+    def from_dict(cls, plain: dict[str, Any]) -> "TrafficRecord":
+        """The record that the worker sent."""
         jobs = tuple(Job(*values) for values in plain["jobs"])
         probes = tuple(sorted((Probe(*values) for values in plain["probes"]), key=lambda probe: probe.start_s))
         return cls(plain["began"], plain["duration_s"], jobs, probes)
