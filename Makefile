@@ -8,7 +8,7 @@ HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
 # With the other tests three at a time, for they mostly wait.
 UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py mutated_times.py)
 
-.PHONY: run test test-pythons cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict soak peers lock reference clean
+.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -27,6 +27,9 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 
 test-pythons: $(READY)  ## what looks into the interpreter, on every CPython that is found: 3.12 to 3.15
 	$(BIN)/nox --sessions pythons notebooks
+
+docs: $(READY)  ## the pages under docs/build, offline; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . docs/build
 
 cover: $(READY)  ## which lines the quick tests run
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term tests/unit tests/integration
@@ -73,7 +76,7 @@ lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
 	  --custom-compile-command 'make lock' --output-file requirements.txt pyproject.toml
 
 clean:  ## remove the environment and everything that is made
-	rm -rf $(VENV) outputs/runs build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) outputs/runs build dist docs/build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements.txt pyproject.toml
