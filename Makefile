@@ -29,7 +29,7 @@ test-pythons: $(READY)  ## what looks into the interpreter, on every CPython tha
 	$(BIN)/nox --sessions pythons notebooks
 
 docs: $(READY)  ## the pages under docs/build, offline; a warning is an error
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . docs/build
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . docs/build/html
 
 cover: $(READY)  ## which lines the quick tests run
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term tests/unit tests/integration

@@ -1,0 +1,81 @@
+"""What the pages show as code, as a command and as its answer is so."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page, language):
+    return re.findall(
+        rf"^```{language}\n(.+?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def check(page, folder):
+    """Run the first check of a page on the application that stands there: its exit code, its answer, and the data."""
+    (source,) = blocks(page, "python")
+    name = re.match(r"# (\w+\.py)\n", source)[1]
+    (folder / name).write_text(source, encoding="utf-8")
+    line = next(line for line in "".join(blocks(page, "console")).splitlines() if line.startswith("$ labserver check"))
+    command = [sys.executable, "-m", *shlex.split(line.removeprefix("$ ")), "--quiet", "--json", "answer.json"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
+    return ended.returncode, ended.stdout, json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+
+
+def masked(text):
+    """The words of an answer: its figures differ from run to run."""
+    return re.sub(r"−?\d[\d,.]*", "#", text)
+
+
+@pytest.fixture(scope="module")
+def leak(tmp_path_factory):
+    return check("README.md", tmp_path_factory.mktemp("leak"))
+
+
+def test_the_readmes_shop_has_eight_lines():
+    (source,) = blocks("README.md", "python")
+    assert len([line for line in source.splitlines() if line]) == 8
+
+
+def test_the_readmes_answer_is_what_its_command_says(leak):
+    code, answer, _ = leak
+    (shown,) = blocks("README.md", "text")
+    shown = "".join(f"{line[3:]}\n" for line in shown.splitlines())  # without the marks of the explanation
+    until = "\nGrowth"  # what is unexplained is noise, and is worded by its sign
+    assert code == 1
+    assert masked(answer).partition(until)[0] == masked(shown).partition(until)[0]
+    assert masked(shown.partition(until)[2])[:60] == masked(answer.partition(until)[2])[:60]
+
+
+def test_the_quickstarts_answer_is_what_its_command_says(tmp_path):
+    code, answer, _ = check("docs/quickstart.md", tmp_path)
+    (shown,) = blocks("docs/quickstart.md", "text")
+    assert code == 0
+    assert masked(answer) == masked(shown)
+
+
+def test_the_answer_as_data_has_the_keys_that_are_shown(leak):
+    _, _, data = leak
+    (shown,) = [json.loads(block) for block in blocks("docs/reading.md", "json")]
+    assert shown.keys() == data.keys()
+    for key in ("bytes_per_job", "native_bytes_per_job", "growth"):
+        assert shown[key].keys() == data[key].keys()
+    for key in ("holders", "floors"):
+        assert shown[key][0].keys() == data[key][0].keys()
+    assert shown["holders"][0]["fingerprint"] == data["holders"][0]["fingerprint"]
+    assert shown["holders"][0]["chain"] == data["holders"][0]["chain"]
+
+
+def test_the_services_python_runs():
+    (snippet,) = blocks("docs/service.md", "python")
+    namespace = {}
+    exec(compile(snippet, "service.md", "exec"), namespace)
+    assert namespace["summary"].iterations == 10
+    assert namespace["summary"].check_rate == 1
