@@ -1,13 +1,19 @@
 """What the pages show as code, as a command and as its answer is so."""
 
+import ast
 import json
 import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from labserver import diagnosis
+from labserver.diagnosis import CheckOptions
+from labserver.plugins.ipython import LeakMagics
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +77,28 @@ def test_the_answer_as_data_has_the_keys_that_are_shown(leak):
         assert shown[key][0].keys() == data[key][0].keys()
     assert shown["holders"][0]["fingerprint"] == data["holders"][0]["fingerprint"]
     assert shown["holders"][0]["chain"] == data["holders"][0]["chain"]
+
+
+def test_the_magics_are_written_as_they_are_read():
+    lines = "".join(blocks("docs/jupyter.md", "text")).splitlines()
+    assert next(line for line in lines if "[" in line) in LeakMagics.check_cell.__doc__
+
+
+@pytest.mark.parametrize("page", ["docs/pytest.md", "docs/check.md"])
+def test_every_option_in_python_exists(page):
+    known = {one.name for one in fields(CheckOptions)}
+    calls = [node for block in blocks(page, "py") for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    given = [call for call in calls if ast.unparse(call.func).endswith(("leak_check", "CheckOptions", "run_check"))]
+    assert given
+    assert {keyword.arg for call in given for keyword in call.keywords} <= known
+
+
+def test_what_a_script_imports_and_reads_exists():
+    script = blocks("docs/check.md", "py")[-1]
+    names = re.search(r"^from labserver\.diagnosis import (.+)$", script, re.MULTILINE)[1].split(", ")
+    assert set(names) <= set(diagnosis.__all__)
+    for attribute in ("verdict", "interval", "holders", "to_dict"):
+        assert hasattr(diagnosis.CheckResult, attribute)
 
 
 def test_the_services_python_runs():
