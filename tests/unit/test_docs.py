@@ -1,6 +1,7 @@
 """The pages and the code say the same."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -74,6 +75,13 @@ def test_every_command_line_has_options_that_exist(path):
         command = cli.get_command(click.Context(cli), name)
         known = {form for option in options_of(command) for form in [*option.opts, *option.secondary_opts]}
         assert {word for word in words if word.startswith("-")} <= known, line
+
+
+def test_every_extra_is_on_a_page():
+    extras = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["optional-dependencies"]
+    pages = "".join(map(text_of, PAGES))
+    for extra in extras:
+        assert f"`labserver[{extra}]`" in pages or f"extra `{extra}`" in pages, extra
 
 
 def test_every_notebook_is_among_the_incidents():
