@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -103,6 +104,14 @@ def test_what_a_page_imports_exists(page):
 def test_the_answer_in_a_script_has_what_is_said_of_it():
     for attribute in ("verdict", "interval", "holders", "to_dict"):
         assert hasattr(CheckResult, attribute)
+
+
+def test_a_watched_curve_is_plotted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    watch = [sys.executable, "-m", "labserver", "watch", str(os.getpid()), "--csv", "heap.csv"]
+    subprocess.run([*watch, "--interval", "0.1", "--duration", "0.3", "--quiet"], check=True, timeout=60)
+    (snippet,) = blocks("docs/watch.md", "py")
+    exec(compile(snippet, "watch.md", "exec"), {})
 
 
 def test_the_services_python_runs():
