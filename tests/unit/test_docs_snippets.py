@@ -54,10 +54,9 @@ def test_the_readmes_answer_is_what_its_command_says(leak):
     code, answer, _ = leak
     (shown,) = blocks("README.md", "text")
     shown = "".join(f"{line[3:]}\n" for line in shown.splitlines())  # without the marks of the explanation
-    until = "\nGrowth"  # what is unexplained is noise, and is worded by its sign
     assert code == 1
+    until = "jobs:"  # what is left of the growth is noise, and is worded by its sign
     assert masked(answer).partition(until)[0] == masked(shown).partition(until)[0]
-    assert masked(shown.partition(until)[2])[:60] == masked(answer.partition(until)[2])[:60]
 
 
 def test_the_quickstarts_answer_is_what_its_command_says(tmp_path):
