@@ -21,6 +21,7 @@ _SWITCHED_OFF = {
     "redis": "the store redis",
     "metrics": "the service's metrics for Prometheus",
     "bench": "the benchmarks",
+    "docs": "make docs",
     "dev": "the project's own tests",
 }
 _NO_BOOKS = "figures without tracing: they need CPython, glibc and psutil 7.2; a check traces instead, which costs time"
