@@ -63,6 +63,7 @@ class Findings:
         Raises:
             UsageError: one of these is not so, or the bound decides nothing.
         """
+        _require_bound(name, bound)
         undecided = isinstance(value, Interval) and bound.undecided(value)
         self._keep(self._finding(name, value, unit, bound, bound.holds(value), evidence, text, undecided))
 
@@ -91,6 +92,8 @@ class Findings:
         Raises:
             UsageError: one of these is not so.
         """
+        if bound is not None:
+            _require_bound(name, bound)
         self._keep(self._finding(name, value, unit, bound, holds, evidence, text))
 
     def measured(
@@ -202,6 +205,13 @@ def run_directory(run_dir: str) -> Path:
 def _project_root() -> Path:
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
+
+
+def _require_bound(name: str, bound: object) -> None:
+    if not isinstance(bound, Bound):
+        raise UsageError(
+            f"Finding '{name}': give its bound as at_most(…), says('…') or another of labserver.suite.bound."
+        )
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -99,7 +99,8 @@ def everything(tmp_path_factory, scratch):  # noqa: ARG001 - the kernels' files 
         write(
             folder,
             "01_claim",
-            "findings.record('leak_bytes', 3.5, unit='B/job', bound='at most 1', holds=False)\nfindings.check()",
+            "from labserver.suite.bound import at_most\n"
+            "findings.claim('leak_bytes', 3.5, at_most(1), unit='B/job')\nfindings.check()",
             "1",
         ),
         write(folder, "02_error", "1 / 0", "1"),
@@ -122,8 +123,8 @@ def everything(tmp_path_factory, scratch):  # noqa: ARG001 - the kernels' files 
             "import os, sys\n"
             "seen = [sys.executable, os.getcwd(), os.environ['LABSERVER_RUN_DIR'], str(users)]\n"
             "_ = (run / 'seen.txt').write_text('|'.join(seen))",
-            "findings.record('plain', 1, holds=True)\n"
-            "findings.record('fine', 1, bound='at most 1', holds=True, evidence=['seen.txt'])\nfindings.check()",
+            "from labserver.suite.bound import at_most\nfindings.record('plain', 1, holds=True)\n"
+            "findings.claim('fine', 1, at_most(1), evidence=['seen.txt'])\nfindings.check()",
         ),
     ]
     lines = []
@@ -267,8 +268,8 @@ def test_a_wrong_argument_starts_nothing(labserver, tmp_path, arguments):
 
 
 def test_a_failed_claim_is_exit_code_1_with_reports(labserver, tmp_path):
-    judged = "findings.judge('a', Interval(2, 1.5, 2.5, 0.99), unit='s', below=1, bound='at most 1')"
-    claim = f"from labserver.stats.interval import Interval\n{judged}\nfindings.check()"
+    imports = "from labserver.stats.interval import Interval\nfrom labserver.suite.bound import at_most"
+    claim = f"{imports}\nfindings.claim('a', Interval(2, 1.5, 2.5, 0.99), at_most(1), unit='s')\nfindings.check()"
     write(tmp_path / "notebooks", "02_toy", claim)
     write(tmp_path / "notebooks", "03_toy", "findings.record('b', 1, holds=True)\nfindings.check()")
     process = labserver()

@@ -230,3 +230,11 @@ def test_run_directory_by_hand_is_in_the_project(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     (tmp_path / "project" / "pyproject.toml").touch()
     assert run_directory("") == tmp_path / "project" / "outputs" / "runs" / "lab"
+
+
+def test_a_bound_in_mere_words_is_refused_with_what_to_do(tmp_path):
+    findings = Findings(tmp_path, "02_toy")
+    with pytest.raises(UsageError, match="at_most"):
+        findings.record("a", 1, holds=True, bound="at most 1")
+    with pytest.raises(UsageError, match="at_most"):
+        findings.claim("a", 1, "at most 1")
