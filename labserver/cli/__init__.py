@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 
 from labserver import __version__
-from labserver.errors import CannotRun, LabserverError
+from labserver.errors import LabserverError
 
 COMMANDS = {
     "check": "Find out whether an application leaks, and who holds the bytes.",
@@ -68,10 +68,14 @@ class LazyGroup(click.Group):
         except LabserverError as error:
             raise UserError(error) from None
         except ModuleNotFoundError as error:
-            if ctx.invoked_subcommand not in _OF_NOTEBOOKS:
+            from labserver.extras import OPTIONAL, missing
+
+            package, extra = OPTIONAL.get(error.name or "", (error.name, None))
+            if ctx.invoked_subcommand in _OF_NOTEBOOKS:
+                extra = "notebooks"
+            if package is None or extra is None:  # the core is not whole, which its traceback tells best
                 raise
-            lack = f"labserver {ctx.invoked_subcommand} needs the package {error.name}"
-            raise UserError(CannotRun(f"{lack}: pip install 'labserver[notebooks]'.")) from None
+            raise UserError(missing(package, extra, by=f"labserver {ctx.invoked_subcommand}")) from None
         except BrokenPipeError:
             forget_stdout()
             ctx.exit(_UNHEARD)

@@ -11,8 +11,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from labserver.amounts import number
 from labserver.diagnosis.measure.options import CheckProgress
-from labserver.report.words import number, span
+from labserver.report.headline import span
 
 PLAIN_LINE_S = 3.0
 _BAND = 40

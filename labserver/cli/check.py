@@ -14,6 +14,7 @@ from labserver.errors import CannotRun, CannotSay
 if TYPE_CHECKING:
     from labserver.cli._check_progress import Watcher
     from labserver.diagnosis.accepted import Accepted
+    from labserver.diagnosis.fact import Note
     from labserver.diagnosis.measure.options import CheckOptions
     from labserver.diagnosis.result import CheckResult
 
@@ -58,7 +59,7 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     from labserver.cli._files import STDOUT, require_writable, write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
     from labserver.diagnosis.measure.options import CheckOptions
-    from labserver.report.failure_words import explained
+    from labserver.report.failure_detail import explained
 
     require_writable(json_file, junit_file, html_file, new_baseline)
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
@@ -83,6 +84,7 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
 def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
+    from labserver.diagnosis.fact import Note, NoteKind
     from labserver.diagnosis.failure import JobsFailed
     from labserver.diagnosis.measure.check import Interrupted, run_check
 
@@ -92,7 +94,8 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
             result = run_check(options, watcher)
         except CannotRun as error:
             seconds = time.monotonic() - began
-            nothing = _nothing(options, watcher, seconds, str(error))
+            why = Note(NoteKind.CANNOT_RUN, {"text": str(error)})
+            nothing = _nothing(options, watcher, seconds, why)
             if isinstance(error, JobsFailed):
                 nothing = replace(nothing, errors=nothing.jobs, failure=error.failure)
             return nothing, CannotSay.exit_code, error
@@ -103,7 +106,7 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
     return result, _EXIT_CODES[result.verdict], None
 
 
-def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes: str) -> "CheckResult":
+def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *noted: "Note") -> "CheckResult":
     from labserver.diagnosis.result import CheckResult
     from labserver.diagnosis.verdict import Verdict
 
@@ -117,7 +120,7 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *notes
         jobs=last.jobs if last else 0,
         seconds=seconds,
         errors=0,
-        notes=notes,
+        noted=noted,
     )
 
 

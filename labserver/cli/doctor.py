@@ -13,6 +13,7 @@ import click
 Row = tuple[str, str, str]
 
 _SWITCHED_OFF = {
+    "lab": "labserver serve and faceapi, and a load of images",
     "asgi": "checks of ASGI applications as uvicorn serves them",
     "notebooks": "labserver run and labserver report",
     "pdf": "the post-mortem as PDF",
@@ -20,6 +21,7 @@ _SWITCHED_OFF = {
     "redis": "the store redis",
     "metrics": "the service's metrics for Prometheus",
     "bench": "the benchmarks",
+    "docs": "make docs",
     "dev": "the project's own tests",
 }
 _NO_BOOKS = "figures without tracing: they need CPython, glibc and psutil 7.2; a check traces instead, which costs time"

@@ -11,11 +11,11 @@ class Fact:
 
     Attributes:
         kind: which fact; every kind has a form of words in `sentences`.
-        arguments: the figures and names that the form asks for.
+        arguments: the figures, names and further facts that the form asks for.
     """
 
     kind: StrEnum
-    arguments: Mapping[str, str | float] = field(default_factory=dict)
+    arguments: Mapping[str, "str | float | Fact"] = field(default_factory=dict)
 
 
 class Reason(Fact):
@@ -28,6 +28,11 @@ class Note(Fact):
     """What should be known beside a verdict."""
 
     __slots__ = ()
+
+
+def said(*texts: str) -> tuple[Note, ...]:
+    """Notes in the words of somebody else, such as the process under test, which has none of these kinds."""
+    return tuple(Note(NoteKind.SAID, {"text": text}) for text in texts)
 
 
 class ReasonKind(StrEnum):
@@ -57,7 +62,7 @@ class ReasonKind(StrEnum):
 
 
 class NoteKind(StrEnum):
-    """The notes of a decision, each with the arguments it has."""
+    """The notes, each with the arguments it has."""
 
     FEW_JOBS = "few-jobs"
     FEW_ITEMS = "few-items"
@@ -66,3 +71,34 @@ class NoteKind(StrEnum):
     GAINED = "gained"
     """The same, and `item_bytes`, an item's mean size."""
     MAPPED_GROWS = "mapped-grows"
+    SLOW_WARM_UP = "slow-warm-up"
+    """It ended after so many `jobs`."""
+    EXPIRED = "expired"
+    """Memory fell without load within `seconds`."""
+    FILLED = "filled"
+    """The holder's `path`, and the `bound` up to which it was filled."""
+    JOBS_FAILED = "jobs-failed"
+    """So many `failed` of the `jobs`, as a `share` of them, and `why` the first one did."""
+    THREADS_LEFT = "threads-left"
+    """So many `threads` were started by so many `jobs`."""
+    TRACED = "traced"
+    MAY_HIDE = "may-hide"
+    """What fewer than one of so many `jobs` keeps may not have shown."""
+    UNDECIDED = "undecided"
+    """After so many `jobs`, for a `reason`."""
+    MOST_HELD = "most-held"
+    """The holder's `path`, and its `items`."""
+    NO_LOOK = "no-look"
+    """No look at the heap succeeded, and `why`."""
+    IN_PART = "in-part"
+    LINES_TRACED = "lines-traced"
+    """From so many more `jobs`, traced with so many `frames`."""
+    NO_TIME_FOR_LINES = "no-time-for-lines"
+    NO_LINES = "no-lines"
+    """`why` not."""
+    INTERRUPTED = "interrupted"
+    """After so many `jobs`."""
+    CANNOT_RUN = "cannot-run"
+    """The error's own `text`."""
+    SAID = "said"
+    """The `text` of the process under test, or of what was met on the way to it."""

@@ -6,12 +6,13 @@ import tempfile
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
 
-from labserver.diagnosis.holders.find import Growth, find_growth, own_lines
-from labserver.diagnosis.holders.snapshot import Baseline, take_baseline
+from labserver.diagnosis.holders.find import Comparison, find_growth, own_lines
+from labserver.diagnosis.holders.snapshot import Snapshot, snapshot_of
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
 from labserver.heap.budget import Budget, look_budget
@@ -20,13 +21,13 @@ from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.roots import Roots
 from labserver.heap.tracemalloc_tools import allocated_at, largest_sites, objects_at
+from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
 
 COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
-_WITHIN_S = 240.0
 _MOST_SITES = 5
 
 
@@ -45,57 +46,56 @@ class Instruments:
         self._stall_ms = 0.0
         self._pid = os.getpid()
 
-    def baseline(self, *, stall_ms: float | None = None) -> dict[str, Any]:
+    def baseline(self, *, stall_ms: float | None = None) -> BaselineTaken:
         """The command `baseline`: remember what is there now; `stall_ms` holds for this look and those that follow."""
         self._complete = None
         self._stall_ms = self._stall_ms if stall_ms is None else stall_ms
-        answer: dict[str, Any] = self._in_fork(self._take)
-        self._complete = answer["complete"]
-        return answer
+        taken = BaselineTaken.from_json(self._in_fork(self._take))
+        self._complete = taken.complete
+        return taken
 
-    def growth(self) -> dict[str, Any]:
+    def growth(self) -> HeapGrowth:
         """The command `growth`: what has come since the baseline and who holds it, most bytes first."""
         if self._complete is None:
             raise UsageError("There is no baseline to compare with.")
-        answer: dict[str, Any] = self._in_fork(self._compare)
-        answer["complete"] = answer["complete"] and self._complete
-        if not answer["complete"]:
-            answer["bytes"] = None  # what has come is known in part
-        return answer
+        growth = HeapGrowth.from_json(self._in_fork(self._compare))
+        if growth.complete and self._complete:
+            return growth
+        return replace(growth, complete=False, bytes=None)  # what has come is known in part
 
     @staticmethod
-    def sites() -> list[dict[str, Any]]:
+    def sites() -> tuple[Site, ...]:
         """The command `sites`: the lines that allocated most of what came since tracing began and is still there."""
-        found: list[dict[str, Any]] = in_fork(lambda _: _sites(), within_s=_WITHIN_S)
-        return found
+        found = in_fork(lambda _: [site.to_json() for site in _sites()], within_s=ANSWER_TIMES.child_s)
+        return tuple(map(Site.from_json, found))
 
     def _in_fork(self, look: Callable[[Roots, Budget], Any]) -> Any:
-        budget = look_budget()
+        budget, within_s = look_budget(), ANSWER_TIMES.child_s
         return in_fork(
-            lambda roots: look(roots, budget), within_s=_WITHIN_S, keep=(self._file,), stall_ms=self._stall_ms
+            lambda roots: look(roots, budget), within_s=within_s, keep=(self._file,), stall_ms=self._stall_ms
         )
 
     def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
-            baseline = take_baseline(graph)
+            snapshot = snapshot_of(graph)
             with open(self._file, "w+b", closefd=False) as file:
                 file.seek(0)
                 file.truncate()
-                baseline.save(file)
-            return {
-                "objects": baseline.addresses.size,
-                "bytes": int(baseline.allocated.sum()),
-                "complete": graph.complete,
-                "notes": list(graph.notes),
-            }
+                snapshot.save(file)
+            return BaselineTaken(
+                objects=snapshot.addresses.size,
+                bytes=int(snapshot.allocated.sum()),
+                complete=graph.complete,
+                notes=graph.notes,
+            ).to_json()
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:
-            return self._look(roots, budget).to_dict()
+            return self._look(roots, budget).growth().to_json()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
         answer: dict[str, Any] = in_child(
-            lambda: self._look_untraced(roots, budget), within_s=_WITHIN_S, keep=(self._file,)
+            lambda: self._look_untraced(roots, budget), within_s=ANSWER_TIMES.child_s, keep=(self._file,)
         )
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
@@ -106,26 +106,27 @@ class Instruments:
 
     def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         tracemalloc.stop()
-        growth = self._look(roots, budget)
-        return growth.to_dict() | {"examples": [holder.examples for holder in growth.holders]}
+        found = self._look(roots, budget)
+        return found.growth().to_json() | {"examples": [holder.examples for holder in found.holders]}
 
-    def _look(self, roots: Roots, budget: Budget) -> Growth:
+    def _look(self, roots: Roots, budget: Budget) -> Comparison:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             # Only now: what reading it imports and allocates is no growth.
             with open(self._file, "rb", closefd=False) as file:
                 file.seek(0)
-                baseline = Baseline.load(file)
-            return find_growth(graph, baseline)
+                before = Snapshot.load(file)
+            return find_growth(graph, before)
 
 
-def _sites() -> list[dict[str, Any]]:
-    return [
-        {"bytes": site.bytes, "blocks": site.blocks, "allocated_at": own_lines(site.frames)}
-        for site in largest_sites(_MOST_SITES)
-    ]
+def _sites() -> list[Site]:
+    return [Site(site.bytes, site.blocks, tuple(own_lines(site.frames))) for site in largest_sites(_MOST_SITES)]
 
 
 def commands() -> dict[str, Command]:
     """The commands, for `labserver.targets.host`."""
     instruments = Instruments()
-    return {name: getattr(instruments, name) for name in ("baseline", "growth", "sites")}
+    return {
+        "baseline": lambda **wanted: instruments.baseline(**wanted).to_json(),
+        "growth": lambda: instruments.growth().to_json(),
+        "sites": lambda: [site.to_json() for site in instruments.sites()],
+    }

@@ -3,13 +3,17 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from labserver.diagnosis.fact import Note
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import Link
+from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
@@ -46,7 +50,7 @@ class NamedHolder:
         growth_bytes: their net size.
         retained_bytes: what is retained by what came since the baseline.
         share_of_growth: the part of the whole growth that they explain, 0 to 1.
-        chain: the path as data: `{"edge": …, "type": …, "name": …}` for each object, the root first.
+        chain: the path as data, the root first.
         allocated_at: the application's own lines that allocated one of them, the innermost first.
         fingerprint: a short name, the same in every run and on every machine.
         holder_retained_bytes: all that letting go of the holder frees, the warm-up's objects included; None if unknown.
@@ -54,6 +58,7 @@ class NamedHolder:
         bound_from: the attribute or constant that says so.
         also_held_by: paths of other holders of the same objects: cutting one chain frees nothing.
         status: how it stands to a baseline file; None without one.
+        holder_at: which link of the chain the holder is; None where nobody told.
     """
 
     path: str
@@ -64,7 +69,7 @@ class NamedHolder:
     growth_bytes: int
     retained_bytes: int
     share_of_growth: float
-    chain: tuple[dict[str, Any], ...]
+    chain: tuple[Link, ...]
     allocated_at: tuple[str, ...]
     fingerprint: str
     holder_retained_bytes: int | None = None
@@ -72,23 +77,36 @@ class NamedHolder:
     bound_from: str | None = None
     also_held_by: tuple[str, ...] = ()
     status: Status | None = None
+    holder_at: int | None = None
 
     @classmethod
-    def of(cls, item: Mapping[str, Any], *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
-        """A holder as the process under test gives it; keys that this version does not know are left out.
+    def of(cls, grown: HolderGrowth, *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
+        """A holder as the process under test gives it.
 
         Args:
-            item: what came through the socket.
+            grown: what came through the socket.
             growth_bytes: the whole growth that the holder's share is a part of.
             allocated_at: the lines, where a traced pass knows them better.
         """
-        names = {one.name for one in fields(cls)}
-        known: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key in names
-        }
-        share = round(min(max(item["growth_bytes"] / max(growth_bytes, 1), 0.0), 1.0), 4)
-        lines = tuple(allocated_at) or known.get("allocated_at", ())
-        return cls(**(known | {"share_of_growth": share, "allocated_at": lines}))
+        share = round(min(max(grown.growth_bytes / max(growth_bytes, 1), 0.0), 1.0), 4)
+        return cls(
+            path=grown.path,
+            holder=grown.holder,
+            holder_type=grown.holder_type,
+            buffer_type=grown.buffer_type,
+            buffers=grown.buffers,
+            growth_bytes=grown.growth_bytes,
+            retained_bytes=grown.retained_bytes,
+            share_of_growth=share,
+            chain=grown.chain.links,
+            allocated_at=tuple(allocated_at) or grown.allocated_at,
+            fingerprint=grown.fingerprint,
+            holder_retained_bytes=grown.holder_retained_bytes,
+            bound=grown.bound,
+            bound_from=grown.bound_from,
+            also_held_by=grown.also_held_by,
+            holder_at=grown.holder_at,
+        )
 
     @property
     def hint(self) -> str:
@@ -97,7 +115,9 @@ class NamedHolder:
 
     def to_dict(self) -> dict[str, Any]:
         """The holder as JSON."""
-        return asdict(self) | {"hint": self.hint}
+        values = asdict(self) | {"hint": self.hint}
+        del values["holder_at"]  # it says nothing that the path does not
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +170,7 @@ class CheckResult:
         floors: (jobs, bytes) of each floor.
         holders: who holds what has come, most bytes first.
         findings: growth without a holder.
-        notes: sentences about how it was measured.
+        noted: how it was measured, and what else should be known beside the verdict.
         native: bytes per job that the process took beyond Python's objects; None where that was not read.
         provenance: what ran where and how, name by name, for the reader.
         accepted: the verdict is a leak, and a baseline file accepts all of it.
@@ -168,11 +188,16 @@ class CheckResult:
     floors: tuple[tuple[int, int], ...] = ()
     holders: tuple[NamedHolder, ...] = ()
     findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    noted: tuple[Note, ...] = ()
     native: Interval | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
     failure: Failure | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted, in sentences."""
+        return tuple(map(sentence, self.noted))
 
     @property
     def parts(self) -> "tuple[NamedHolder | Finding, ...]":
@@ -231,6 +256,16 @@ class Growth:
     jobs: int
     held: int
     found: int
+
+    @property
+    def freed(self) -> int:
+        """Other memory that must have been freed meanwhile, where what has a name is more than the growth."""
+        return max(-self.unexplained, 0)
+
+    @property
+    def came(self) -> int:
+        """Bytes that came, what was freed meanwhile included: the whole that no part is larger than."""
+        return self.total + self.freed
 
     @property
     def unexplained(self) -> int:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from string import Formatter
+from typing import Any
 
+from labserver.amounts import count, percent
 from labserver.diagnosis.fact import Fact, NoteKind, ReasonKind
 
 # A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
 _REASONS: dict[StrEnum, str] = {
-    ReasonKind.NO_SLOPE: "only {floors} floors were read",
+    ReasonKind.NO_SLOPE: "a slope needs three floors, and only {floors} could be read",
     ReasonKind.FEW_FLOORS: "only {floors} floors were read, at least {least} are needed",
     ReasonKind.FEW_JOBS: "too few jobs were run",
     ReasonKind.SPANS_TOLERANCE: "the interval still spans the tolerance",
@@ -39,11 +42,45 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.FOUND_BY_COUNTING: "Found by counting: {path} gained {items:,} items in {jobs:,} jobs.",
     NoteKind.GAINED: "{path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
     NoteKind.MAPPED_GROWS: "The growth is memory that is mapped directly, beside all allocators.",
+    NoteKind.SLOW_WARM_UP: "The application is slow: the warm-up ended after {jobs} jobs.",
+    NoteKind.EXPIRED: (
+        "Memory went down by itself within {seconds:.1f} s without load: measured anew, with that wait before each "
+        "floor."
+    ),
+    NoteKind.FILLED: "{path} was filled up to its bound of {bound:,} before the measured jobs.",
+    NoteKind.JOBS_FAILED: "{failed} of {jobs} jobs failed ({share:%}): {why}.",
+    NoteKind.THREADS_LEFT: "{threads} threads were started by {jobs} jobs and still run.",
+    NoteKind.TRACED: "This platform's allocators keep no books: the memory was traced, which costs time.",
+    NoteKind.MAY_HIDE: "What fewer than 1 in {jobs} jobs keep may not have shown.",
+    NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
+    NoteKind.MOST_HELD: "Most of the growth is held by {path}: {items:item} by the last look.",
+    NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",
+    NoteKind.IN_PART: (
+        "The heap is too large to be seen whole in the time and memory of a look: holders may be missing."
+    ),
+    NoteKind.LINES_TRACED: ("The allocating lines come from {jobs} more jobs under tracemalloc with {frames} frames."),
+    NoteKind.NO_TIME_FOR_LINES: "The seconds were over before the allocating lines could be looked for.",
+    NoteKind.NO_LINES: "The allocating lines could not be looked for: {why}.",
+    NoteKind.INTERRUPTED: "Interrupted after {jobs} jobs: what was known so far.",
+    NoteKind.CANNOT_RUN: "{text}",
+    NoteKind.SAID: "{text}",
 }
 # Members of two enumerations are equal where their values are, so each has forms of its own.
 _FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {ReasonKind: _REASONS, NoteKind: _NOTES}
 
 
+class _Words(Formatter):
+    """Forms as those of `str.format`; beside its own specifications it knows `%` and a noun, as in `{items:item}`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """The value in words."""
+        if isinstance(value, Fact):
+            return sentence(value)
+        if format_spec == "%":
+            return percent(value)
+        return count(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
+
+
 def sentence(fact: Fact | None) -> str:
     """The fact in English; nothing for none. A reason has no full stop and begins in lower case: it follows a colon."""
-    return "" if fact is None else _FORMS[type(fact.kind)][fact.kind].format(**fact.arguments)
+    return "" if fact is None else _Words().format(_FORMS[type(fact.kind)][fact.kind], **fact.arguments)

@@ -7,7 +7,6 @@ import contextlib
 import gc
 import socket
 import threading
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +15,13 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotLook, CannotRun
-from labserver.heap.meters import wait_until
-from labserver.heap.process_memory import heap_bytes, mapped_bytes
+from labserver.heap.meters import SETTLING, take_floor, wait_until
+from labserver.heap.process_memory import heap_bytes
 from labserver.heap.protocol import Closed, Lines
+from labserver.heap.wire import Collected, MemoryNow
 
 Command = Callable[..., Any]
 """Takes keyword arguments and gives back plain JSON values."""
-
-_ATTEMPTS = 3
-_FALLING_BYTES = 1024
-_DRAIN_S = 2.0
 
 
 class Agent:
@@ -107,16 +103,15 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
     if heap_bytes() is None:  # no books to read: trace from the start, which costs more
         trace(frames=1)
 
-    def floor(*, threads: int | None = None, settle_s: float = _DRAIN_S) -> dict[str, Any]:
+    def floor(*, threads: int | None = None, settle_s: float | None = None) -> dict[str, Any]:
         """The memory at rest: see `take_floor`."""
         if heap_bytes() is None and not tracemalloc.is_tracing():
             if ours:
                 raise CannotRun("The application has stopped tracemalloc, and nothing else here tells its memory.")
             trace(frames=1)  # it has loaded a profiler that wraps Python's allocators, which then keep no books
-        wait_until(lambda: connections() == 0, timeout_s=settle_s)
-        if threads is not None:
-            wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
-        return take_floor(drain_s=max(settle_s, _DRAIN_S))
+        patience_s = SETTLING.drain_s if settle_s is None else settle_s
+        wait_until(lambda: connections() == 0, timeout_s=patience_s)
+        return take_floor(threads=threads, settle_s=settle_s).to_json()
 
     return {"floor": floor, "trace": trace, "collect": _collect}
 
@@ -126,50 +121,14 @@ def light_commands() -> dict[str, Command]:
     process = psutil.Process()
 
     def reading() -> dict[str, Any]:
-        return {"heap_bytes": heap_bytes(), "resident_bytes": process.memory_info().rss}
+        return MemoryNow(heap_bytes=heap_bytes(), resident_bytes=process.memory_info().rss).to_json()
 
     return {"reading": reading}
 
 
-def take_floor(*, gap_s: float = 0.04, drain_s: float = _DRAIN_S) -> dict[str, Any]:
-    """The least of some readings, and of more for as long as they keep falling: work may still go on behind a request.
-
-    Where the application has switched the collector off, nothing is collected: the garbage is part of what it keeps.
-    """
-    best: dict[str, Any] | None = None
-    deadline = time.monotonic() + drain_s
-    falling, taken = True, 0
-    while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
-        if taken:
-            time.sleep(gap_s)
-        if gc.isenabled():
-            gc.collect()
-        reading = _reading()
-        taken += 1
-        falling = best is not None and _weight(reading) < _weight(best) - _FALLING_BYTES
-        if best is None or _weight(reading) < _weight(best):
-            best = reading
-    assert best is not None  # noqa: S101 - there was at least one attempt
-    return best | {"mapped_bytes": mapped_bytes()}
-
-
-def _reading() -> dict[str, Any]:
-    return {
-        "heap_bytes": heap_bytes(),
-        "traced_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
-        "threads": threading.active_count(),
-        "collecting": gc.isenabled(),
-    }
-
-
-def _weight(reading: dict[str, Any]) -> int:
-    traced = reading["traced_bytes"]
-    return int(reading["heap_bytes"] if traced is None else traced)
-
-
-def _collect() -> dict[str, int | None]:
+def _collect() -> dict[str, Any]:
     """Collect garbage once, and tell the objects and bytes that it freed."""
     before = heap_bytes()
     objects = gc.collect()
     after = heap_bytes()
-    return {"objects": objects, "bytes": None if before is None or after is None else before - after}
+    return Collected(objects, None if before is None or after is None else before - after).to_json()

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from labserver.heap.analyst import analyst_objects, is_analyst_module, loaded_modules, never_traversed, own_frames
 from labserver.heap.layout.objects import Indices, addresses_of, reference_counts
+from labserver.heap.root import Root, RootKind
 from labserver.heap.roots import Roots, frame_locals
 from labserver.heap.search import references_of, search
 from labserver.heap.walk import Walk
 
 Mask = npt.NDArray[np.bool_]
 
-HELD_BY_C = "references from C code"
 _DEEPEST_DEAD = 100
 
 
@@ -37,7 +37,7 @@ class Capture:
         starts: node i's references are `targets[starts[i]:starts[i + 1]]`; shape (n + 1,).
         targets: node indices, shape (m,).
         modules: how many nodes are modules.
-        names: the roots that are no modules: node → what a reader calls it.
+        local_roots: the roots that are no modules, by node.
         cycles: nodes from which all garbage is reached.
         garbage: what only waits for the collector, shape (n,).
         parents: the node before each on a shortest path from a root, -1 for roots; shape (n,).
@@ -52,7 +52,7 @@ class Capture:
     starts: Indices
     targets: Indices
     modules: int
-    names: dict[int, str]
+    local_roots: dict[int, Root]
     cycles: Indices
     garbage: Mask
     parents: Indices
@@ -70,8 +70,7 @@ def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | 
     """
     frames = own_frames()
     mine = [value for frame in frames for _, value in frame_locals(frame)]
-    # Threads' frames come before other state.
-    named = sorted(roots.named(), key=lambda item: not item[0].startswith("thread "))
+    named = list(roots.named())
     shut = [*frames, *analyst_objects(), frames, mine, named]
     shut.append(shut)
     # From here on all that is made is younger than this list, so the walk does not come across itself.
@@ -79,7 +78,7 @@ def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | 
     walk = Walk(shut, max_bytes=max_bytes, until=None if max_seconds is None else time.monotonic() + max_seconds)
     walk.add([module for name, module in loaded_modules() if not is_analyst_module(name)])
     modules = len(walk.objects)
-    names = _add_named(walk, named)
+    local_roots = _add_named(walk, named)
     complete = walk.close(more=tracked)
     analyst = _Analyst(np.zeros(0, dtype=np.int64), addresses_of(frames))
     if complete:
@@ -90,18 +89,18 @@ def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | 
     for objects in (tracked, frames, named, mine, shut):
         objects.clear()
     complete = complete and walk.close()
-    return _sort_out(walk, modules, names, analyst if complete else None, roots.notes)
+    return _sort_out(walk, modules, local_roots, analyst if complete else None, roots.notes)
 
 
-def _add_named(walk: Walk, named: list[tuple[str, object]]) -> dict[int, str]:
-    """Append the roots that have a name; returns the names by node."""
-    names = {}
-    for label, value in named:
+def _add_named(walk: Walk, named: list[tuple[Root, object]]) -> dict[int, Root]:
+    """Append the roots that are no modules; returns them by node."""
+    local_roots = {}
+    for root, value in named:
         before = len(walk.objects)
         walk.add([value])
         if len(walk.objects) > before:
-            names[before] = label
-    return names
+            local_roots[before] = root
+    return local_roots
 
 
 @dataclass(slots=True)
@@ -118,7 +117,7 @@ class _Analyst:
 
 
 def _sort_out(
-    walk: Walk, modules: int, names: dict[int, str], analyst: _Analyst | None, notes: tuple[str, ...]
+    walk: Walk, modules: int, local_roots: dict[int, Root], analyst: _Analyst | None, notes: tuple[str, ...]
 ) -> Capture:
     """Tell apart what roots, the analyst, C code or nobody holds; of a walk that was cut, only the first stays."""
     sizes, kinds = walk.columns()
@@ -126,7 +125,7 @@ def _sort_out(
     addresses = addresses_of(walk.objects)
     n = addresses.size
     seen, parents = np.zeros(n, dtype=bool), np.full(n, -1, dtype=np.int32)
-    for group in (np.arange(modules), np.array(list(names), dtype=np.int64)):
+    for group in (np.arange(modules), np.array(list(local_roots), dtype=np.int64)):
         search(starts, targets, group, seen, parents)
     keep, garbage = seen, np.zeros(n, dtype=bool)
     cycles: Indices = np.empty(0, dtype=np.int64)
@@ -146,7 +145,7 @@ def _sort_out(
         containers = walk.kinds.entered(kinds[held])
         for group in (held[containers], held[~containers]):
             new = group[~seen[group]]
-            names |= dict.fromkeys(new.tolist(), HELD_BY_C)
+            local_roots |= dict.fromkeys(new.tolist(), Root(RootKind.C_CODE))
             search(starts, targets, new, seen, parents)
         dead = _dead(sources, leads_to, ~seen)
         keep &= ~dead
@@ -167,7 +166,7 @@ def _sort_out(
         starts=starts,
         targets=targets,
         modules=modules,
-        names={int(number[node]): name for node, name in names.items()},
+        local_roots={int(number[node]): root for node, root in local_roots.items()},
         cycles=number[cycles],
         garbage=garbage[keep],
         parents=np.where(parents < 0, -1, number[parents]),

@@ -1,61 +1,19 @@
 """The chain from a root to an object, with named edges; and objgraph's own chain as a cross-check."""
 
-import re
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 import objgraph
 
 from labserver.heap.analyst import analyst_objects
+from labserver.heap.chain import Chain, Link, in_one_line, step
 from labserver.heap.edges import fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
 from labserver.heap.is_a import is_a, of_class, own_attribute, text_of, type_name
 
 _REPEATS = 4  # of the same step, from which on a chain says how often
 _PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …
-_LINE = re.compile(r":\d+\)$")
-_TIMES = re.compile(r"×\d+$")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One object of a chain.
-
-    Attributes:
-        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image (render:41)`, `closure image`,
-            `(Node.next)×998` for a list that is linked that often, `C field` for what an object made in C shows to
-            nobody but the collector, `?` where it cannot be named); None for the root.
-        type: the object's type, by name.
-        name: what a reader calls it: a module's, class's or function's name, else its type.
-    """
-
-    edge: str | None
-    type: str
-    name: str
-
-    @property
-    def title(self) -> str:
-        """The name, with what it is where that is a module."""
-        return f"module {self.name}" if self.edge is None and self.type == "module" else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A path of references from a root to an object. Keys and indices are generalised, so that equal paths compare."""
-
-    links: tuple[Link, ...]
-
-    @property
-    def path(self) -> str:
-        """The chain in one line: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image → bytes`."""
-        return f"{self.trail} → {self.links[-1].type}"
-
-    @property
-    def trail(self) -> str:
-        """The path up to its last edge: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image`."""
-        steps = [_step(owner, link) for owner, link in zip(self.links, self.links[1:], strict=False)]
-        return " → ".join([self.links[0].title, *steps])
 
 
 def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
@@ -63,7 +21,7 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
     nodes = path_to(node, parents)
     links = chain_of([graph.objects[index] for index in nodes])
     if nodes[0] in graph.local_roots:
-        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]])
+        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]].title)
     return Chain(tuple(links))
 
 
@@ -115,27 +73,19 @@ def _collapse(objects: Sequence[object], links: list[Link], ends: list[int]) -> 
     """Replace a step that repeats at the end of the links by one link, and skip the objects that go on like this."""
     for period in _PERIODS:
         length = period * _REPEATS
-        step = [(link.edge, link.type) for link in links[-period:]]
-        if len(links) <= length or [(link.edge, link.type) for link in links[-length:]] != step * _REPEATS:
+        steps = [(link.edge, link.type) for link in links[-period:]]
+        if len(links) <= length or [(link.edge, link.type) for link in links[-length:]] != steps * _REPEATS:
             continue
         kinds = [id(type(obj)) for obj in objects[ends[-1 - period] + 1 : ends[-1] + 1]]
         at, times = ends[-1] + 1, _REPEATS
         while [id(type(obj)) for obj in objects[at : at + len(kinds)]] == kinds and fold(
             objects[at - 1], objects[at : at + 9]
-        ) == (step[0][0], ends[-period] - ends[-1 - period]):
+        ) == (steps[0][0], ends[-period] - ends[-1 - period]):
             at, times = at + len(kinds), times + 1
-        steps = zip(links[-1 - period :], links[-period:], strict=False)
-        text = " → ".join(_step(owner, link) for owner, link in steps)
+        text = in_one_line(step(owner, link) for owner, link in pairwise(links[-1 - period :]))
         links[-length:] = [Link(f"({text})×{times}", links[-1].type, links[-1].name)]
         ends[-length:] = [at - 1]
         return
-
-
-def _step(owner: Link, link: Link) -> str:
-    """An edge in a line: words and brackets stand alone, an attribute stands with its owner."""
-    edge = _TIMES.sub("×N", _LINE.sub(")", link.edge or "?"))
-    plain = edge[0] in "[{?(" or " " in edge or (owner.edge is None and owner.type == "module")
-    return edge if plain else f"{owner.name if owner.edge is not None else owner.type}.{edge}"
 
 
 def _name(obj: object) -> str:

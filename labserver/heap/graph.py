@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from labserver.heap.capture import capture
 from labserver.heap.dominators import DominatorTree, dominator_tree
+from labserver.heap.root import Root
 from labserver.heap.roots import Roots, gather_roots
 from labserver.heap.search import search
 
@@ -33,8 +34,8 @@ class HeapGraph:
         starts: node i's references are `targets[starts[i]:starts[i + 1]]`; shape (n + 1,).
         targets: node indices, shape (m,).
         modules: how many nodes are modules.
-        local_roots: the names of the roots that are no modules: node index → "thread … in function, local …", or
-            "references from C code" for what nothing reaches and more references lead to than can be seen.
+        local_roots: the roots that are no modules, by node; of C code is what nothing reaches and more references lead
+            to than can be seen.
         addresses: each object's `id`, shape (n,).
         types: the address of each object's type, shape (n,).
         garbage: what only cycles that wait for the collector hold, shape (n,).
@@ -47,7 +48,7 @@ class HeapGraph:
     starts: Indices
     targets: Indices
     modules: int
-    local_roots: dict[int, str]
+    local_roots: dict[int, Root]
     addresses: Indices
     types: Indices
     garbage: Mask
@@ -146,7 +147,7 @@ def _walk(roots: Roots, max_bytes: int | None, max_seconds: float | None) -> Hea
         starts=found.starts,
         targets=found.targets,
         modules=found.modules,
-        local_roots=found.names,
+        local_roots=found.local_roots,
         addresses=found.addresses,
         types=found.types,
         garbage=found.garbage,

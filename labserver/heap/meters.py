@@ -1,15 +1,19 @@
-"""One reading of the process's memory, and the floor: a reading at rest."""
+"""Readings of this process's memory, and the floor: a reading at rest, taken here for checks and notebooks alike."""
 
 import gc
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import psutil
 
-_ATTEMPTS, _GAP_S = 3, 0.04
+from labserver.heap.process_memory import heap_bytes, mapped_bytes
+from labserver.heap.wire import FloorReading
+
+R = TypeVar("R")
 
 # Live jobs and finished jobs of whatever is under load; the instruments know nothing else about it.
 JobCounts = Callable[[], tuple[int, int]]
@@ -56,25 +60,92 @@ class Meter:
             finished_jobs=finished,
         )
 
-    def floor(self, *, threads: int, settle_s: float = 2.0) -> Reading:
-        """Read at rest: the least of some readings, each after a full collection.
+    def floor(self, *, threads: int, settle_s: float | None = None) -> Reading:
+        """Read at rest; see `take_floor`. Memory that nobody traces is not in it."""
+        floor = take_floor(threads=threads, settle_s=settle_s)
+        return replace(self.read(), traced_bytes=floor.traced_bytes or 0)
 
-        A thread that is about to end still holds its stack's objects (a request's thread some 54 kB), and a
-        collection can run finalizers that free more only in the next; so the floor waits for the thread count to be
-        back and takes the least of several readings.
 
-        Args:
-            threads: the process's thread count at rest; waited for.
-            settle_s: the longest wait for the thread count; a thread that stays is part of the floor.
-        """
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """How a floor waits for memory to come to rest.
+
+    Attributes:
+        attempts: readings, of which the least counts: a collection can run finalizers that free more only in the next.
+        gap_s: seconds between two of them, in which a thread gets to end.
+        drain_s: seconds for connections and threads to end, and then for memory to stop falling: work may still go on
+            behind a request, and what goes on for longer is part of the floor.
+        falling_bytes: what a reading must be less than the least so far for memory to be falling still: above what the
+            instruments' own answers come and go by.
+    """
+
+    attempts: int = 3
+    gap_s: float = 0.04
+    drain_s: float = 2.0
+    falling_bytes: int = 1024
+
+
+SETTLING = Settling()
+
+
+def take_floor(
+    *, threads: int | None = None, settle_s: float | None = None, settling: Settling = SETTLING
+) -> FloorReading:
+    """The memory of this process at rest.
+
+    A thread that is about to end still holds its stack's objects, a request's thread some 54 kB, so their count is
+    waited for. Where the application has switched the collector off, nothing is collected: the garbage is part of what
+    it keeps.
+
+    Args:
+        threads: the number of threads at rest; None to wait for none.
+        settle_s: the longest wait for it; None for `settling.drain_s`.
+        settling: the waits otherwise.
+    """
+    settle_s = settling.drain_s if settle_s is None else settle_s
+    if threads is not None:
         wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
-        readings = []
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(_GAP_S)
-            gc.collect()
-            readings.append(self.read())
-        return min(readings, key=lambda reading: reading.traced_bytes)
+    patient = replace(settling, drain_s=max(settle_s, settling.drain_s))
+    return replace(least(_read_collected, _used_bytes, patient), mapped_bytes=mapped_bytes())
+
+
+def least(read: Callable[[], R], used: Callable[[R], int], settling: Settling) -> R:
+    """The least of some readings, and of more for as long as they keep falling.
+
+    Args:
+        read: takes one.
+        used: its figure that counts, in bytes.
+        settling: how many, and for how long.
+    """
+    deadline = time.monotonic() + settling.drain_s
+    best, taken, falling = read(), 1, False
+    while taken < settling.attempts or (falling and time.monotonic() < deadline):
+        time.sleep(settling.gap_s)
+        reading = read()
+        taken += 1
+        falling = used(reading) < used(best) - settling.falling_bytes
+        best = min(best, reading, key=used)
+    return best
+
+
+def _read_collected() -> FloorReading:
+    if gc.isenabled():
+        gc.collect()
+    return _reading()
+
+
+def _reading() -> FloorReading:
+    return FloorReading(
+        heap_bytes=heap_bytes(),
+        traced_bytes=tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
+        threads=threading.active_count(),
+        collecting=gc.isenabled(),
+    )
+
+
+def _used_bytes(reading: FloorReading) -> int:
+    """What is compared: the traced bytes where there are any, for the books have the traces' own memory in them."""
+    return reading.traced_bytes if reading.traced_bytes is not None else reading.heap_bytes or 0
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, poll_s: float = 0.01) -> bool:

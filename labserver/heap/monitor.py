@@ -1,7 +1,6 @@
 """Samples the process into a curve: readings tied to finished jobs, on one monotonic clock."""
 
 import csv
-import threading
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.heap.meters import Meter, Reading
+from labserver.sampler import Sampler
 
 COLUMNS = tuple(field.name for field in fields(Reading))
 
@@ -86,28 +86,30 @@ class Monitor:
 
     def __init__(self, meter: Meter, *, interval_s: float, csv_path: Path | None = None, capacity: int = 8192) -> None:
         self._meter = meter
-        self._interval_s = interval_s
         self._csv_path = csv_path
+        self._file: IO[str] | None = None
         self._rows = np.zeros((capacity, len(COLUMNS)))
         self._late = np.zeros(capacity)
         self._count = 0
         self._keep_every = 1
         self._kept_beat = -1
-        self._missed = 0
         self._marks: list[tuple[str, float]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="labserver-monitor", daemon=True)
-        self._error: Exception | None = None
+        self._sampler = Sampler(self._take, interval_s=interval_s, name="labserver-monitor")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._csv_path is not None:
+            # Line by line: a killed process leaves every reading but the one under way.
+            self._file = self._csv_path.open("w", buffering=1, encoding="utf-8")
+            self._file.write(",".join(COLUMNS) + "\n")
+        self._sampler.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._error is not None and error is None:
-            raise self._error
+        try:
+            self._sampler.__exit__(kind, error, tb)
+        finally:
+            if self._file is not None:
+                self._file.close()
 
     def mark(self, name: str) -> None:
         """Name this instant."""
@@ -116,7 +118,7 @@ class Monitor:
     @property
     def running(self) -> bool:
         """Whether samples are still taken: until the block ends, or the meter fails."""
-        return self._thread.is_alive()
+        return self._sampler.running
 
     @property
     def curve(self) -> Curve:
@@ -128,40 +130,20 @@ class Monitor:
         """How late the samples came."""
         late = self._late[: self._count]
         if not late.size:
-            return Jitter(0.0, 0.0, 0.0, self._missed)
-        return Jitter(float(np.median(late)), float(np.percentile(late, 95)), float(late.max()), self._missed)
+            return Jitter(0.0, 0.0, 0.0, self._sampler.missed)
+        return Jitter(float(np.median(late)), float(np.percentile(late, 95)), float(late.max()), self._sampler.missed)
 
-    def _run(self) -> None:
-        try:
-            if self._csv_path is None:
-                self._sample(None)
-            else:
-                # Line by line: a killed process leaves every reading but the one under way.
-                with self._csv_path.open("w", buffering=1, encoding="utf-8") as file:
-                    file.write(",".join(COLUMNS) + "\n")
-                    self._sample(file)
-        except Exception as error:  # noqa: BLE001 - handed to the thread that leaves the block
-            self._error = error
-
-    def _sample(self, file: IO[str] | None) -> None:
-        start = time.monotonic()
-        beat = 0
-        while True:
-            reading = self._meter.read()
-            if file is not None:
-                file.write(
-                    f"{reading.t_s:.6f},{reading.traced_bytes},{reading.resident_bytes},"
-                    f"{reading.live_jobs},{reading.finished_jobs}\n"
-                )
-            # The first of every few beats: of those that are missed, each could be the one.
-            if beat // self._keep_every > self._kept_beat // self._keep_every:
-                self._keep(reading, reading.t_s - (start + beat * self._interval_s))
-                self._kept_beat = beat
-            due = int((time.monotonic() - start) / self._interval_s) + 1
-            self._missed += due - beat - 1
-            beat = due
-            if self._stop.wait(max(0.0, start + beat * self._interval_s - time.monotonic())):
-                return
+    def _take(self, beat: int, due: float) -> None:
+        reading = self._meter.read()
+        if self._file is not None:
+            self._file.write(
+                f"{reading.t_s:.6f},{reading.traced_bytes},{reading.resident_bytes},"
+                f"{reading.live_jobs},{reading.finished_jobs}\n"
+            )
+        # The first of every few beats: of those that are missed, each could be the one.
+        if beat // self._keep_every > self._kept_beat // self._keep_every:
+            self._keep(reading, reading.t_s - due)
+            self._kept_beat = beat
 
     def _keep(self, reading: Reading, late_s: float) -> None:
         if self._count == len(self._rows):

@@ -21,6 +21,7 @@ from labserver.heap.interpreter import unknown_parts
 from labserver.heap.is_a import is_a, named, namespace_of, own_attribute, text_of, type_name
 from labserver.heap.layout.probe import thread_layout
 from labserver.heap.layout.threads import ThreadLayout, ThreadStates, read_thread_states
+from labserver.heap.root import Root, RootKind
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Roots:
         dicts: each thread's dictionary, behind `threading.local`: thread identifier and dictionary.
         contexts: each thread's context, behind `contextvars`: thread identifier and context.
         keys: what keeps the thread-locals of each thread; nothing is behind it.
-        hooks: what only C code refers to: signal handlers, the trace and profile function; label → function.
+        hooks: what only C code refers to: signal handlers, the trace and profile function.
         names: the threads' names.
         notes: what could not be had, a sentence each.
     """
@@ -43,22 +44,22 @@ class Roots:
     dicts: list[tuple[int, dict[object, object]]]
     contexts: list[tuple[int, contextvars.Context]]
     keys: list[tuple[int, object]]
-    hooks: dict[str, object]
+    hooks: dict[Root, object]
     names: dict[int, str]
     notes: tuple[str, ...] = ()
 
-    def named(self) -> Iterator[tuple[str, object]]:
-        """Every root and what a reader calls it: `("thread worker-1 in render, local image", value)`."""
+    def named(self) -> Iterator[tuple[Root, object]]:
+        """Every root and what is behind it; what frames hold comes first, for its name says the most."""
         for ident, stack in self.frames.items():
             yield from _held_by_frames(self._thread(ident), stack)
         for ident, error in self.exceptions.items():
-            yield f"{self._thread(ident)} handling {type_name(error)}", error
+            yield Root(RootKind.EXCEPTION, type_name(error), self._thread(ident)), error
         for ident, context in self.contexts:
             for variable, value in context.items():
-                yield f"contextvar {text_of(variable.name)} of {self._thread(ident)}", value
-            yield f"context of {self._thread(ident)}", context
+                yield Root(RootKind.CONTEXT_VARIABLE, text_of(variable.name), self._thread(ident)), value
+            yield Root(RootKind.CONTEXT, thread=self._thread(ident)), context
         for ident, namespace in self.dicts:
-            yield f"thread-local of {self._thread(ident)}", namespace
+            yield Root(RootKind.THREAD_LOCAL, thread=self._thread(ident)), namespace
         yield from self.hooks.items()
 
     def clear(self) -> None:
@@ -69,7 +70,7 @@ class Roots:
             group.clear()
 
     def _thread(self, ident: int) -> str:
-        return f"thread {self.names.get(ident, ident)}"
+        return self.names.get(ident, str(ident))
 
 
 def gather_roots() -> Roots:
@@ -132,17 +133,17 @@ def _is_proxy(namespace: object) -> bool:
     return type(namespace).__module__ == "builtins" and type(namespace).__name__ == "FrameLocalsProxy"
 
 
-def _held_by_frames(thread: str, stack: list[types.FrameType]) -> Iterator[tuple[str, object]]:
+def _held_by_frames(thread: str, stack: list[types.FrameType]) -> Iterator[tuple[Root, object]]:
     """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it."""
     modules = dict(loaded_modules())
     for frame in stack:
-        label = f"{thread} in {text_of(frame.f_code.co_qualname)}"
+        function = text_of(frame.f_code.co_qualname)
         if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             for name, value in frame_locals(frame):
-                yield f"{label}, local {name}", value
+                yield Root(RootKind.LOCAL, name, thread, function), value
         module = modules.get(text_of(dict(named(frame.f_globals)).get("__name__")))
         if not is_a(module, types.ModuleType) or namespace_of(module) is not frame.f_globals:
-            yield f"{label}, globals", frame.f_globals
+            yield Root(RootKind.GLOBALS, "", thread, function), frame.f_globals
 
 
 def _handled() -> Iterator[tuple[int, BaseException]]:
@@ -152,11 +153,11 @@ def _handled() -> Iterator[tuple[int, BaseException]]:
             yield ident, error
 
 
-def _hooks() -> Iterator[tuple[str, object]]:
+def _hooks() -> Iterator[tuple[Root, object]]:
     for number in signal.valid_signals():
         handler = _signal.getsignal(number)  # `signal`'s own asks what it finds for its class
         if callable(handler):
-            yield f"signal handler {getattr(number, 'name', number)}", handler
+            yield Root(RootKind.HOOK, f"signal handler {getattr(number, 'name', number)}"), handler
     for name, function in (("trace function", sys.gettrace()), ("profile function", sys.getprofile())):
         if function is not None:
-            yield name, function
+            yield Root(RootKind.HOOK, name), function

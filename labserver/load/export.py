@@ -7,10 +7,10 @@ is null. As there, a threshold's value says whether it was crossed.
 import hashlib
 from typing import Any
 
-from labserver.load.summary import Summary, Trend
+from labserver.load.metrics import Metrics, Trend
 
 
-def k6_summary(summary: Summary) -> dict[str, Any]:
+def k6_summary(summary: Metrics) -> dict[str, Any]:
     """Plain JSON values."""
     made = [(name, check.passes, check.fails) for name, check in summary.checks.items()]
     expected = summary.http_reqs - summary.http_req_failed

@@ -4,7 +4,6 @@ Sources: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog (
 RFC 9110, 10.2.3, for Retry-After.
 """
 
-import difflib
 import math
 import random
 import threading
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from labserver.errors import UsageError
+from labserver.names import closest
 
 Spacing = Callable[["Polling", random.Random], Iterator[float]]
 
@@ -39,9 +39,9 @@ class Polling:
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:
-            nearest = difflib.get_close_matches(self.policy, NAMES, n=1, cutoff=0)[0]
+            meant = closest(self.policy, NAMES)
             raise UsageError(
-                f"{self.policy!r} is no way to poll; did you mean {nearest!r}? Known are {', '.join(NAMES)}."
+                f"{self.policy!r} is no way to poll; did you mean {meant!r}? Known are {', '.join(NAMES)}."
             )
         if not 0 <= self.interval_s < math.inf:
             raise UsageError(f"poll_interval_s is {self.interval_s}: it must be 0 or more seconds.")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from labserver.load.metrics import BUSY_GENERATOR, LITTLE_TOLERANCE, Check, Generator, LittlesLaw, Sizes, Trend
 from labserver.load.samples import Samples
-from labserver.load.summary import BUSY_GENERATOR, LITTLE_TOLERANCE, Check, Generator, LittlesLaw, Sizes, Summary, Trend
+from labserver.load.summary import Summary
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

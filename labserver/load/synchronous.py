@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import requests
 
 from labserver.load.http import error_kind
-from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome, Upload, is_png
+from labserver.load.image_journey import Upload, is_png
+from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
 from labserver.load.samples import Samples
 
 

@@ -1,9 +1,9 @@
-"""The summary as text, in the layout of k6's end-of-test summary."""
+"""The summary as text, in the layout of k6's end-of-test metrics."""
 
 import textwrap
 from collections.abc import Iterator
 
-from labserver.load.summary import Summary, Trend
+from labserver.load.metrics import Metrics, Trend
 from labserver.load.thresholds import Judged
 
 WIDTH = 28
@@ -12,10 +12,10 @@ LINE = 104
 NOTHING = "—"
 
 
-def render(summary: Summary) -> str:
+def render(metrics: Metrics) -> str:
     """The whole table, without a newline at the end: one metric a line, which goes on below where it is too long."""
     lines = [
-        *_thresholds(summary), *_checks(summary), "", *_http(summary), "", *_execution(summary), "", *_audit(summary)
+        *_thresholds(metrics), *_checks(metrics), "", *_http(metrics), "", *_execution(metrics), "", *_audit(metrics)
     ]  # fmt: skip
     return "\n".join(piece for line in lines for piece in _fitted(line))
 
@@ -26,13 +26,13 @@ def _fitted(line: str) -> list[str]:
     return textwrap.wrap(line, LINE, subsequent_indent=below, break_on_hyphens=False) or [""]
 
 
-def _thresholds(summary: Summary) -> Iterator[str]:
-    if not summary.thresholds:
+def _thresholds(metrics: Metrics) -> Iterator[str]:
+    if not metrics.thresholds:
         return
     yield "  thresholds"
-    for metric in dict.fromkeys(judged.metric for judged in summary.thresholds):
+    for metric in dict.fromkeys(judged.metric for judged in metrics.thresholds):
         yield f"    {metric}"
-        for judged in summary.thresholds:
+        for judged in metrics.thresholds:
             if judged.metric == metric:
                 yield f"      {'✓' if judged.ok else '✗'} '{judged.expression}' {judged.aggregation}={_judged(judged)}"
     yield ""
@@ -49,52 +49,52 @@ def _judged(judged: Judged) -> str:
     return f"{value:,.0f}" + (" B" if "bytes" in metric or metric.startswith("data_") else "")
 
 
-def _checks(summary: Summary) -> Iterator[str]:
-    passed = sum(check.passes for check in summary.checks.values())
-    made = passed + sum(check.fails for check in summary.checks.values())
-    yield _line("checks", f"{_percent(summary.check_rate)}  {passed} out of {made}")
-    for name, check in summary.checks.items():
+def _checks(metrics: Metrics) -> Iterator[str]:
+    passed = sum(check.passes for check in metrics.checks.values())
+    made = passed + sum(check.fails for check in metrics.checks.values())
+    yield _line("checks", f"{_percent(metrics.check_rate)}  {passed} out of {made}")
+    for name, check in metrics.checks.items():
         counts = f"  {check.passes} passed, {check.fails} failed" if check.fails else ""
         yield f"    {'✗' if check.fails else '✓'} {name}{counts}"
-    if summary.first_failure:
-        yield f"    first failure: {summary.first_failure}"
+    if metrics.first_failure:
+        yield f"    first failure: {metrics.first_failure}"
 
 
-def _http(summary: Summary) -> Iterator[str]:
-    for tag, trend in summary.http_req_duration.items():
+def _http(metrics: Metrics) -> Iterator[str]:
+    for tag, trend in metrics.http_req_duration.items():
         plain = tag == "all"
         label = "http_req_duration" if plain else f"  {{ {tag if ':' in tag else f'name:{tag}'} }}"
         yield _line(label, _trend(trend))
-    yield _line("http_req_connecting", _trend(summary.http_req_connecting))
-    failed = f"{summary.http_req_failed} out of {summary.http_reqs}"
-    kinds = "".join(f", {count} {kind}" for kind, count in summary.errors.items())
-    yield _line("http_req_failed", f"{_percent(summary.http_req_failed_rate)}  {failed}{kinds}")
-    yield _line("http_reqs", f"{summary.http_reqs}  {summary.http_req_rate:.2f}/s")
+    yield _line("http_req_connecting", _trend(metrics.http_req_connecting))
+    failed = f"{metrics.http_req_failed} out of {metrics.http_reqs}"
+    kinds = "".join(f", {count} {kind}" for kind, count in metrics.errors.items())
+    yield _line("http_req_failed", f"{_percent(metrics.http_req_failed_rate)}  {failed}{kinds}")
+    yield _line("http_reqs", f"{metrics.http_reqs}  {metrics.http_req_rate:.2f}/s")
 
 
-def _execution(summary: Summary) -> Iterator[str]:
-    yield _line("iteration_duration", _trend(summary.iteration_duration))
-    interrupted = f"  {summary.interrupted_iterations} interrupted" if summary.interrupted_iterations else ""
-    yield _line("iterations", f"{summary.iterations}  {summary.iteration_rate:.2f}/s{interrupted}")
-    yield _line("vus", f"{summary.vus}  for {summary.elapsed_s:.1f} s")
-    yield _line("data_sent", f"{_size(summary.data_sent)}  {_size(summary.data_sent / summary.elapsed_s)}/s")
+def _execution(metrics: Metrics) -> Iterator[str]:
+    yield _line("iteration_duration", _trend(metrics.iteration_duration))
+    interrupted = f"  {metrics.interrupted_iterations} interrupted" if metrics.interrupted_iterations else ""
+    yield _line("iterations", f"{metrics.iterations}  {metrics.iteration_rate:.2f}/s{interrupted}")
+    yield _line("vus", f"{metrics.vus}  for {metrics.elapsed_s:.1f} s")
+    yield _line("data_sent", f"{_size(metrics.data_sent)}  {_size(metrics.data_sent / metrics.elapsed_s)}/s")
     yield _line(
-        "data_received", f"{_size(summary.data_received)}  {_size(summary.data_received / summary.elapsed_s)}/s"
+        "data_received", f"{_size(metrics.data_received)}  {_size(metrics.data_received / metrics.elapsed_s)}/s"
     )
-    png = summary.png_bytes
+    png = metrics.png_bytes
     if png.mean is not None:
         yield _line(
             "png_size", f"mean={_size(png.mean)} min={_size(png.min or 0)} max={_size(png.max or 0)} n={png.count}"
         )
 
 
-def _audit(summary: Summary) -> Iterator[str]:
-    law = summary.littles_law
+def _audit(metrics: Metrics) -> Iterator[str]:
+    law = metrics.littles_law
     ratio = NOTHING if law.ratio is None else f"{law.ratio:.2f}"
     yield _line("littles_law", f"N={law.users} X·R={law.busy_users:.2f} ratio={ratio}")
-    used = summary.generator
+    used = metrics.generator
     yield _line("generator", f"cpu={used.cpu_seconds:.2f}s ({used.cpu_share:.0%} of a core) rss={_size(used.peak_rss)}")
-    yield from (f"  note: {note}" for note in summary.notes)
+    yield from (f"  note: {note}" for note in metrics.notes)
 
 
 def _line(label: str, text: str) -> str:

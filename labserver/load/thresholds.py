@@ -4,7 +4,6 @@ Source: https://grafana.com/docs/k6/latest/using-k6/thresholds/. Times are in mi
 percentile that falls among requests without an answer, a metric without a value) does not hold.
 """
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from labserver.errors import UsageError
+from labserver.names import closest
 
 _TREND = ("avg", "min", "med", "max", "p(N)")
 AGGREGATIONS: dict[str, tuple[str, ...]] = {
@@ -169,7 +169,7 @@ def _aggregation(written: str | None, metric: str, text: str) -> str:
 def _known(word: str, known: Collection[str], text: str, what: str) -> str:
     if word in known:
         return word
-    nearest = _SLIPS.get(word) or difflib.get_close_matches(word, list(known), n=1, cutoff=0)[0]
+    nearest = _SLIPS.get(word) or closest(word, known)
     raise UsageError(
         f"The threshold {text!r}: {word!r} is no {what}; did you mean {nearest!r}? Known are {', '.join(known)}."
     )

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from labserver.errors import UsageError
-from labserver.load.course import Course
-from labserver.processes import Helper
+from labserver.extras import require
+from labserver.load.traffic_record import TrafficRecord
+from labserver.processes.helper import Helper
 
 JOURNEYS = ("compose", "analyze")
 _MOST_ARRIVALS = 5000  # each has a thread of its own while it waits
@@ -30,7 +31,9 @@ class Traffic:
         self._worker = Helper("labserver.load.traffic_worker", what="The process that makes the traffic")
         self.pid = self._worker.pid
 
-    def closed(self, base_url: str, *, users: int, duration_s: float, ramp_s: float = 0.0, **options: Any) -> Course:
+    def closed(
+        self, base_url: str, *, users: int, duration_s: float, ramp_s: float = 0.0, **options: Any
+    ) -> TrafficRecord:
         """Let so many users work one job after the other.
 
         Args:
@@ -48,7 +51,7 @@ class Traffic:
             raise UsageError(f"users is {users}: it must be at least 1.")
         return self._run(base_url, duration_s, users=users, ramp_s=ramp_s, **options)
 
-    def open(self, base_url: str, *, rate: float, duration_s: float, **options: Any) -> Course:
+    def open(self, base_url: str, *, rate: float, duration_s: float, **options: Any) -> TrafficRecord:
         """Let jobs begin at even intervals, each by a user of its own.
 
         Args:
@@ -88,7 +91,7 @@ class Traffic:
         probe_interval_s: float = 0.0,
         probe_timeout_s: float = 10.0,
         finish_s: float = 0.0,
-    ) -> Course:
+    ) -> TrafficRecord:
         if journey not in JOURNEYS:
             raise UsageError(f"journey is {journey!r}: it must be one of {', '.join(JOURNEYS)}.")
         if not duration_s > 0 or not timeout_s > 0:
@@ -110,7 +113,7 @@ class Traffic:
         }
         self._worker.send(plan)
         within_s = duration_s + finish_s + timeout_s + probe_timeout_s + _GRACE_S
-        return Course.from_dict(self._worker.receive(within_s))
+        return TrafficRecord.from_dict(self._worker.receive(within_s))
 
 
 @contextmanager
@@ -121,8 +124,9 @@ def traffic(seed: int = 0) -> Iterator[Traffic]:
         seed: what the photographs' variation is drawn from.
 
     Raises:
-        CannotRun: the process could not be started.
+        CannotRun: the process could not be started, or Pillow is missing, which makes the photographs.
     """
+    require("PIL", by="The traffic of images")
     process = Traffic(seed)
     try:
         yield process

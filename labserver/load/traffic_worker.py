@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 import requests
 
 from labserver.load.http import INTERRUPTED, TIMED_OUT, RequestRecord, timed_session
-from labserver.load.journey import CutShortError, ImageJourney, Journey, Outcome, Upload, encode_upload
+from labserver.load.image_journey import ImageJourney, Upload, encode_upload
+from labserver.load.journey import CutShortError, Journey, Outcome
 from labserver.load.photos import PhotoPool
 from labserver.load.polling import Polling
 from labserver.load.samples import Samples
 from labserver.load.synchronous import ComposeJourney
 from labserver.load.worker import Commands
+from labserver.processes.lifeline import Lifeline
 
 _TICK_S = 0.05
 
@@ -70,7 +72,7 @@ class Run:
         self._host, self._port = address.hostname or "", address.port or 80
         self._began = time.monotonic()
 
-    def course(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """Make the traffic, and tell how it went."""
         looking = self._start(self._look_on, into=[])
         self._arrive() if self._plan["rate"] else self._come_and_go()
@@ -190,12 +192,12 @@ class Run:
 
 def main() -> None:
     """Make traffic as often as told, until told to quit; end at once when the parent is gone."""
-    commands = Commands(sys.stdin.fileno(), os.getppid())
+    commands = Commands(Lifeline())
     uploads: list[Upload] = []
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)
         while (command := commands.next() or {}).get("command") != "quit":
             if not uploads:
                 uploads = [encode_upload(pair) for pair in PhotoPool(command["seed"], variants=4).pairs]
-            output.write(json.dumps(Run(command, uploads).course()).encode() + b"\n")
+            output.write(json.dumps(Run(command, uploads).record()).encode() + b"\n")
             output.flush()

@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labserver.errors import CannotRun, UsageError
+from labserver.extras import require
 from labserver.load.outputs import parse_output
 from labserver.load.polling import Polling
 from labserver.load.progress import Progress
 from labserver.load.summary import Summary
 from labserver.load.thresholds import parse_threshold
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
 
 START_S = 60.0
 SILENCE_S = 60.0  # the worker reports twice a second; only a stopped machine or process is silent for so long
@@ -153,7 +154,7 @@ def virtual_users(  # noqa: PLR0913 - each is a figure of the load, all but two 
 
     Raises:
         UsageError: an argument is wrong.
-        CannotRun: the worker process could not be started.
+        CannotRun: the worker process could not be started, or the image journey lacks its package.
     """
     config = {
         "base_url": _checked_url(base_url),
@@ -192,6 +193,8 @@ def _checked_url(base_url: str) -> str:
 def _check_config(config: dict[str, Any]) -> None:
     if config["journey"] is not None and config["requests"]:
         raise UsageError("Give a journey or requests, not both.")
+    if config["journey"] is None and not config["requests"]:
+        require("PIL", by="The image journey")
     if config["users"] < 1:
         raise UsageError(f"users is {config['users']}: it must be at least 1.")
     # Each checks itself: what is wrong is said before the worker starts.

@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import queue
-import select
 import sys
 import threading
 from collections.abc import Callable
@@ -18,30 +17,26 @@ from typing import Any, BinaryIO
 
 from labserver.errors import LabserverError, UsageError
 from labserver.load.crowd import Budget, Crowd, MakeJourney
-from labserver.load.journey import ImageJourney, Journey, PlainJourney, encode_upload
+from labserver.load.journey import Journey, PlainJourney
 from labserver.load.outputs import open_outputs
-from labserver.load.photos import PhotoPool
 from labserver.load.polling import Polling
 from labserver.load.templates import RequestsJourney, parse_requests
 from labserver.load.thresholds import parse_threshold
-
-WATCH_S = 0.5
+from labserver.processes.lifeline import Lifeline
 
 
 class Commands:
     """The parent's lines, as they come; the thread that reads them ends the process when the parent is gone.
 
     Args:
-        source: the file descriptor to read.
-        parent: the parent's process id.
+        lifeline: where they come from.
 
     Attributes:
         wake: set whenever a command has come.
     """
 
-    def __init__(self, source: int, parent: int) -> None:
-        self._source = source
-        self._parent = parent
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
         self.wake = threading.Event()
         self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="commands", daemon=True).start()
@@ -55,8 +50,7 @@ class Commands:
 
     def _read(self) -> None:
         pending = b""
-        while True:
-            block = self._block()
+        while block := self._lifeline.read():
             *lines, pending = (pending + block).split(b"\n")
             for line in lines:
                 command = json.loads(line)
@@ -64,19 +58,7 @@ class Commands:
                 self.wake.set()
                 if command.get("command") == "quit":
                     return
-
-    def _block(self) -> bytes:
-        """The next bytes from the parent; does not return when it is gone."""
-        while True:
-            readable, _, _ = select.select([self._source], [], [], WATCH_S)
-            # A process that the parent forked may hold the pipe open after its death: then only the new parent tells.
-            if os.getppid() != self._parent:
-                os._exit(1)
-            if readable:
-                block = os.read(self._source, 65536)
-                if not block:
-                    os._exit(1)
-                return block
+        os._exit(1)
 
 
 class Worker:
@@ -137,6 +119,14 @@ def _journey(config: dict[str, Any]) -> tuple[MakeJourney, Callable[[str, str], 
     if config["journey"] is not None:
         call = _import(config["journey"])
         return lambda samples, cut: PlainJourney(call, samples, cut), None
+    return _image_journey(config)
+
+
+def _image_journey(config: dict[str, Any]) -> tuple[MakeJourney, Callable[[str, str], str]]:
+    # Other journeys need no Pillow, which a plain installation lacks.
+    from labserver.load.image_journey import ImageJourney, encode_upload  # noqa: PLC0415
+    from labserver.load.photos import PhotoPool  # noqa: PLC0415
+
     folder = None if config["photos"] is None else Path(config["photos"])
     uploads = [encode_upload(pair) for pair in PhotoPool(config["seed"], folder).pairs]
     polling = Polling(
@@ -174,7 +164,7 @@ def main() -> None:
     # A journey that prints must not speak in the middle of the protocol: its output goes where the errors go.
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)
-        Worker(Commands(sys.stdin.fileno(), os.getppid()), output).serve()
+        Worker(Commands(Lifeline()), output).serve()
 
 
 if __name__ == "__main__":

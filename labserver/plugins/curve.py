@@ -1,11 +1,11 @@
-"""Two small curves as inline SVG: no script, no plotting package, and the notebook's own text colour."""
+"""A small curve of what a running check knows, as inline SVG: no script, and the notebook's own text colour."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from labserver.stats.interval import Interval
+from labserver.amounts import number
 
 Points = npt.NDArray[np.float64]
 
@@ -34,36 +34,10 @@ def interval_curve(looks: Points, *, tolerance: float) -> str:
         f'<polygon points="{band}" fill="{_GROWTH}" fill-opacity="0.2"/>',
         f'<polyline points="{frame.points(jobs, np.clip(estimate, *frame.y))}" fill="none" stroke="{_GROWTH}"/>',
         frame.line(tolerance, "tolerance"),
-        frame.label_y(middle, f"{middle:,.0f} B"),
+        frame.label_y(middle, f"{number(middle)} B"),
         frame.label_x(f"{jobs[-1]:,.0f} jobs"),
     ]
     return _svg(parts, "bytes per job and its interval, against measured jobs")
-
-
-def floors_curve(floors: Sequence[tuple[int, int]], interval: Interval | None) -> str:
-    """The memory at rest against the measured jobs, from the first floor on, with the fitted line; empty for no floor.
-
-    Args:
-        floors: (jobs, bytes) of each floor.
-        interval: bytes per job.
-    """
-    if len(floors) < 2:
-        return ""
-    jobs, size = np.array(floors, dtype=np.float64).T
-    size -= size[0]
-    slope = 0.0 if interval is None else interval.estimate
-    fitted = size.mean() + slope * (jobs - jobs.mean())
-    everything = np.concatenate([size, fitted])
-    frame = _Frame((0, float(jobs[-1])), (float(everything.min()), max(float(everything.max()), 4096.0)))
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in frame.pixels(jobs, size))
-    parts = [
-        f'<polyline points="{frame.points(jobs, fitted)}" fill="none" stroke="{_GROWTH}"/>',
-        f'<g fill="{_BOUND}">{dots}</g>',
-        frame.label_y(frame.y[1], f"{frame.y[1] / 1000:+,.0f} kB"),
-        frame.label_y(0.0, "0"),
-        frame.label_x(f"{jobs[-1]:,.0f} jobs"),
-    ]
-    return _svg(parts, "memory at rest, since the first floor, against measured jobs")
 
 
 class _Frame:

@@ -16,7 +16,7 @@ from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, Measu
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
 from labserver.plugins.notebook_view import live_view
-from labserver.report.failure_words import explained
+from labserver.report.failure_detail import explained
 from labserver.targets.application import in_one_line
 
 Options = LoadOptions | MeasureOptions

@@ -10,7 +10,8 @@ from IPython.display import display
 
 from labserver.diagnosis.measure.options import CheckProgress
 from labserver.diagnosis.result import CheckResult
-from labserver.plugins.curve import Points, floors_curve, interval_curve
+from labserver.plugins.curve import Points, interval_curve
+from labserver.report.curve import curve_of
 from labserver.report.html import html_of
 from labserver.report.terminal import render
 
@@ -32,12 +33,11 @@ class Diagnosis:
         return render(self.result).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        curve = floors_curve(self.result.floors, self.result.interval)
         text = escape(repr(self))
         # In a frame of its own, the page's style sheet and the notebook's leave each other alone.
         frame = f'<iframe srcdoc="{escape(html_of(self.result))}" sandbox="" style="{_FRAME_STYLE}"></iframe>'
         whole = f"<details><summary>The whole page</summary>{frame}</details>"
-        return f'<div class="labserver-check">{curve}<pre>{text}</pre>{whole}</div>'
+        return f'<div class="labserver-check">{curve_of(self.result)}<pre>{text}</pre>{whole}</div>'
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}

@@ -19,7 +19,7 @@ from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import LabserverError
 from labserver.plugins.wsgi import wsgi_job
-from labserver.report.failure_words import explained
+from labserver.report.failure_detail import explained
 from labserver.report.terminal import render
 
 if TYPE_CHECKING:

@@ -1,12 +1,17 @@
-"""The floors of a check as a drawing: growth against finished jobs, with the fitted slope and its interval."""
+"""The floors of a check as a drawing: growth against finished jobs, with the fitted slope and its interval.
+
+The page's style sheet colours it by its classes; what a notebook shows of it has no style sheet, and takes the colours
+that stand in the drawing itself.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from labserver.amounts import number, unit_of
 from labserver.diagnosis.result import CheckResult
-from labserver.report.words import number, span
+from labserver.report.headline import span
 from labserver.stats.interval import Interval
 from labserver.stats.line import Line
 
@@ -14,7 +19,11 @@ _WIDTH, _HEIGHT = 760, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 18, 16, 44
 _TICKS = 6
 _LEAST_FLOORS = 3
-_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
+_GROWTH, _BOUND = "#D55E00", "#0072B2"  # Okabe & Ito's palette, told apart by colour-blind readers too
+_TEXT = 'fill="currentColor" font-size="12"'
+_MIDDLE = f'text-anchor="middle" {_TEXT}'
+
+_CLIPPED = 'clip-path="url(#plot)"'
 
 Point = tuple[float, float]
 
@@ -36,7 +45,7 @@ class _Scale:
 
 
 def curve_of(result: CheckResult) -> str:
-    """The drawing as SVG to put into a page, whose style sheet colours it; empty for fewer than three floors."""
+    """The drawing as SVG to put into a page; empty for fewer than three floors."""
     if len(result.floors) < _LEAST_FLOORS:
         return ""
     floors = _from_zero(result.floors)
@@ -46,13 +55,19 @@ def curve_of(result: CheckResult) -> str:
     scale = _scale([x for x, _ in shown], [y for _, y in shown])
     parts = [*_grid(scale)]
     if fit is not None:
-        parts.append(f'<polygon class="band" points="{scale.list(fit.band)}"/>')
-        parts.append(f'<polyline class="fit" points="{scale.list(fit.line)}"/>')
-    parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}"/>')
+        parts.append(
+            f'<polygon class="band" points="{scale.list(fit.band)}" fill="{_GROWTH}" fill-opacity="0.2" {_CLIPPED}/>'
+        )
+        parts.append(
+            f'<polyline class="fit" points="{scale.list(fit.line)}" fill="none" stroke="{_GROWTH}" {_CLIPPED}/>'
+        )
+    dashed = f'fill="none" stroke="{_BOUND}" stroke-dasharray="6 5"'
+    parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}" {dashed}/>')
     parts += _dots(scale, floors)
     what = f"Growth of the memory at rest over {number(floors[-1][0])} jobs: {number(floors[-1][1])} bytes"
     slope = f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
-    head = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(what + slope)}" class="curve">'
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+    head = f'<svg {size} role="img" aria-label="{escape(what + slope)}" class="curve">'
     clip = f'<clipPath id="plot"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
     clip += f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath>'
     return "\n".join([head, clip, *parts, "</svg>"])
@@ -95,19 +110,20 @@ def _scale(xs: list[float], ys: list[float]) -> _Scale:
 
 
 def _grid(scale: _Scale) -> Iterator[str]:
-    unit, name = next(one for one in _UNITS if scale.high[1] - scale.low[1] >= 2 * one[0] or one[0] == 1)
+    unit, name = unit_of((scale.high[1] - scale.low[1]) / 2)
     for value in _ticks(scale.low[1] / unit, scale.high[1] / unit):
         _, y = scale((0.0, value * unit))
         kind, right = "zero" if value == 0 else "grid", _WIDTH - _RIGHT
-        yield f'<line class="{kind}" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        stroke = 'stroke="currentColor"' if value == 0 else 'stroke="currentColor" stroke-opacity="0.2"'
+        yield f'<line class="{kind}" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" {stroke}/>'
         sign = "+" if value > 0 else ""
         label = f"{sign}{value:,g}".replace("-", "−")
-        yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label} {name}</text>'
+        yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" {_TEXT}>{label} {name}</text>'
     for value in _ticks(0.0, scale.high[0]):
         x, _ = scale((value, 0.0))
-        yield f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{value:,g}</text>'
+        yield f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" {_MIDDLE}>{value:,g}</text>'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    yield f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">finished jobs</text>'
+    yield f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}" {_MIDDLE}>finished jobs</text>'
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -122,4 +138,5 @@ def _dots(scale: _Scale, floors: list[Point]) -> Iterator[str]:
     for point in floors:
         x, y = scale(point)
         title = f"{number(point[0])} jobs: {number(point[1])} B"
-        yield f'<circle class="floor" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{title}</title></circle>'
+        dot = f'cx="{x:.1f}" cy="{y:.1f}" r="4" fill="none" stroke="{_GROWTH}"'
+        yield f'<circle class="floor" {dot}><title>{title}</title></circle>'

@@ -5,21 +5,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from labserver.amounts import number, size
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word
+from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
-from labserver.report.words import (
-    growth_sentence,
-    headline,
-    holder_name,
-    how,
-    number,
-    percent,
-    reason,
-    size,
-    verdict_sentence,
-    verdict_word,
-)
 
 _SIGNS = {"LEAK": "🔴", "NO LEAK": "🟢", "LEAK, ACCEPTED": "🟡", "INCONCLUSIVE": "🟡", "CANNOT SAY": "🟡"}
 _SITE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?: in .*)?")
@@ -33,7 +25,7 @@ def summary_of(result: CheckResult) -> str:
         lines += [
             "| holder | retained | growth | allocated at |",
             "|---|---:|---:|---|",
-            *map(_row, result.holders),
+            *(_row(result, holder) for holder in result.holders),
             "",
         ]
     for finding in result.findings:
@@ -45,10 +37,10 @@ def summary_of(result: CheckResult) -> str:
     return "\n".join([*lines, "", "</details>", ""])
 
 
-def _row(holder: NamedHolder) -> str:
+def _row(result: CheckResult, holder: NamedHolder) -> str:
     where = _cell(holder.allocated_at[0]) if holder.allocated_at else ""
     name = f"{_cell(holder_name(holder))} ({number(holder.buffers)} × {_plain(holder.buffer_type)}){_state(holder)}"
-    return f"| {name} | {size(holder.retained_bytes)} | {percent(holder.share_of_growth)} | {where} |"
+    return f"| {name} | {size(holder.retained_bytes)} | {share(result, holder)} | {where} |"
 
 
 def _state(one: NamedHolder | Finding) -> str:

@@ -5,28 +5,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from labserver.amounts import number, percent, size
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.curve import curve_of
-from labserver.report.failure_words import details_of
+from labserver.report.failure_detail import details_of
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
+from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
 from labserver.report.icicle import icicle_of
-from labserver.report.words import (
-    METERS,
-    end_of,
-    growth_sentence,
-    guilty_index,
-    holder_index,
-    holder_name,
-    how,
-    link_name,
-    native_sentence,
-    number,
-    percent,
-    size,
-    span,
-    tolerance_of,
-    verdict_word,
-)
 from labserver.text import clean
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -40,7 +27,6 @@ def html_of(result: CheckResult) -> str:
     environment.filters |= {
         "number": number,
         "size": size,
-        "percent": percent,
         "clean": clean,
         "holder_name": holder_name,
         "holder_index": holder_index,
@@ -61,6 +47,7 @@ def html_of(result: CheckResult) -> str:
         details=details_of(result.failure),
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,
+        share=share,
         # These three are made here, of escaped parts.
         css=Markup(css),  # noqa: S704
         curve=Markup(curve_of(result)),  # noqa: S704
@@ -91,7 +78,7 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
         ("measured jobs", number(result.jobs), f"{result.seconds:.1f} s in all, warm-up included"),
     ]
     if growth is not None and growth.total > 0 and (result.holders or result.findings):
-        figures.append(("explained", percent(1 - growth.unexplained_share), "of the growth has a name"))
+        figures.append(("explained", percent(min(1 - growth.unexplained_share, 1)), "of the growth has a name"))
     return figures
 
 

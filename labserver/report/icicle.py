@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
+from labserver.amounts import percent, size
 from labserver.diagnosis.result import CheckResult, NamedHolder
-from labserver.report.words import holder_index, link_name, percent, size
+from labserver.heap.chain import in_one_line
+from labserver.report.holder_chain import holder_index, link_name
 
 _WIDTH, _ROW, _GAP = 1000, 34, 2
 _GLYPH = 7.9  # the width of a monospaced glyph of 13 px
@@ -34,16 +36,16 @@ def icicle_of(result: CheckResult) -> str:
     for holder in holders:
         _add(whole, holder)
     growth = result.growth
-    total = growth.total if growth is not None and growth.total > 0 else whole.bytes
     left = growth.unexplained + growth.found if growth is not None else 0
     if left > 0:
         whole.blocks["left"] = _Block("without a holder", "left", "without a holder", left)
         whole.bytes += left
+    scale = _Scale(whole.bytes, max(whole.bytes, 0 if growth is None else growth.came))
     depth = _depth(whole)
     height = depth * _ROW
     what = f"Icicle of {size(whole.bytes)}; the chains below say the same in words"
     head = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(what)}" class="icicle">'
-    return "\n".join([head, *_drawn(whole, _Scale(whole.bytes, total), 0.0, 0), "</svg>"])
+    return "\n".join([head, *_drawn(whole, scale, 0.0, 0), "</svg>"])
 
 
 def _add(whole: _Block, holder: NamedHolder) -> None:
@@ -54,8 +56,8 @@ def _add(whole: _Block, holder: NamedHolder) -> None:
     path = ""
     for at, link in enumerate(holder.chain):
         name = link_name(link, root=at == 0)
-        shown = name if at == 0 else f"{link['edge'] or '?'}: {name}"
-        path = f"{path} → {shown}" if path else shown
+        shown = name if at == 0 else f"{link.edge or '?'}: {name}"
+        path = in_one_line([path, shown] if path else [shown])
         kind = "holder" if at == own else "held" if at > own else "link"
         block = block.blocks.setdefault(shown, _Block(shown, kind, path))
         block.bytes += holder.growth_bytes
@@ -70,10 +72,10 @@ def _depth(block: _Block) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What is as wide as the drawing, and what is all of the growth: holders can have more than that."""
+    """What is as wide as the drawing, and what is all that came: some of it may have a holder without a chain."""
 
     widest: int
-    growth: int
+    all: int
 
 
 def _drawn(block: _Block, scale: _Scale, left: float, row: int) -> Iterator[str]:
@@ -82,10 +84,10 @@ def _drawn(block: _Block, scale: _Scale, left: float, row: int) -> Iterator[str]
         return
     y, shade = row * _ROW, row % _SHADES
     kept = f"; {size(block.retained)} retained" if block.retained else ""
-    title = escape(f"{block.path}\n{size(block.bytes)}, {percent(block.bytes / scale.growth)} of the growth{kept}")
+    title = escape(f"{block.path}\n{size(block.bytes)}, {percent(block.bytes / scale.all)} of the growth{kept}")
     yield f'<g class="{block.kind} shade-{shade}"><title>{title}</title>'
     yield f'<rect x="{left:.1f}" y="{y}" width="{max(width - _GAP, 1):.1f}" height="{_ROW - _GAP}" rx="3"/>'
-    text = _fitting(f"{block.name}  {percent(block.bytes / scale.growth)}", block.name, width - _GAP - 12)
+    text = _fitting(f"{block.name}  {percent(block.bytes / scale.all)}", block.name, width - _GAP - 12)
     if text:
         yield f'<text x="{left + 7:.1f}" y="{y + _ROW / 2 + 3:.0f}">{escape(text)}</text>'
     yield "</g>"

@@ -5,10 +5,13 @@ A leak is a failure, what cannot be said an error, what a baseline file accepts 
 
 from xml.etree import ElementTree as ET
 
+from labserver.amounts import number
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.growth import share
+from labserver.report.headline import headline, reason
+from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
-from labserver.report.words import headline, holder_name, number, percent, reason
 from labserver.text import clean
 
 _COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
@@ -18,7 +21,8 @@ def junit_of(result: CheckResult) -> str:
     """The result as an XML document."""
     cases = [_verdict(result)]
     cases += [
-        _part(result, f"{holder_name(one)} ({one.buffer_type})", _about_holder(one), one) for one in result.holders
+        _part(result, f"{holder_name(one)} ({one.buffer_type})", _about_holder(result, one), one)
+        for one in result.holders
     ]
     cases += [_part(result, f"{one.kind} growth", one.text, one) for one in result.findings]
     counts = {"tests": str(len(cases))} | {
@@ -60,9 +64,9 @@ def _part(result: CheckResult, name: str, text: str, one: NamedHolder | Finding)
     return case
 
 
-def _about_holder(holder: NamedHolder) -> str:
+def _about_holder(result: CheckResult, holder: NamedHolder) -> str:
     came = f"{number(holder.buffers)} × {holder.buffer_type}, {number(holder.retained_bytes)} B"
-    return f"{holder.path}: {came}, {percent(holder.share_of_growth)} of the growth"
+    return f"{holder.path}: {came}, {share(result, holder)} of the growth"
 
 
 def _outcome(case: ET.Element, tag: str, message: str, kind: str = "") -> ET.Element:

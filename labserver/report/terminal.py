@@ -8,23 +8,12 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from labserver.amounts import number, size
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State, Status
-from labserver.report.failure_words import details_of
-from labserver.report.words import (
-    end_of,
-    growth_sentence,
-    guilty_index,
-    holder_index,
-    holder_name,
-    how,
-    link_name,
-    native_sentence,
-    number,
-    percent,
-    size,
-    verdict_sentence,
-    verdict_word,
-)
+from labserver.report.failure_detail import details_of
+from labserver.report.growth import growth_sentence, share
+from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
+from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
 from labserver.text import clean
 
 WIDTH = 110
@@ -75,7 +64,7 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
     yield from (Text(line) for line in _wrapped(native_sentence(result), width))
     for position, holder in enumerate(result.holders, 1):
         yield Text()
-        yield from _holder(position, holder, width)
+        yield from _holder(result, position, holder, width)
     for finding in result.findings:
         yield Text()
         yield from _finding(finding, width)
@@ -92,9 +81,9 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
         yield from (Text(f"    {clean(line)}", _FAINT) for line in detail.lines)
 
 
-def _holder(position: int, holder: NamedHolder, width: int) -> Iterator[Text]:
+def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int) -> Iterator[Text]:
     what = (
-        f" keeps {percent(holder.share_of_growth)} of the growth: {number(holder.buffers)} × {holder.buffer_type}, "
+        f" keeps {share(result, holder)} of the growth: {number(holder.buffers)} × {holder.buffer_type}, "
         f"{size(holder.retained_bytes)} retained"
     )
     name = holder_name(holder)
@@ -128,7 +117,7 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         if at == 0:
             yield Text("   ┬───", _FAINT)
         else:
-            edge = str(link["edge"] or "?")
+            edge = link.edge or "?"
             yield Text.assemble(("   │    ↓ ", _FAINT), (edge, _GUILTY if at == guilty else "cyan"))
             if at == guilty:
                 yield Text.assemble(("   │      ", _FAINT), ("~" * len(edge), _GUILTY))

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +21,12 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
 from labserver.errors import CannotRun
+from labserver.processes.leftovers import KERNEL, Mark, end_all
+from labserver.processes.running import runs
 
 LOGGER = logging.getLogger("labserver.suite")
 # Without a handler Python would print the client's remarks in the midst of the progress lines.
 LOGGER.addHandler(logging.NullHandler())
-
-MARKER = "LABSERVER_KERNEL"
-"""The environment variable by which a kernel's descendants are found after it died and they have no parent to tell."""
 
 _LONGEST_TEMPORARY_PATH = 65
 _FAREWELL_S = 3.0
@@ -61,9 +59,9 @@ class Kernel:
     ``client`` is whoever talks to it (closed with it), ``graceful`` whether it is asked to leave or made to.
     """
 
-    def __init__(self, manager: Any, marker: str) -> None:
+    def __init__(self, manager: Any, mark: Mark) -> None:
         self.manager = manager
-        self.marker = marker
+        self.mark = mark
         self.process = psutil.Process(manager.provisioner.pid)
         self.client: Any = None
         self.graceful = True
@@ -75,15 +73,14 @@ class Kernel:
 
     def kill(self) -> None:
         """End the kernel and all its descendants, also those that left its session or lost their parent."""
-        # A child may be born between the look and the kill; the second look finds it.
-        for _ in range(3):
-            processes = _family(self.process, self.marker)
-            for process in processes:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-            if not processes:
-                return
-            psutil.wait_procs(processes, timeout=3)
+        end_all(self._family)
+
+    def _family(self) -> list[psutil.Process]:
+        family = self.mark.processes()
+        with contextlib.suppress(psutil.Error):
+            if runs(self.process):
+                family += [self.process, *filter(runs, self.process.children(recursive=True))]
+        return family
 
     def death(self) -> str:
         """How the process ended, such as ``SIGKILL`` or ``exit code 1``; empty while it is alive."""
@@ -123,7 +120,7 @@ def running_kernel(run_dir: Path, folder: Path, log: IO[bytes]) -> Iterator[Kern
         CannotRun: the process does not start.
     """
     with _scratch_directory() as scratch:
-        marker = uuid.uuid4().hex
+        mark = Mark(KERNEL)  # a kernel that died has descendants that no parent tells of
         manager = AsyncKernelManager(
             kernel_name="python3",
             kernel_spec_manager=_ThisPython(log=LOGGER),
@@ -132,12 +129,12 @@ def running_kernel(run_dir: Path, folder: Path, log: IO[bytes]) -> Iterator[Kern
             transport="ipc" if os.name == "posix" else "tcp",
             log=LOGGER,
         )
-        environment = _environment(run_dir, Path(scratch), marker)
+        environment = _environment(run_dir, Path(scratch), mark)
         try:
             run_sync(manager.start_kernel)(cwd=str(folder), env=environment, stdout=log, stderr=log)
         except OSError as error:
             raise CannotRun(f"The kernel cannot be started: {error}.") from None
-        kernel = Kernel(manager, marker)
+        kernel = Kernel(manager, mark)
         try:
             yield kernel
         finally:
@@ -150,30 +147,11 @@ def _scratch_directory() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="labserver-", dir="/tmp" if long else None, ignore_cleanup_errors=True)  # noqa: S108 - the one short path there is
 
 
-def _environment(run_dir: Path, scratch: Path, marker: str) -> dict[str, str]:
+def _environment(run_dir: Path, scratch: Path, mark: Mark) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSTARTUP"}
     return environment | {
         "LABSERVER_RUN_DIR": str(run_dir),
         "IPYTHONDIR": str(scratch / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a debugger's remark at the top of every log helps nobody
-        MARKER: marker,
+        **mark.environment,
     }
-
-
-def _family(process: psutil.Process, marker: str) -> list[psutil.Process]:
-    family: set[psutil.Process] = set()
-    with contextlib.suppress(psutil.Error):
-        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            family.update([process, *process.children(recursive=True)])
-    for other in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if other.environ().get(MARKER) == marker:
-                family.add(other)
-    return [member for member in family if not _is_zombie(member)]
-
-
-def _is_zombie(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True

@@ -3,44 +3,43 @@
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.protocol import SOCKET, Lines
-from labserver.processes import Output, runs, spawn
-from labserver.targets.conversation import ANSWER_S, Conversation
-from labserver.targets.leftovers import MARK, end_marked
-from labserver.targets.rendezvous import LONGEST_PATH
+from labserver.heap.wire import ANSWER_TIMES
+from labserver.processes.helper import spawn
+from labserver.processes.leftovers import TARGET, Mark
+from labserver.processes.output import Output
+from labserver.processes.running import runs
+from labserver.processes.sockets import private_directory
+from labserver.targets.conversation import Conversation
+from labserver.targets.instrumented import Target
 
 START_S = 60.0
 _CONNECT_S = 20.0
-_QUIT_S = 4.0
 _ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # freed blocks that threads keep for themselves count as in use
     "PYTHONUNBUFFERED": "1",
     "PYTHONDONTWRITEBYTECODE": "1",  # two revisions within a second and of one size would share the first one's
 }
-_GRACE_S = 3.0  # for an answer about a deadline that was met by nobody
 
 
-class Child:
+class Child(Target):
     """A served application and the instruments in its process; made by `child`.
 
     Attributes:
         url: where it is served, without a trailing slash.
         pid: its process id.
-        instrumented: always; see `labserver.targets.target.Target`.
+        instrumented: always; see `labserver.targets.instrumented.Target`.
         notes: how it is served otherwise than it stands.
     """
 
@@ -51,9 +50,9 @@ class Child:
         self.notes: list[str] = []
         self._conversation: Conversation | None = None
         self._output = Output()
-        self._directory = _private_directory()
-        self._token = secrets.token_hex(8)
-        config = {"target": target, "http_threads": http_threads, "instruments": instruments, "token": self._token}
+        self._directory = private_directory("labserver-check-", SOCKET)
+        self._mark = Mark(TARGET)
+        config = {"target": target, "http_threads": http_threads, "instruments": instruments, "token": self._mark.token}
         try:
             self._process = spawn(
                 "labserver.targets.host",
@@ -61,7 +60,7 @@ class Child:
                 what="The application's process",
                 stdout=self._output.file,
                 stderr=self._output.file,
-                environment={**_ENVIRONMENT, MARK: self._token},
+                environment=_ENVIRONMENT | self._mark.environment,
             )
         except BaseException:
             self._output.close()
@@ -81,7 +80,7 @@ class Child:
         self._conversation = Conversation(lines, self.alive, self.death, self.last_output)
         late = f"was not ready to serve within {within_s:.0f} s"
         left_s = max(deadline - time.monotonic(), 0.0)
-        answer = self._conversation.ask("start", {"within_s": left_s}, left_s + _GRACE_S, late)
+        answer = self._conversation.ask("start", {"within_s": left_s}, left_s + ANSWER_TIMES.grace_s, late)
         if "busy" in answer:
             place = f" and is still at {answer['busy']}" if answer["busy"] else ""
             raise CannotRun(f"The application {late}{place}{self.last_output()}.")
@@ -89,16 +88,6 @@ class Child:
             raise CannotRun(answer["failure"])
         self.url = f"http://127.0.0.1:{answer['port']}"
         self.notes = answer["notes"]
-
-    def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
-        """What an instrument in the process answers.
-
-        Raises:
-            CannotRun: the process has died or does not answer, or the instrument failed.
-        """
-        assert self._conversation is not None  # noqa: S101 - a mistake of a developer: it has not been started
-        self._output.bound()
-        return self._conversation.ask(command, arguments, within_s)
 
     def alive(self) -> bool:
         """Whether the process still runs."""
@@ -124,7 +113,7 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(CannotRun):
                 if self.url:
-                    self.ask("quit", within_s=_QUIT_S)
+                    self._ask("quit", {}, ANSWER_TIMES.quit_s)
                     self._await_end()
             self._end()
         if self._conversation is not None:
@@ -133,6 +122,11 @@ class Child:
             self._process.stdin.close()
         self._output.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
+        assert self._conversation is not None  # noqa: S101 - a mistake of a developer: it has not been started
+        self._output.bound()
+        return self._conversation.ask(command, arguments, within_s)
 
     def _connect(self, deadline: float) -> Lines:
         connection = socket.socket(socket.AF_UNIX)
@@ -151,7 +145,7 @@ class Child:
                 return Lines(connection)
 
     def _await_end(self) -> None:
-        deadline = time.monotonic() + _QUIT_S
+        deadline = time.monotonic() + ANSWER_TIMES.quit_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -161,7 +155,7 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
-            end_marked(self._token)
+            self._mark.end()
         return int(self._process.returncode)
 
 
@@ -196,15 +190,6 @@ def is_application(target: str) -> bool:
     """Whether the target is spelt as `module:attribute`."""
     module, _, attribute = target.partition(":")
     return all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
-
-
-def _private_directory() -> Path:
-    """A new directory that only this user can enter, with a path that is short enough for a socket."""
-    directory = Path(tempfile.mkdtemp(prefix="labserver-check-"))
-    if len(str(directory / SOCKET)) > LONGEST_PATH:
-        directory.rmdir()
-        directory = Path(tempfile.mkdtemp(prefix="labserver-check-", dir="/tmp"))
-    return directory
 
 
 def _how(status: int | None) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from labserver.errors import CannotLook, CannotRun
 from labserver.heap.protocol import Closed, Lines, Silent
 
-ANSWER_S = 60.0
 _LOOK_S = 0.5
 
 

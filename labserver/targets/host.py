@@ -7,7 +7,6 @@ instruments' commands on a private socket, and ends as soon as its parent is gon
 import contextlib
 import importlib
 import json
-import logging
 import os
 import shutil
 import signal
@@ -25,12 +24,13 @@ from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import SOCKET
+from labserver.processes.leftovers import TARGET, Mark
+from labserver.processes.lifeline import Lifeline
 from labserver.targets.application import Application, in_one_line, load_application, place_of
 from labserver.targets.asgi import Lifespan
 from labserver.targets.asgi_bridge import Bridge
 from labserver.targets.commands import instruments_of
 from labserver.targets.host_waitress import Waitress
-from labserver.targets.leftovers import end_marked
 
 END_WITHIN_S = 2.0
 _POLL_S = 0.01
@@ -177,14 +177,13 @@ def _close(part: Any) -> None:
         part.close()
 
 
-def end_with_parent(lifeline: int, directory: Path, token: str) -> None:
-    """End this process, and all it started, when the parent's end of a pipe closes."""
+def end_with_parent(lifeline: Lifeline, directory: Path, mark: Mark) -> None:
+    """End this process, and all it started, when the parent is gone."""
 
     def watch() -> None:
-        while os.read(lifeline, 1):
-            pass
+        lifeline.wait()
         shutil.rmtree(directory, ignore_errors=True)
-        end_marked(token)
+        mark.end()
         with contextlib.suppress(OSError):
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
@@ -196,10 +195,9 @@ def main() -> None:
     """Set up the instruments, then the application."""
     config = json.loads(sys.argv[1])
     directory = Path(config["directory"])
-    end_with_parent(os.dup(0), directory, config["token"])
+    # A copy: the standard input is what the application takes for its own.
+    end_with_parent(Lifeline(os.dup(0)), directory, Mark(TARGET, config["token"]))
     _leave_no_trace()
-    # More users than threads are part of a load, and no news for the application's own log.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     host = Host(config["target"], config["http_threads"])
     commands = memory_commands(host.connections) | instruments_of(config["instruments"])
     find_hooks()  # before there is a large heap

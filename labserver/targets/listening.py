@@ -25,9 +25,9 @@ from labserver.heap.agent import Command, converse, light_commands, memory_comma
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import Lines
+from labserver.processes.sockets import LONGEST_PATH, is_private, socket_name
 from labserver.targets.commands import instruments_of
 from labserver.targets.listeners import served_connections
-from labserver.targets.rendezvous import LONGEST_PATH, is_private, socket_name
 
 _PAUSE_S = 1.0
 _lock = threading.Lock()

@@ -1,19 +1,17 @@
 """The memory of processes that run without our instruments, seen from outside."""
 
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import psutil
 
 from labserver.errors import CannotRun
+from labserver.heap.meters import Settling, least
+from labserver.heap.wire import FloorReading
 
-_ATTEMPTS = 3
-_GAP_S = 0.04
-_FALLING_BYTES = 4096
+_PAGE_BYTES = 4096  # the least that can be seen to fall from outside
 
 
-def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> dict[str, Any]:
+def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> FloorReading:
     """The least of three readings, and of more for as long as they keep falling.
 
     Args:
@@ -21,23 +19,13 @@ def rest(processes: Callable[[], Iterable[psutil.Process]], drain_s: float) -> d
         drain_s: seconds after which it is not waited for any longer.
 
     Returns:
-        `private_bytes`: memory that no other process shares, resident or swapped out, of all of them together;
-        `threads`, `processes`. What only an instrument in the process knows is None.
+        The private memory of all of them together; what only an instrument in the process knows is None.
     """
-    best = _reading(processes())
-    taken, falling = 1, False
-    deadline = time.monotonic() + drain_s
-    while taken < _ATTEMPTS or (falling and time.monotonic() < deadline):
-        time.sleep(_GAP_S)
-        reading = _reading(processes())
-        taken += 1
-        falling = reading["private_bytes"] < best["private_bytes"] - _FALLING_BYTES
-        if reading["private_bytes"] < best["private_bytes"]:
-            best = reading
-    return best
+    settling = Settling(drain_s=drain_s, falling_bytes=_PAGE_BYTES)
+    return least(lambda: _reading(processes()), lambda reading: reading.used_bytes, settling)
 
 
-def _reading(processes: Iterable[psutil.Process]) -> dict[str, Any]:
+def _reading(processes: Iterable[psutil.Process]) -> FloorReading:
     private = threads = count = 0
     for process in processes:
         try:
@@ -51,11 +39,4 @@ def _reading(processes: Iterable[psutil.Process]) -> dict[str, Any]:
             ) from None
         private += memory.uss + getattr(memory, "swap", 0)
         count += 1
-    return {
-        "heap_bytes": None,
-        "traced_bytes": None,
-        "private_bytes": private,
-        "threads": threads,
-        "collecting": True,
-        "processes": count,
-    }
+    return FloorReading(private_bytes=private, threads=threads, collecting=True, processes=count)

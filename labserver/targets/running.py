@@ -10,15 +10,16 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotRun
-from labserver.heap.meters import wait_until
+from labserver.heap.meters import SETTLING, wait_until
 from labserver.heap.protocol import Lines
-from labserver.processes import runs
-from labserver.targets.conversation import ANSWER_S, Conversation
+from labserver.heap.wire import FloorReading
+from labserver.processes.running import runs
+from labserver.processes.sockets import is_private, socket_name
+from labserver.targets.conversation import Conversation
+from labserver.targets.instrumented import Target
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
 from labserver.targets.process_meter import rest
-from labserver.targets.rendezvous import is_private, socket_name
 
-_DRAIN_S = 2.0
 _CONNECT_S = 5.0
 _FROM_OUTSIDE = (
     "The service runs no instruments, so its private memory was read from outside, in whole pages, and its garbage "
@@ -32,7 +33,7 @@ class NotInstrumented(CannotRun):
     """An instrument was asked for in a process that has none."""
 
 
-class Running:
+class Running(Target):
     """A service that runs already; made by `at_port` and `of_pid`, and to be closed.
 
     Attributes:
@@ -59,22 +60,13 @@ class Running:
             self.notes.append(_FROM_OUTSIDE)
         self._others = self._connections()  # of other clients, before there is any load
 
-    def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
-        """What an instrument in the process answers; without any, `floor` alone is answered, from outside.
-
-        Raises:
-            NotInstrumented: there are no instruments in the process.
-            CannotRun: the process has ended or does not answer, or the instrument failed.
-        """
+    def floor(self, *, threads: int | None = None, settle_s: float | None = None) -> FloorReading:
+        """The memory at rest; without instruments it is read from outside."""
+        if self._conversation is not None:
+            return super().floor(threads=threads, settle_s=settle_s)
         if not self.alive():
             raise self.death()
-        if self._conversation is not None:
-            return self._conversation.ask(command, arguments, within_s)
-        if command != "floor":
-            raise NotInstrumented(
-                f"{self.url} runs no instruments, so there is no {command!r}: call labserver.listen() in the service."
-            )
-        drain_s = max(arguments.get("settle_s", _DRAIN_S), _DRAIN_S)
+        drain_s = max(settle_s or 0.0, SETTLING.drain_s)
         wait_until(lambda: self._connections() <= self._others, timeout_s=drain_s)
         reading = rest(self._measured, drain_s)
         if not self.alive():
@@ -104,6 +96,15 @@ class Running:
         """Let go of the service; may be called again."""
         if self._conversation is not None:
             self._conversation.close()
+
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
+        if not self.alive():
+            raise self.death()
+        if self._conversation is None:
+            raise NotInstrumented(
+                f"{self.url} runs no instruments, so there is no {command!r}: call labserver.listen() in the service."
+            )
+        return self._conversation.ask(command, arguments, within_s)
 
     def _converse(self) -> Conversation | None:
         """The conversation with the agent, where one process serves and has one."""

@@ -1,12 +1,12 @@
 """How a sentence about a target that is not there ends: with what was probably meant, or with what to do."""
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from labserver.heap.is_a import is_a, is_any
+from labserver.names import closest
 
 _USUAL = ("app", "application", "create_app", "make_app", "wsgi_app", "asgi_app", "wsgi", "asgi")
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
@@ -19,7 +19,7 @@ def after_lookup(name: str, module: ModuleType) -> str:
     usual = [one for one in _USUAL if one in known]
     objects = [one for one, value in known.items() if not is_any(value, _FUNCTIONS)]
     only = objects if len(objects) == 1 else []
-    return _did_you_mean(_closest(name, known) or next(iter(usual + only), None))
+    return _did_you_mean(closest(name, known, alike=_ALIKE) or next(iter(usual + only), None))
 
 
 def after_import(error: BaseException, name: str, here: Path) -> str:
@@ -41,8 +41,8 @@ def after_import(error: BaseException, name: str, here: Path) -> str:
         if folder is not None:
             return f": {folder} has it, so run the check from there."
     parent, _, last = missing.rpartition(".")
-    closest = _closest(last, _modules(here.joinpath(*parent.split("."))))
-    return _did_you_mean(closest and f"{parent}.{closest}".lstrip(".") + name.removeprefix(missing))
+    meant = closest(last, _modules(here.joinpath(*parent.split("."))), alike=_ALIKE)
+    return _did_you_mean(meant and f"{parent}.{meant}".lstrip(".") + name.removeprefix(missing))
 
 
 def _may_serve(value: object) -> bool:
@@ -52,10 +52,6 @@ def _may_serve(value: object) -> bool:
 
 def _did_you_mean(name: str | None) -> str:
     return f": did you mean `{name}`?" if name else "."
-
-
-def _closest(name: str, names: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=_ALIKE)), None)
 
 
 def _modules(folder: Path) -> list[str]:

@@ -1,60 +1,18 @@
 """What can be checked, by one spelling: an application to be started, or a service that runs already."""
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from labserver.errors import CannotRun, UsageError
+from labserver.errors import UsageError
 from labserver.targets.child import START_S, child, is_application
-from labserver.targets.conversation import ANSWER_S
+from labserver.targets.instrumented import Target
 from labserver.targets.running import Running, at_port, of_pid
 
 _SPELLINGS = "module:attribute (such as shop.app:create_app), http://127.0.0.1:PORT or pid:NUMBER"
-
-
-class Instrumented(Protocol):
-    """A process and the instruments in it.
-
-    Attributes:
-        instrumented: whether all instruments work; otherwise `ask` knows `floor` alone, which gives `private_bytes`.
-        notes: sentences about how it is measured that a reader of the result should know.
-    """
-
-    instrumented: bool
-    notes: list[str]
-
-    def ask(self, command: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
-        """What an instrument answers.
-
-        Raises:
-            NotInstrumented: the process runs no instruments, and the command is another than `floor`.
-            CannotRun: the process has died or does not answer, or the instrument failed.
-        """
-
-
-class Target(Instrumented, Protocol):
-    """Something that can be put under load.
-
-    Attributes:
-        url: where it answers, without a trailing slash.
-        pid: the process that serves.
-    """
-
-    url: str
-    pid: int
-
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-
-    def death(self) -> CannotRun:
-        """Why it is gone, in one sentence, to be raised."""
-
-    def overhear(self) -> Callable[[], str] | None:
-        """From now on: what is called gives what has been printed since; None where that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

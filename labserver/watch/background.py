@@ -1,7 +1,5 @@
 """A watch in a thread of its own, beside a load."""
 
-import threading
-import time
 from array import array
 from collections.abc import Callable
 from types import TracebackType
@@ -10,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from labserver.sampler import Sampler
 from labserver.stats.line import Line
 from labserver.watch.sample import Source
 
@@ -26,20 +25,21 @@ class Watching:
     """
 
     def __init__(self, source: Source, jobs: Callable[[], int], *, interval_s: float = 0.5) -> None:
-        self._source, self._jobs, self._interval_s = source, jobs, interval_s
+        self._source, self._jobs = source, jobs
         self._heap, self._finished = array("d"), array("d")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="labserver-watch", daemon=True)
+        self._sampler = Sampler(lambda *_: self._take(), interval_s=interval_s, name="labserver-watch")
         self._several = False  # processes have answered
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._sampler.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._source.close()
+        try:
+            self._sampler.__exit__(kind, error, tb)
+            self._take()  # what the load left
+        finally:
+            self._source.close()
 
     @property
     def heap_bytes(self) -> npt.NDArray[np.float64]:
@@ -57,13 +57,6 @@ class Watching:
         if self._several or len(np.unique(jobs)) < _FEWEST:
             return None
         return Line.through(jobs, heap).slope
-
-    def _run(self) -> None:
-        start, beat = time.monotonic(), 0
-        while not self._stop.wait(max(0.0, start + beat * self._interval_s - time.monotonic())):
-            self._take()
-            beat = max(int((time.monotonic() - start) / self._interval_s), beat) + 1
-        self._take()  # what the load left
 
     def _take(self) -> None:
         sample = self._source.read()

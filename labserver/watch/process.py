@@ -1,17 +1,15 @@
 """A process of this machine: its memory from outside, and from inside where it calls `labserver.listen()`."""
 
 import contextlib
-from typing import Any
 
 import psutil
 
 from labserver.errors import CannotRun
-from labserver.processes import runs
+from labserver.heap.wire import ANSWER_TIMES, MemoryNow
+from labserver.processes.running import runs
 from labserver.targets.conversation import Conversation
 from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample
-
-_ANSWER_S = 2.0
 
 
 class Process:
@@ -45,14 +43,19 @@ class Process:
             resident = self._process.memory_info().rss
         except psutil.Error:
             return Sample(event="ended")
-        inside = self._inside()
+        inside, event = None, ""
+        if self._conversation is not None:
+            try:
+                inside = _read(self._conversation)
+            except CannotRun:
+                event = "gap: its instruments do not answer"
         return Sample(
-            heap_bytes=inside.get("heap_bytes"),
+            heap_bytes=inside.heap_bytes if inside else None,
             resident_bytes=resident,
             private_bytes=private,
-            live_jobs=inside.get("live_jobs"),
-            finished_jobs=inside.get("finished_jobs"),
-            event=inside.get("event", ""),
+            live_jobs=inside.live_jobs if inside else None,
+            finished_jobs=inside.finished_jobs if inside else None,
+            event=event,
         )
 
     def close(self) -> None:
@@ -60,22 +63,13 @@ class Process:
         if self._conversation is not None:
             self._conversation.close()
 
-    def _inside(self) -> dict[str, Any]:
-        if self._conversation is None:
-            return {}
-        try:
-            answer: dict[str, Any] = self._conversation.ask("reading", {}, _ANSWER_S)
-        except CannotRun:
-            return {"event": "gap: its instruments do not answer"}
-        return answer
-
     def _converse(self) -> Conversation | None:
         lines = agent_of(self._process)
         if lines is None:
             return None
         conversation = Conversation(lines, lambda: runs(self._process), self._death, lambda: "")
         try:
-            conversation.ask("reading", {}, _ANSWER_S)
+            _read(conversation)
         except CannotRun:  # another one talks to it, or it is of another version
             conversation.close()
             return None
@@ -83,3 +77,7 @@ class Process:
 
     def _death(self) -> CannotRun:
         return CannotRun(f"Process {self._process.pid} has ended.")
+
+
+def _read(conversation: Conversation) -> MemoryNow:
+    return MemoryNow.from_json(conversation.ask("reading", {}, ANSWER_TIMES.reading_s))

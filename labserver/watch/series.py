@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from labserver.errors import CannotRun, UsageError
+from labserver.sampler import next_beat
 from labserver.watch.sample import Sample, Source
 
 CSV_COLUMNS = (
@@ -47,7 +48,7 @@ def samples(
         if wait > 0:
             sleep(wait)
         sample = source.read()
-        following = max(math.floor((clock() - start) / interval_s), beat) + 1
+        following = next_beat(beat, clock() - start, interval_s)
         for missed in range(beat + 1, following):
             lag = clock() - (start + missed * interval_s)
             yield Sample(

@@ -48,8 +48,8 @@ class Server:
 
     def ask_growth_from_here(self) -> None:
         """Take the first floor and the baseline."""
-        self.process.ask("floor")
-        self.process.ask("baseline")
+        self.process.floor()
+        self.process.baseline()
 
     def cpu_s(self) -> float:
         """Seconds of this process; what it forked is not in it."""
@@ -76,16 +76,16 @@ def main() -> None:
         os.chdir(folder)
         Path("shop.py").write_text(APPLICATION.replace("HEAP_RECORDS", str(arguments.records)), encoding="utf-8")
         alone, checked, traced = (Server(stack) for _ in range(3))
-        traced.process.ask("trace", frames=FRAMES)
+        traced.process.trace(FRAMES)
         rows: list[tuple[float, float, float, float]] = []
         for number in range(arguments.rounds):
             turns = (alone, checked, traced, alone, checked)[number % 3 :][:3]  # nobody is always the first
             cost = {server: server.drive(arguments.jobs) for server in turns}
             plain, measured, slow = cost[alone], cost[checked], cost[traced]
             began = checked.cpu_s()
-            checked.process.ask("floor")
+            checked.process.floor()
             if number % 4 == 3:
-                checked.process.ask("growth", within_s=300.0)
+                checked.process.growth()
             rows.append((plain, measured / plain, slow / plain, 1000 * (checked.cpu_s() - began)))
             print(f"\rround {number + 1} of {arguments.rounds}", end="", file=sys.stderr)
     print(file=sys.stderr)

@@ -7,12 +7,10 @@ made with uv in a cache directory and kept. Each finished library is a line of J
 broken off goes on where it ended. The table is written as Markdown.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -23,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psutil
+
+from labserver.processes.leftovers import Mark
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -31,7 +30,6 @@ REFERENCE = ROOT / "outputs" / "reference" / "libraries.md"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "labserver-libraries"
 NO_APPLICATIONS = ("pair",)
 LONGEST_S = 400
-MARK = "LABSERVER_LIBRARIES"
 RIGHT, UNDECIDED, WRONG = "right", "undecided", "wrong"
 
 
@@ -110,12 +108,12 @@ def answer(recipe: Recipe, python: Path, attribute: str) -> Check:
 def check(recipe: Recipe, python: Path, attribute: str, *options: str) -> Check:
     """Check one of the two applications in its own environment."""
     with tempfile.TemporaryDirectory() as folder:
-        file, mark = Path(folder) / "result.json", secrets.token_hex(8)
+        file, mark = Path(folder) / "result.json", Mark("LABSERVER_LIBRARIES")
         target = [f"using.{recipe.name}:{attribute}", *options, "--request", "GET /work"]
         process = subprocess.Popen(
             [python, "-m", "labserver", "check", *target, "--quiet", "--json", file],
             cwd=HERE,
-            env=os.environ | {"PYTHONPATH": str(ROOT), MARK: mark},
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | mark.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -126,7 +124,7 @@ def check(recipe: Recipe, python: Path, attribute: str, *options: str) -> Check:
             process.kill()
             said = f"It has not ended after {LONGEST_S} s."
         found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        orphans = end_marked(mark)
+        orphans = mark.end()
     if found is None:
         return Check(process.poll(), said=said.rpartition("\n")[2], orphans=orphans)
     rate = found["bytes_per_job"]
@@ -142,17 +140,6 @@ def check(recipe: Recipe, python: Path, attribute: str, *options: str) -> Check:
     )
 
 
-def end_marked(mark: str) -> int:
-    """End what the check has left behind; returns how many processes."""
-    ended = 0
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                process.kill()
-                ended += 1
-    return ended
-
-
 def environment(recipe: Recipe, python: str, cache: Path) -> Path:
     """The interpreter of an environment with what a module needs, made where it is missing."""
     name = hashlib.sha256(" ".join((python, *recipe.dependencies)).encode()).hexdigest()[:12]
@@ -161,7 +148,18 @@ def environment(recipe: Recipe, python: str, cache: Path) -> Path:
         uv = [sys.executable, "-m", "uv"]
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([*uv, "venv", "--quiet", "--python", python, folder], check=True, capture_output=True, text=True)
-        install = [*uv, "pip", "install", "--quiet", "--python", folder, "-r", ROOT / "pyproject.toml"]
+        install = [
+            *uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            folder,
+            "-r",
+            ROOT / "pyproject.toml",
+            "--extra",
+            "lab",
+        ]
         subprocess.run([*install, *recipe.dependencies], check=True, capture_output=True, text=True)
         (folder / "ready").touch()
     return folder / "bin" / "python"

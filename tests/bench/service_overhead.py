@@ -18,7 +18,8 @@ from flask import Flask, Response, request
 from waitress.server import create_server
 
 from labserver.incident.service import Settings, create_app
-from labserver.incident.service.jobs import JobQueue, JobResult, JobState
+from labserver.incident.service.job_queue import JobQueue
+from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.runtime import service_of
 
 CLIENT = """

@@ -18,7 +18,7 @@ from labserver.load.summarise import summarise
 
 _WITHIN_S = 60  # for hangs only
 _FIGURE = """\
-from labserver.heap.chains import Chain, Link
+from labserver.heap.chain import Chain, Link
 from labserver.incident.experiments.figure import show_figure
 from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.suite.findings import run_directory

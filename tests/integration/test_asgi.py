@@ -206,7 +206,7 @@ def test_what_past_requests_had_in_their_context_is_gone_at_each_floor():
         floors = []
         for _ in range(5):
             assert users.run(iterations=30).ok
-            floors.append(target.ask("floor")["heap_bytes"])
+            floors.append(target.floor().heap_bytes)
         assert max(floors[1:]) - min(floors[1:]) < 100_000  # of one request
 
 
@@ -214,21 +214,21 @@ def test_what_past_requests_had_in_their_context_is_gone_at_each_floor():
 def test_what_the_event_loop_alone_holds_is_named_by_it():
     with open_target("plain:app", instruments=COMMANDS) as target:
         requests.get(target.url, timeout=60)
-        target.ask("baseline")
+        target.baseline()
         requests.get(f"{target.url}/forgotten", headers={"Connection": "close"}, timeout=60)
-        target.ask("floor")
-        (holder, *_) = target.ask("growth")["holders"]
-        assert holder["path"].startswith("module plain:app → loop → ")
-        assert holder["path"].endswith("Task._coro → local data (forget)")
+        target.floor()
+        (holder, *_) = target.growth().holders
+        assert holder.path.startswith("module plain:app → loop → ")
+        assert holder.path.endswith("Task._coro → local data (forget)")
 
 
 @pytest.mark.usefixtures("shop")
 def test_a_floor_waits_for_what_runs_after_the_answer():
     with open_target("plain:app", instruments=COMMANDS) as target:
-        target.ask("baseline")
+        target.baseline()
         assert requests.get(f"{target.url}/after", headers={"Connection": "close"}, timeout=60).text == "ok"
-        target.ask("floor", settle_s=60.0)
-        assert "plain → KEPT" in str(target.ask("growth"))
+        target.floor(settle_s=60.0)
+        assert "plain → KEPT" in str(target.growth())
 
 
 @pytest.mark.usefixtures("shop")
@@ -242,7 +242,7 @@ def test_clients_that_leave_a_stream_do_no_harm_and_do_not_delay_the_end(shop):
         for path in ("endless", "endless", "deaf"):
             with requests.get(f"{target.url}/{path}", stream=True, timeout=60) as answer:
                 assert next(answer.iter_content(1))
-        assert target.ask("floor")["heap_bytes"]
+        assert target.floor().heap_bytes
         with requests.get(f"{target.url}/endless", stream=True, timeout=60) as answer:
             assert next(answer.iter_content(1))
             assert requests.get(target.url, timeout=60).text == "ok"

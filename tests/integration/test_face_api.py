@@ -17,7 +17,7 @@ from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
 from labserver.incident.hosting.embedded import embedded
 from labserver.incident.hosting.face_api import embedded_face_api, face_api_process
-from labserver.processes import runs
+from labserver.processes.running import runs
 
 PHOTOS = Path(labserver.__file__).parent / "load" / "photos"
 BOTH = {f"parent{x}": (PHOTOS / name).read_bytes() for x, name in (("A", "astronaut.jpg"), ("B", "photographer.jpg"))}

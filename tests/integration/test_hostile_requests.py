@@ -19,7 +19,7 @@ import pytest
 import labserver
 from labserver.diagnosis import Verdict, leak_check
 from labserver.diagnosis.measure import check
-from labserver.diagnosis.measure.naming import Named
+from labserver.diagnosis.measure.heuristics import Expiry, Heuristics
 from labserver.incident.hosting import embedded as embedding
 from labserver.incident.hosting.embedded import embedded
 from labserver.incident.service import problems
@@ -357,11 +357,11 @@ def judge(planted):
 
     if planted:
         problems.answer_problem = refuse
-    check._IDLE_S = 0.0  # nothing expires here
-    check.name_holders = lambda *_, **__: Named((), (), ())
+    check.EXPLAINING = ()  # who holds it is not asked
+    heuristics = Heuristics(expiry=Expiry(patience_s=0.0))  # nothing expires here
     names = ["no boundary", "a truncated photograph", "a body that is cut off"]
     with embedded(store="ttl", result_px=32, max_upload_bytes=300_000) as server:
-        sys.stdout.write(leak_check(lambda: attack(server, names), fast=True).verdict)
+        sys.stdout.write(leak_check(lambda: attack(server, names), heuristics=heuristics, fast=True).verdict)
 
 
 @pytest.mark.parametrize(("planted", "verdict"), [(False, Verdict.NO_LEAK), (True, Verdict.LEAK)])

@@ -7,7 +7,7 @@ import pytest
 
 from labserver.incident.experiments.synchronous.measurements import Backlog, Level, Overload, events_per_s
 from labserver.incident.experiments.synchronous.run import Conditions, experiments
-from labserver.load.course import Course, Job
+from labserver.load.traffic_record import Job, TrafficRecord
 
 ENOUGH = 12
 
@@ -57,7 +57,7 @@ def test_littles_law_and_percentiles():
 
 def overload(*jobs):
     backlog = Backlog(np.array([0.0, 1.0]), np.array([0.0, 5.0]), 5.0, 4.0, 0.0)
-    return Overload(backlog, np.array([0.0, 500.0]), Course(0.0, 1.0, jobs, ()))
+    return Overload(backlog, np.array([0.0, 500.0]), TrafficRecord(0.0, 1.0, jobs, ()))
 
 
 def test_what_an_overload_did_to_its_jobs():

@@ -16,7 +16,7 @@ import requests
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.load import virtual_users
-from labserver.targets.leftovers import MARK
+from labserver.processes.leftovers import TARGET
 from labserver.targets.running import NotInstrumented
 from labserver.targets.target import open_target
 
@@ -176,7 +176,7 @@ def test_an_application_is_served_and_measured_whatever_it_does_on_import(shop, 
     with open_target(spec) as target:
         assert target.instrumented
         assert visit(target).json() == {"ok": True}
-        assert target.ask("floor")["heap_bytes"] > 1_000_000
+        assert target.floor().heap_bytes > 1_000_000
         assert target.alive()
 
 
@@ -188,7 +188,7 @@ def test_modules_of_the_application_do_not_stand_in_for_those_that_the_instrumen
         open_target("wsgi:app", instruments=COMMANDS) as target,
         virtual_users(target.url, 1, journey="load:go") as users,
     ):
-        assert target.ask("baseline")
+        assert target.baseline().objects > 0
         assert users.run(iterations=1).ok
 
 
@@ -221,12 +221,12 @@ def test_what_the_lifespan_of_an_asgi_application_keeps_is_named(shop, monkeypat
     monkeypatch.chdir(shop)
     with open_target(spec, instruments=COMMANDS) as target:
         visit(target)
-        target.ask("baseline")
+        target.baseline()
         for _ in range(20):
             visit(target)
-        (holder, *_) = target.ask("growth")["holders"]
-        assert holder["buffers"] == 20
-        assert holder["path"].startswith(f"module {spec} → state → ")
+        (holder, *_) = target.growth().holders
+        assert holder.buffers == 20
+        assert holder.path.startswith(f"module {spec} → state → ")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_what_the_server_itself_holds_does_not_grow(shop, monkeypatch):
         floors = []
         for _ in range(3):
             assert users.run(iterations=50).ok
-            floors.append(target.ask("floor")["heap_bytes"])
+            floors.append(target.floor().heap_bytes)
         assert max(floors) - min(floors) < 100_000  # a body kept would be 200,000
 
 
@@ -352,14 +352,14 @@ def test_a_service_that_runs_is_found_read_from_outside_and_runs_on(spelling):
             assert "call labserver.listen() in it" in target.notes[0]
             for _ in range(20):  # what each thread needs for its first requests is no growth
                 visit(target)
-            before = target.ask("floor")["private_bytes"]
+            before = target.floor().private_bytes
             for _ in range(20):
                 visit(target)
-            floor = target.ask("floor")
-            assert floor["private_bytes"] - before == pytest.approx(2_000_000, rel=0.2)
-            assert floor["heap_bytes"] is None
+            floor = target.floor()
+            assert floor.private_bytes - before == pytest.approx(2_000_000, rel=0.2)
+            assert floor.heap_bytes is None
             with pytest.raises(NotInstrumented, match="there is no 'baseline'"):
-                target.ask("baseline")
+                target.baseline()
         assert process.poll() is None
 
 
@@ -370,13 +370,13 @@ def test_a_service_that_listens_has_every_instrument_and_is_as_before_afterwards
                 assert (target.instrumented, target.notes, target.pid) == (True, [], process.pid)
                 for _ in range(20):  # the same
                     visit(target)
-                before = target.ask("floor")["heap_bytes"]
+                before = target.floor().heap_bytes
                 for _ in range(20):
                     visit(target)
-                assert target.ask("floor")["heap_bytes"] - before == pytest.approx(2_000_000, rel=0.02)
-                assert target.ask("trace", frames=1)
+                assert target.floor().heap_bytes - before == pytest.approx(2_000_000, rel=0.02)
+                assert target.trace(1)
         with open_target(f"pid:{process.pid}") as target:
-            assert target.ask("floor")["traced_bytes"] is None
+            assert target.floor().traced_bytes is None
 
 
 def test_a_service_that_ends_is_one_sentence():
@@ -387,7 +387,7 @@ def test_a_service_that_ends_is_one_sentence():
         with pytest.raises(
             CannotRun, match=rf"The service at http://127.0.0.1:{port} has ended \(process {process.pid}\)"
         ):
-            target.ask("floor")
+            target.floor()
 
 
 def test_one_worker_is_measured_and_not_the_process_that_started_it():
@@ -407,16 +407,16 @@ def test_several_workers_are_measured_together_and_none_may_be_replaced():
             assert "4 processes share" in target.notes[0]
             for _ in range(40):  # what the workers shared with their parent becomes their own at first
                 visit(target)
-            before = target.ask("floor")
-            assert before["processes"] == 4
+            before = target.floor()
+            assert before.processes == 4
             for _ in range(30):
                 visit(target)
-            grown = target.ask("floor")["private_bytes"] - before["private_bytes"]
+            grown = target.floor().private_bytes - before.private_bytes
             assert 1_000_000 < grown < 6_000_000  # 3,000,000, and pages that were shared until then
             workers[1].kill()
             assert eventually(lambda: not target.alive())
             with pytest.raises(CannotRun, match=f"Process {workers[1].pid} of the service .* has ended and another"):
-                target.ask("floor")
+                target.floor()
 
 
 def test_several_ports_ask_for_one():
@@ -431,7 +431,7 @@ def test_several_ports_ask_for_one():
 def test_what_an_application_starts_carries_its_mark(shop, monkeypatch):
     monkeypatch.chdir(shop)
     with open_target("daemons:app") as target:
-        token = psutil.Process(target.pid).environ()[MARK]
-        marked = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get(MARK) == token]
+        token = psutil.Process(target.pid).environ()[TARGET]
+        marked = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get(TARGET) == token]
         assert len(marked) == 3  # itself, and two daemons
     assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in marked))

@@ -12,7 +12,7 @@ from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
 from labserver.incident.hosting.embedded import embedded
 from labserver.load.traffic import traffic
-from labserver.processes import runs
+from labserver.processes.running import runs
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,4 @@
-"""`05_bound_the_polling`: its claims hold, and fail where the cap is taken away."""
-
-from labserver.suite.result import Status
+"""`05_bound_the_polling`: what its claims mean together."""
 
 
 def findings(result):
@@ -18,12 +16,3 @@ def test_the_cap_ends_the_polling_and_a_random_part_disperses_a_herd(story, sett
     assert found["retry_after_requests"].value < found["fixed_requests"].value
     figures = {path.name for path in (story.run_dir / "figures").glob("05_*.svg")}
     assert figures == {f"05_{name}.svg" for name in ("requests", "cpu", "herd", "policies")}
-
-
-def test_without_the_cap_its_claims_fail(run_notebooks):
-    notebook, found = findings(run_notebooks("05", max_polls="1000000", patience_polls="50", herd_clients="4"))
-    assert notebook.status is Status.CLAIM_FAILED, notebook.message
-    assert found["capped_polls_per_job"].value >= 50  # the experiment ends when they are sent, not after some time
-    broken = {name for name, finding in found.items() if not finding.holds and "peak" not in name}
-    assert broken >= {"capped_polls_per_job", "capped_gave_up_after_s", "capped_told"}
-    assert found["capped_told"].value.startswith("nothing")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from labserver.heap.meters import wait_until
-from labserver.processes import runs
+from labserver.processes.running import runs
 
 ROOT = Path(__file__).parents[2]
 

@@ -264,8 +264,8 @@ def look_often(looks, instruments, shop, found, spans):
             shop.KEPT += [bytes(ITEM_BYTES + number) for _ in range(ITEMS)]
             growth = instruments.growth()
             spans["look"].append((began, time.monotonic()))
-            right = [item for item in growth["holders"] if item["path"].startswith("module shop → KEPT")]
-            found["wrong"] += len(right) != 1 or right[0]["buffers"] != ITEMS or not growth["complete"]
+            right = [item for item in growth.holders if item.path.startswith("module shop → KEPT")]
+            found["wrong"] += len(right) != 1 or right[0].buffers != ITEMS or not growth.complete
         except Exception as error:  # noqa: BLE001 - told in the end
             found["failed"].append(f"{type(error).__name__}: {error}")
         open_at_first = open_at_first or descriptors()

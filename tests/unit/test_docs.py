@@ -1,6 +1,7 @@
-"""README and code say the same."""
+"""The pages and the code say the same."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -10,62 +11,132 @@ from labserver import __version__
 from labserver.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+PAGE_OF = {
+    "check": "check",
+    "doctor": "commands",
+    "faceapi": "service",
+    "load": "load",
+    "report": "incident",
+    "run": "incident",
+    "serve": "service",
+    "watch": "watch",
+}
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def page(name):
+    return text_of(DOCS / f"{name}.md")
+
+
+def names(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def without_code(text):
+    return re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text):
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def options_of(command):
+    return [one for one in command.params if isinstance(one, click.Option)]
+
+
+def test_the_readme_is_a_front_door():
+    assert len(text_of(README).split()) <= 700
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_in_the_readme(name):
-    assert f"labserver {name}" in README
+def test_every_command_is_on_the_page_of_commands_and_on_its_own(name):
+    assert re.search(rf"^\| `labserver {name}\b", page("commands"), re.MULTILINE)
+    assert f"labserver {name}" in page(PAGE_OF[name])
 
 
-def test_every_option_that_the_readme_shows_exists():
-    context = click.Context(cli)
-    for line in re.findall(r"^\$ labserver (.+?)(?:\s{2,}#.*)?$", README, re.MULTILINE):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_on_its_commands_page(name):
+    for option in options_of(cli.get_command(click.Context(cli), name)):
+        written = [re.search(rf"`{form}[` ]", page(PAGE_OF[name])) for form in option.opts]
+        assert any(written), option.opts
+
+
+@pytest.mark.parametrize("path", PAGES, ids=names)
+def test_every_command_line_has_options_that_exist(path):
+    for line in re.findall(r"^ *\$ (?:git bisect run )?labserver (.+?)(?:\s{2,}#.*)?$", text_of(path), re.MULTILINE):
         name, *words = line.split()
-        command = cli.get_command(context, name)
-        known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+        command = cli.get_command(click.Context(cli), name)
+        known = {form for option in options_of(command) for form in [*option.opts, *option.secondary_opts]}
         assert {word for word in words if word.startswith("-")} <= known, line
 
 
-@pytest.mark.parametrize("name", ["load", "watch"])
-def test_every_option_of_load_and_watch_is_documented(name):
-    section = README.split("## The parts by themselves")[1].split("\n## ")[0]
-    command = cli.get_command(click.Context(cli), name)
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert any(re.search(rf"`[^`]*{option}\b", section) for option in parameter.opts), parameter.opts
+def test_every_extra_is_on_a_page():
+    extras = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["optional-dependencies"]
+    pages = "".join(map(text_of, PAGES))
+    for extra in extras:
+        assert f"`labserver[{extra}]`" in pages or f"extra `{extra}`" in pages, extra
 
 
-def test_every_notebook_is_in_the_readme():
+def test_every_notebook_is_among_the_incidents():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"`{path.stem}`" in README
+        assert f"[`{path.stem}`](../notebooks/{path.name})" in page("incident")
 
 
-def test_every_make_target_is_in_the_readme_and_every_link_leads_somewhere():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.search(r"\.PHONY: (.+)", makefile)[1].split():
-        assert f"make {target}" in README
-    headings = {f"#{heading.lower().replace(' ', '-')}" for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
-    for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", README):
-        assert link in headings or (ROOT / link).is_file() or (ROOT / link).is_dir(), link
+def test_every_make_target_is_among_the_commands_of_contributors():
+    for target in re.search(r"\.PHONY: (.+)", text_of(ROOT / "Makefile"))[1].split():
+        assert f"| `make {target}` |" in page("contributing")
 
 
-def test_the_readmes_python_runs():
-    (snippet,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
-    namespace = {}
-    exec(compile(snippet, "README.md", "exec"), namespace)
-    assert namespace["summary"].iterations == 10
-    assert namespace["summary"].check_rate == 1
+def test_every_room_of_the_package_is_in_the_plan_of_the_house():
+    rooms = {f"labserver/{path.parent.name}" for path in (ROOT / "labserver").glob("*/__init__.py")}
+    rooms |= {f"labserver/incident/{path.parent.name}" for path in (ROOT / "labserver/incident").glob("*/__init__.py")}
+    for room in rooms - {"labserver/incident"}:
+        assert f"| `{room}` |" in page("contributing"), room
 
 
-def test_the_changelog_has_an_entry_for_what_is_being_made():
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=names)
+def test_every_path_that_a_page_names_exists(path):
+    for named in re.findall(r"`((?:labserver|notebooks|docs|outputs|tests)/[\w./]+)`", text_of(path)):
+        made = re.search(r"[A-Z]{2}|runs|build", named)  # a placeholder, or what a command makes
+        assert made or (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("path", PAGES, ids=names)
+def test_every_link_leads_somewhere(path):
+    for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", without_code(text_of(path))):
+        file, _, anchor = link.partition("#")
+        goal = (path.parent / file).resolve() if file else path
+        assert goal.is_file(), link
+        assert not anchor or anchor in anchors(text_of(goal)), link
+
+
+def test_every_page_is_in_the_list_of_contents():
+    listed = re.findall(r"^docs/(\w+)$", text_of(DOCS / "contents.txt"), re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in DOCS.glob("*.md"))
+
+
+def test_the_pictures_are_small():
+    for path in (DOCS / "images").iterdir():
+        assert path.stat().st_size < 200_000, path
+
+
+def test_the_changelog_is_sorted_by_kind():
+    text = text_of(ROOT / "CHANGELOG.md")
     assert "## [Unreleased]" in text or f"## [{__version__}]" in text
+    for version in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        kinds = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        assert kinds == [kind for kind in ("Added", "Changed", "Deprecated", "Removed", "Fixed") if kind in kinds]
 
 
 def test_nothing_tracked_names_a_machine_path():
-    for folder in ("labserver", "notebooks", "outputs/reference"):
+    for folder in ("labserver", "notebooks", "outputs/reference", "docs"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in {".py", ".ipynb", ".md", ".json", ".j2", ".toml"}:
-                text = path.read_text(encoding="utf-8")
-                assert not re.search(r"/(home|Users|root)/", text), path
+                assert not re.search(r"/(home|Users|root)/", text_of(path)), path

@@ -1,25 +1,24 @@
-"""Who holds what has come since a baseline: objects of any type, grouped by the deepest object that holds them all."""
+"""Who holds what has come since a snapshot: objects of any type, grouped by the deepest object that holds them all."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from labserver.diagnosis.holders.bounds import Bound, bound_of
-from labserver.diagnosis.holders.growth import Changes, changes
+from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.places import merge_alike
-from labserver.diagnosis.holders.snapshot import Baseline, allocated_for, unknown_sizes
+from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
 from labserver.diagnosis.holders.sources import Sources
-from labserver.heap.chains import Chain
 from labserver.heap.edges import UNNAMED
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
+from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
 
 _MOST_GROUPS = 200  # are named; the rest is too small to matter
 _MOST_EDGES = 8  # of one namespace that grow separately
@@ -30,42 +29,19 @@ _HEAVY = 0.01  # of what came at a place
 _LEAST_BYTES = 1024  # that a group must have grown by to be named
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A group of objects that came since the baseline and are held in the same place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder(HeldGroup):
+    """Such a group, as the process that has it sees it.
 
     Attributes:
-        path: from a root to one of its buffers, in one line.
-        chain: the same as data.
-        holder: the path to the last object that is on the way to all of them.
-        holder_type: its type.
-        example_node: the node of the buffer that the path leads to.
-        buffer_type: the type that has the most bytes among them.
-        buffers: how many of that type came, less those that went; at least 1.
-        growth_bytes: what the allocators gave for the group, less what they got back.
-        retained_bytes: the same as `sys.getsizeof` counts.
-        holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
-            hold the group as well, if all of them did.
-        also_held_by: the paths to those others.
-        bound: the number of entries that the holder says it keeps at most.
-        bound_from: what says so.
-        examples: addresses of the buffer and of others that came with it, the likeliest to have been traced first.
+        holder_retained_bytes: what would be freed if the holder let go; see `HolderGrowth`.
+        example_node: the node of the object that the path leads to.
+        examples: addresses of that object and of others that came with it, the likeliest to have been traced first.
         allocated_at: the stack that allocated the first of them that was traced, the allocating line first.
     """
 
-    path: str
-    chain: Chain
-    holder: str
-    holder_type: str
-    example_node: int
-    buffer_type: str
-    buffers: int
-    growth_bytes: int
-    retained_bytes: int
     holder_retained_bytes: int
-    also_held_by: tuple[str, ...]
-    bound: int | None
-    bound_from: str | None
+    example_node: int
     examples: tuple[int, ...]
     allocated_at: tuple[Frame, ...]
 
@@ -74,36 +50,25 @@ class Holder:
         """A short name, the same in every run."""
         return hashlib.sha256(f"{self.path}\n{self.buffer_type}".encode()).hexdigest()[:16]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The holder as JSON values."""
-        return {
-            "path": self.path,
-            "holder": self.holder,
-            "holder_type": self.holder_type,
-            "buffer_type": self.buffer_type,
-            "buffers": self.buffers,
-            "growth_bytes": self.growth_bytes,
-            "retained_bytes": self.retained_bytes,
-            "holder_retained_bytes": self.holder_retained_bytes,
-            "chain": [{"edge": link.edge, "type": link.type, "name": link.name} for link in self.chain.links],
-            "also_held_by": list(self.also_held_by),
-            "bound": self.bound,
-            "bound_from": self.bound_from,
-            "allocated_at": own_lines(self.allocated_at),
-            "fingerprint": self.fingerprint,
-        }
+    def growth(self) -> HolderGrowth:
+        """What is told of it outside of the process."""
+        return HolderGrowth(
+            **{one.name: getattr(self, one.name) for one in fields(HeldGroup)},
+            holder_retained_bytes=self.holder_retained_bytes,
+            allocated_at=tuple(own_lines(self.allocated_at)),
+            fingerprint=self.fingerprint,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
-    """What has changed in a heap since a baseline.
+class Comparison:
+    """What has changed in a heap since a snapshot of it.
 
     Attributes:
         holders: who holds what has come, the most bytes first.
         bytes: how much more the allocators gave.
         objects: how many more there are.
-        garbage_objects: of these, what no root reaches: cycles that wait for the collector.
-        garbage_bytes: their size.
+        garbage: of these, what no root reaches: cycles that wait for the collector.
         notes: sentences about single holders, and about what could not be seen.
         complete: whether the whole heap was walked; if not, holders may be missing.
     """
@@ -111,21 +76,20 @@ class Growth:
     holders: tuple[Holder, ...]
     bytes: int
     objects: int
-    garbage_objects: int
-    garbage_bytes: int
+    garbage: Garbage
     notes: tuple[str, ...]
     complete: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """The growth as JSON values."""
-        return {
-            "holders": [holder.to_dict() for holder in self.holders],
-            "bytes": self.bytes,
-            "objects": self.objects,
-            "garbage": {"objects": self.garbage_objects, "bytes": self.garbage_bytes},
-            "notes": list(self.notes),
-            "complete": self.complete,
-        }
+    def growth(self) -> HeapGrowth:
+        """What is told of it outside of the process."""
+        return HeapGrowth(
+            holders=tuple(holder.growth() for holder in self.holders),
+            bytes=self.bytes,
+            objects=self.objects,
+            garbage=self.garbage,
+            notes=self.notes,
+            complete=self.complete,
+        )
 
 
 @dataclass(slots=True)
@@ -143,42 +107,44 @@ class _Group:
     edge: str | None = None
 
 
-def find_growth(graph: HeapGraph, baseline: Baseline, *, most: int = 10) -> Growth:
-    """Compare a heap with its baseline and name who holds what has come.
+def find_growth(graph: HeapGraph, before: Snapshot, *, most: int = 10) -> Comparison:
+    """Compare a heap with what it was before, and name who holds what has come.
 
     What is replaced, evicted or moved cancels out: a holder's growth is net. What came and went between the two does
     not appear at all.
 
     Args:
         graph: the heap now.
-        baseline: what `take_baseline` gave earlier.
+        before: what `snapshot_of` gave earlier.
         most: how many holders to name.
     """
-    return _Finder(graph, baseline).growth(most)
+    return _Finder(graph, before).comparison(most)
 
 
 class _Finder:
-    def __init__(self, graph: HeapGraph, baseline: Baseline) -> None:
+    def __init__(self, graph: HeapGraph, before: Snapshot) -> None:
         self._graph = graph
-        self._baseline = baseline
+        self._before = before
         self._parents = graph.parents()
         self._paths = Paths(graph, self._parents)
         self._sources = Sources()
         self._allocated = allocated_for(graph)
-        self._changes: Changes = changes(graph, baseline, self._parents, self._allocated)
+        self._changes: Changes = changes(graph, before, self._parents, self._allocated)
 
-    def growth(self, most: int) -> Growth:
-        graph, baseline = self._graph, self._baseline
+    def comparison(self, most: int) -> Comparison:
+        graph, before = self._graph, self._before
         garbage = graph.garbage
         groups = [group for group in self._groups(garbage) if self._bytes(group) >= _LEAST_BYTES]
         groups.sort(key=self._bytes, reverse=True)
         holders = tuple(self._holder(group) for group in groups[:most])
-        return Growth(
+        return Comparison(
             holders=holders,
-            bytes=int(self._allocated.sum() - baseline.allocated.sum()),
-            objects=len(graph.objects) - baseline.addresses.size,
-            garbage_objects=int(garbage.sum() - baseline.garbage.sum()),
-            garbage_bytes=int(self._allocated[garbage].sum() - baseline.allocated[baseline.garbage].sum()),
+            bytes=int(self._allocated.sum() - before.allocated.sum()),
+            objects=len(graph.objects) - before.addresses.size,
+            garbage=Garbage(
+                objects=int(garbage.sum() - before.garbage.sum()),
+                bytes=int(self._allocated[garbage].sum() - before.allocated[before.garbage].sum()),
+            ),
             notes=(*(_note(holder) for holder in holders if holder.also_held_by), *graph.notes, *unknown_sizes()),
             complete=graph.complete,
         )
@@ -207,9 +173,9 @@ class _Finder:
 
     def _merge_roots(self, merged: Indices, nodes: Indices) -> tuple[Indices, Indices]:
         """One group for roots of one name and type, such as the locals of many threads."""
-        names = [(self._paths.root_name(node), int(self._graph.types[node])) for node in nodes.tolist()]
-        first: dict[tuple[str, int], int] = {}
-        leader = [at if name is None else first.setdefault((name, kind), at) for at, (name, kind) in enumerate(names)]
+        roots = [(self._paths.root(node), int(self._graph.types[node])) for node in nodes.tolist()]
+        first: dict[object, int] = {}
+        leader = [at if root is None else first.setdefault((root, kind), at) for at, (root, kind) in enumerate(roots)]
         kept, renumbered = np.unique(leader, return_inverse=True)
         return renumbered[merged], nodes[kept]
 
@@ -230,10 +196,10 @@ class _Finder:
         for index in sorted(heavy.tolist(), key=lambda index: -weight[index]):
             names[index] = edges[int(tops[index])]
             kind = self._graph.types[tops[index]]
-            before = next((g for g in gone if self._baseline.types[-1 - tops[g]] == kind), None)
-            if before is not None:
-                names[before] = names[index]
-                gone.remove(before)
+            forerunner = next((g for g in gone if self._before.types[-1 - tops[g]] == kind), None)
+            if forerunner is not None:
+                names[forerunner] = names[index]
+                gone.remove(forerunner)
         label = np.zeros(tops.size, dtype=np.int64)  # 0 for what has no name of its own
         distinct = sorted(set(names.values()))
         for index, name in names.items():
@@ -301,10 +267,13 @@ class _Finder:
         way = [graph.objects[node] for node in self._paths.nodes(group.node)]
         bound: Bound | None = bound_of(way, self._sources)
         examples = self._examples(example, group)
+        to_holder = self._paths.chain(node)
         return Holder(
-            path=chain.trail,
             chain=chain,
-            holder=self._paths.chain(node).trail,
+            root=self._paths.root_of(example),
+            holder_at=max(chain.shared_with(to_holder) - 1, 0),
+            path=chain.trail,
+            holder=to_holder.trail,
             holder_type=self._paths.kind(node),
             example_node=example,
             buffer_type=type_name(graph.objects[example]),

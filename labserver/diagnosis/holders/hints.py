@@ -1,8 +1,9 @@
 """What is usually done about a holder or a finding, in a sentence for whoever has to mend it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+
+from labserver.heap.chain import Link
 
 _BY_HOLDER = {
     "dict": "entries are added per job and never removed: bound it, or evict what was fetched or has expired",
@@ -59,9 +60,7 @@ _BY_FINDING = {
 }
 
 
-def hint_for_holder(
-    holder_type: str, chain: Sequence[Mapping[str, Any]], *, came: int = 0, bound: int | None = None
-) -> str:
+def hint_for_holder(holder_type: str, chain: Sequence[Link], *, came: int = 0, bound: int | None = None) -> str:
     """The usual remedy, by the holder's type and by what lies on the chain.
 
     Args:
@@ -84,9 +83,9 @@ def hint_for_finding(kind: str) -> str:
     return _BY_FINDING.get(kind, "")
 
 
-def _on_the_chain(chain: Sequence[Mapping[str, Any]]) -> str | None:
+def _on_the_chain(chain: Sequence[Link]) -> str | None:
     for owner, link in pairwise(chain):
-        hint = _BY_LINK_AND_EDGE.get((owner["type"], link["edge"])) or _BY_LINK.get(link["type"])
+        hint = _BY_LINK_AND_EDGE.get((owner.type, link.edge or "")) or _BY_LINK.get(link.type)
         if hint is not None:
             return hint
     return None

@@ -1,6 +1,5 @@
 """Paths in a heap graph as a reader wants them: short, generalised, and with what else holds their end."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from labserver.diagnosis.holders.places import NESTING
-from labserver.heap.chains import Chain, Link, chain_of
+from labserver.heap.chain import Chain, Link
+from labserver.heap.chains import chain_of
 from labserver.heap.edges import UNNAMED, namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name
+from labserver.heap.root import Root, RootKind
 
 # So many nodes of one type, one after the other, are a list or a branch of a tree; containers nest more often.
 _LIKE, _LIKE_CONTAINERS = 4, 8
@@ -19,7 +20,6 @@ _CONTAINERS = [id(cls) for cls in NESTING]
 _LONGEST_PERIOD = 3  # node → node, node → namespace → node, node → list → tuple → node
 _SAMPLES = 20
 _MOST_OTHERS = 2
-_NUMBER = re.compile(r"\d+")
 
 
 class Paths:
@@ -47,16 +47,21 @@ class Paths:
             links = chain_of([self._graph.objects[index] for index in parts[0]])
             for part in parts[1:]:
                 links += chain_of([self._graph.objects[index] for index in part])[1:]
-            name = self.root_name(parts[0][0])
-            if name is not None:
-                links[0] = Link(None, links[0].type, name)
+            root = self.root(parts[0][0])
+            if root is not None:
+                links[0] = Link(None, links[0].type, root.title)
             self._chains[node] = Chain(tuple(links))
         return self._chains[node]
 
-    def root_name(self, node: int) -> str | None:
-        """What a root that is no module is called, without the numbers in a thread's name; None for other nodes."""
-        label = self._graph.local_roots.get(node)
-        return None if label is None else _NUMBER.sub("…", label)
+    def root(self, node: int) -> Root | None:
+        """What holds a root that is no module, without the numbers in a thread's name; None for other nodes."""
+        root = self._graph.local_roots.get(node)
+        return None if root is None else root.without_numbers()
+
+    def root_of(self, node: int) -> Root:
+        """Where the path to a node begins."""
+        first = path_to(node, self._parents)[0]
+        return self.root(first) or Root(RootKind.MODULE, self.chain(first).links[0].name)
 
     def chain_below(self, node: int, example: int) -> Chain:
         """The path to an example of what a node refers to by many names: that name is left out."""
@@ -82,7 +87,8 @@ class Paths:
 
     def kind(self, node: int) -> str:
         """What a holder is: its type, or a thread where one of its frames holds the node."""
-        if self._graph.local_roots.get(node, "").startswith("thread "):
+        root = self._graph.local_roots.get(node)
+        if root is not None and root.kind.is_thread:
             return "Thread"
         return type_name(self._graph.objects[node])
 
@@ -138,7 +144,7 @@ class Paths:
         Args:
             holder: a node.
             tops: what it got.
-            new: which nodes came since the baseline.
+            new: which nodes came since the snapshot.
         """
         dominators = self._graph.dominators()
         way = set(path_to(holder, self._parents))
@@ -155,10 +161,10 @@ class Paths:
 
     def freed_by(self, nodes: Sequence[int]) -> int:
         """What would be freed if all these let go, bytes; of a root, all of its name and type."""
-        name = self.root_name(nodes[0])
-        if name is not None:
+        root = self.root(nodes[0])
+        if root is not None:
             kind = self._graph.types[nodes[0]]
-            alike = [node for node in self._graph.local_roots if self.root_name(node) == name]
+            alike = [node for node in self._graph.local_roots if self.root(node) == root]
             return int(sum(self._retained()[node] for node in alike if self._graph.types[node] == kind))
         if len(nodes) == 1:
             return int(self._retained()[nodes[0]])

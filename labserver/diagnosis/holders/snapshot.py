@@ -18,7 +18,7 @@ _CHUNK_HEAD, _LEAST_CHUNK = 8, 32  # of the C library
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Snapshot:
     """The objects of a heap, by address; b of them. It keeps numbers only, no object lives longer for it.
 
     Attributes:
@@ -43,19 +43,19 @@ class Baseline:
         np.savez(file, **{name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
-    def load(cls, file: Path | IO[bytes]) -> "Baseline":
+    def load(cls, file: Path | IO[bytes]) -> "Snapshot":
         """Read it back."""
         with np.load(file) as arrays:
             return cls(**{name: arrays[name] for name in cls.__slots__})
 
 
-def take_baseline(graph: HeapGraph) -> Baseline:
+def snapshot_of(graph: HeapGraph) -> Snapshot:
     """The heap as it is now."""
     order = np.argsort(graph.addresses)
     place = np.empty_like(order)
     place[order] = np.arange(order.size)
     parents = graph.parents()[order]
-    return Baseline(
+    return Snapshot(
         addresses=graph.addresses[order],
         types=graph.types[order],
         sizes=graph.sizes[order],

@@ -12,7 +12,7 @@ from labserver.errors import CannotRun, UsageError
 from labserver.heap.meters import wait_until
 from labserver.load import Progress, Summary, VirtualUsers, virtual_users
 from labserver.load.answer import Answer
-from labserver.targets.target import Target
+from labserver.targets.instrumented import Target
 from labserver.text import one_line
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class TimeIsUp(Exception):  # noqa: N818 - an end that was asked for
     """The seconds of the check are over."""
 
 
-class Load(ABC):
+class Driver(ABC):
     """Does jobs, counts them, and reports how far it is.
 
     Attributes:
@@ -88,7 +88,7 @@ class Load(ABC):
         """
 
 
-class Driver(Load):
+class UsersDriver(Driver):
     """Lets the users work, and watches the process meanwhile."""
 
     def __init__(self, options: CheckOptions, process: Target, began: float, report: OnProgress) -> None:
@@ -99,7 +99,7 @@ class Driver(Load):
         self._printed: Callable[[], str] | None = None
 
     def drive(self, jobs: int) -> int:
-        """Run so many jobs; see `Load.drive`."""
+        """Run so many jobs; see `Driver.drive`."""
         self._printed = self._process.overhear()
         try:
             summary = self.users.run(iterations=jobs)
@@ -111,7 +111,7 @@ class Driver(Load):
         return self._count(summary)
 
     def rest(self, seconds: float) -> None:
-        """Wait; see `Load.rest`."""
+        """Wait; see `Driver.rest`."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _SLICE_S))
@@ -147,13 +147,13 @@ class Driver(Load):
 
 
 @contextmanager
-def driving(options: CheckOptions, process: Target, began: float, report: OnProgress) -> Iterator[Driver]:
+def driving(options: CheckOptions, process: Target, began: float, report: OnProgress) -> Iterator[UsersDriver]:
     """Users for the length of a `with` block.
 
     Raises:
         CannotRun: the users, or their journey, could not be set up.
     """
-    driver = Driver(options, process, began, report)
+    driver = UsersDriver(options, process, began, report)
     users = virtual_users(
         process.url, options.users, journey=options.journey, requests=options.requests, on_progress=driver.watch
     )

@@ -16,7 +16,8 @@ from typing import Any, Self, Unpack
 
 from labserver.diagnosis.instruments import commands
 from labserver.diagnosis.measure.check import measure
-from labserver.diagnosis.measure.driver import Load, TimeIsUp
+from labserver.diagnosis.measure.driver import Driver, TimeIsUp
+from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions, OnProgress, spells_out_options
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.errors import UsageError
@@ -24,6 +25,7 @@ from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.is_a import is_a
+from labserver.targets.instrumented import Instrumented
 
 _SAY_S = 0.5
 _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
@@ -36,6 +38,7 @@ def leak_check(
     *,
     name: str | None = None,
     on_progress: OnProgress | None = None,
+    heuristics: Heuristics | None = None,
     **options: Unpack[MeasureKeywords],
 ) -> CheckResult:
     """Call something over and over, and say whether this process keeps memory of every call, and who holds it.
@@ -47,6 +50,7 @@ def leak_check(
         body: one job. What it raises ends the check and goes through to the caller.
         name: what the answer calls it; the callable's own name if not given.
         on_progress: called twice a second, and at each floor.
+        heuristics: the figures by which the check is done, where they are others than usual.
         **options: see `MeasureOptions`; a look may hold this process up for a minute unless `stall_ms` says otherwise.
 
     Raises:
@@ -65,11 +69,11 @@ def leak_check(
     require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
         loop = _Loop(body, forget, wanted, on_progress or (lambda _: None))
-        result = measure(wanted, process, loop, name=title)
+        result = measure(wanted, process, loop, name=title, heuristics=heuristics)
     return replace(result, holders=tuple(map(_with_own_lines, result.holders)))
 
 
-class _ThisProcess:
+class _ThisProcess(Instrumented):
     """The instruments of this process, asked as those of a child are; traces that somebody else began go on."""
 
     instrumented = True
@@ -87,12 +91,11 @@ class _ThisProcess:
         if tracemalloc.is_tracing() and not self._traced_before:
             tracemalloc.stop()
 
-    def ask(self, command: str, *, within_s: float = 0.0, **arguments: Any) -> Any:  # noqa: ARG002 - a child's needs it
-        """What an instrument answers."""
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:  # noqa: ARG002 - a child's needs it
         return self._commands[command](**arguments)
 
 
-class _Loop(Load):
+class _Loop(Driver):
     """One call after another; a job that fails ends the check."""
 
     def __init__(
@@ -104,7 +107,7 @@ class _Loop(Load):
         self._forget = forget
 
     def drive(self, jobs: int) -> int:
-        """Call the body so many times; see `Load.drive`."""
+        """Call the body so many times; see `Driver.drive`."""
         for _ in range(jobs):
             self._look_at_the_clock()
             self._call()
@@ -116,7 +119,7 @@ class _Loop(Load):
         return jobs
 
     def rest(self, seconds: float) -> None:
-        """Call nothing for a while; see `Load.rest`."""
+        """Call nothing for a while; see `Driver.rest`."""
         time.sleep(seconds)
         self._look_at_the_clock()
 

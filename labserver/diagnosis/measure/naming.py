@@ -2,21 +2,46 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.errors import CannotLook
 from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES
-from labserver.targets.target import Instrumented
+from labserver.heap.wire import Collected, FloorReading, Garbage, HolderGrowth
+from labserver.targets.instrumented import Instrumented
 
-TRACED_JOBS = 50
-_FIRST_JOBS = 10  # the first ones replace what was allocated before the tracing
-_LEAST_SHARE = 0.01
-_ONE_EACH = 0.9
-_WORTH_A_FINDING = 0.1  # of the growth
-_GRAPH_S = 600.0  # two children, one after the other, have 240 s each
-_FROM_C = "references from C code"
+
+@dataclass(frozen=True, slots=True)
+class TracedPass:
+    """The jobs that are run under tracemalloc for the allocating lines.
+
+    Attributes:
+        jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
+        first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
+    """
+
+    jobs: int = 50
+    first_jobs: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WorthNaming:
+    """What part of the growth is worth a line of the answer.
+
+    Attributes:
+        naming_share: of the growth, from which on a holder or garbage is named: below it nobody would begin there.
+        finding_share: of the growth, from which on what has no holder is a finding: what the allocators round up, and
+            what was freed meanwhile, is less.
+        one_each: items a job, from which on a small holder is suspected to own what nobody sees: some jobs fail.
+    """
+
+    naming_share: float = 0.01
+    finding_share: float = 0.1
+    one_each: float = 0.9
+
+
+TRACED, WORTH = TracedPass(), WorthNaming()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +50,7 @@ class Named:
 
     holders: tuple[NamedHolder, ...]
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     traced_per_job: float | None = None
 
 
@@ -35,7 +60,7 @@ def name_holders(
     growth_bytes: int,
     jobs: int,
     collecting: bool,
-    drive: Callable[[int], dict[str, Any]],
+    drive: Callable[[int], FloorReading],
 ) -> Named:
     """Ask the process under test who holds what it has gained since its baseline.
 
@@ -49,44 +74,37 @@ def name_holders(
     Raises:
         CannotLook: a look at the heap failed.
     """
-    growth = process.ask("growth", within_s=_GRAPH_S)
-    found = [item for item in growth["holders"] if item["growth_bytes"] >= _LEAST_SHARE * growth_bytes]
-    from_c = [item for item in found if _is_c_held(item)]
-    found = [item for item in found if not _is_c_held(item)]
-    explained = sum(item["growth_bytes"] for item in found)
-    garbage = growth["garbage"] if growth["garbage"]["bytes"] >= _LEAST_SHARE * growth_bytes else _NO_GARBAGE
-    lost_bytes = garbage["bytes"] + sum(item["growth_bytes"] for item in from_c)
+    growth = process.growth()
+    found = [item for item in growth.holders if item.growth_bytes >= WORTH.naming_share * growth_bytes]
+    from_c = [item for item in found if item.is_held_by_c]
+    found = [item for item in found if not item.is_held_by_c]
+    explained = sum(item.growth_bytes for item in found)
+    garbage = growth.garbage if growth.garbage.bytes >= WORTH.naming_share * growth_bytes else Garbage()
+    lost_bytes = garbage.bytes + sum(item.growth_bytes for item in from_c)
     rest = growth_bytes - explained - lost_bytes
-    owners = _owners(growth["holders"], jobs) if rest > growth_bytes / 2 else []
+    owners = _owners(growth.holders, jobs) if rest > growth_bytes / 2 else []
     small = [item for item in owners if item not in found]
     found += small
-    rest -= sum(item["growth_bytes"] for item in small)
-    traced = _traced_pass(process, drive, found, leading=rest > _WORTH_A_FINDING * growth_bytes or lost_bytes > 0)
+    rest -= sum(item.growth_bytes for item in small)
+    traced = _traced_pass(process, drive, found, leading=rest > WORTH.finding_share * growth_bytes or lost_bytes > 0)
     lost = _Lost(max(growth_bytes, 1), max(jobs, 1), traced)
     findings = [lost.c_held(item, traced.lines_of(item) or traced.leading_lines) for item in from_c]
-    if garbage["bytes"]:
-        findings.append(lost.cycles(garbage, None if collecting else process.ask("collect", within_s=_GRAPH_S)))
-    if rest > _WORTH_A_FINDING * growth_bytes:
+    if garbage.bytes:
+        findings.append(lost.cycles(garbage, None if collecting else process.collect()))
+    if rest > WORTH.finding_share * growth_bytes:
         findings.append(lost.unexplained(rest, owners))
-    notes = [*growth.get("notes", ()), traced.note]
-    if not growth.get("complete", True):
-        notes.append("The heap is too large to be seen whole in the time and memory of a look: holders may be missing.")
+    notes = [*said(*growth.notes), traced.note]
+    if not growth.complete:
+        notes.append(Note(NoteKind.IN_PART))
     holders = tuple(
         NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item)) for item in found
     )
     return Named(holders, tuple(findings), tuple(notes), traced.bytes_per_job)
 
 
-def _owners(holders: Sequence[Mapping[str, Any]], jobs: int) -> list[Mapping[str, Any]]:
+def _owners(holders: Sequence[HolderGrowth], jobs: int) -> list[HolderGrowth]:
     """Small objects of which each job leaves one may own what nobody sees, as a parsed document does its tree."""
-    return [item for item in holders if not _is_c_held(item) and item["buffers"] >= _ONE_EACH * jobs]
-
-
-_NO_GARBAGE = {"objects": 0, "bytes": 0}
-
-
-def _is_c_held(item: Mapping[str, Any]) -> bool:
-    return bool(item["chain"]) and str(item["chain"][0]["name"]).startswith(_FROM_C)
+    return [item for item in holders if not item.is_held_by_c and item.buffers >= WORTH.one_each * jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +118,18 @@ class _Traced:
         note: what the pass cost.
     """
 
-    lines: Mapping[str, list[str]]
-    leading_lines: list[str]
+    lines: Mapping[str, Sequence[str]]
+    leading_lines: Sequence[str]
     bytes_per_job: float | None
-    note: str
+    note: Note
 
-    def lines_of(self, item: Mapping[str, Any]) -> Sequence[str]:
+    def lines_of(self, item: HolderGrowth) -> Sequence[str]:
         """The lines that allocated what a holder got."""
-        return self.lines.get(item["fingerprint"]) or self.lines.get(item["holder"]) or item["allocated_at"]
+        return self.lines.get(item.fingerprint) or self.lines.get(item.holder) or item.allocated_at
 
 
 def _traced_pass(
-    process: Instrumented, drive: Callable[[int], dict[str, Any]], found: Sequence[Mapping[str, Any]], *, leading: bool
+    process: Instrumented, drive: Callable[[int], FloorReading], found: Sequence[HolderGrowth], *, leading: bool
 ) -> _Traced:
     """A few more jobs with tracing on; it slows the application down, so it comes last and is short.
 
@@ -121,23 +139,25 @@ def _traced_pass(
         found: the holders whose lines are wanted.
         leading: whether the leading lines of the whole growth are wanted, too.
     """
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, Sequence[str]] = {}
     try:
-        process.ask("baseline", within_s=_GRAPH_S)
-        process.ask("trace", frames=DEFAULT_FRAMES)
-        before = drive(_FIRST_JOBS)
-        after = drive(TRACED_JOBS)
-        holders = process.ask("growth", within_s=_GRAPH_S)["holders"] if found else []
-        sites = process.ask("sites", within_s=_GRAPH_S) if leading else []
+        process.baseline()
+        process.trace(DEFAULT_FRAMES)
+        before = drive(TRACED.first_jobs)
+        after = drive(TRACED.jobs)
+        holders = process.growth().holders if found else ()
+        sites = process.sites() if leading else ()
     except TimeIsUp:
-        return _Traced({}, [], None, "The seconds were over before the allocating lines could be looked for.")
+        return _Traced({}, (), None, Note(NoteKind.NO_TIME_FOR_LINES))
     except CannotLook as error:
-        return _Traced({}, [], None, f"The allocating lines could not be looked for: {error}.")
+        return _Traced({}, (), None, Note(NoteKind.NO_LINES, {"why": str(error)}))
     for item in reversed(holders):  # the largest has the last word
-        lines[item["holder"]] = lines[item["fingerprint"]] = item["allocated_at"]
-    note = f"The allocating lines come from {TRACED_JOBS} more jobs under tracemalloc with {DEFAULT_FRAMES} frames."
-    per_job = (after["traced_bytes"] - before["traced_bytes"]) / TRACED_JOBS
-    return _Traced(lines, sites[0]["allocated_at"] if sites else [], per_job, note)
+        lines[item.holder] = lines[item.fingerprint] = item.allocated_at
+    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": DEFAULT_FRAMES})
+    per_job = None  # where the application has stopped the tracing
+    if before.traced_bytes is not None and after.traced_bytes is not None:
+        per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
+    return _Traced(lines, sites[0].allocated_at if sites else (), per_job, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,36 +174,34 @@ class _Lost:
     jobs: int
     traced: _Traced
 
-    def c_held(self, item: Mapping[str, Any], lines: Sequence[str]) -> Finding:
+    def c_held(self, item: HolderGrowth, lines: Sequence[str]) -> Finding:
         """What C code keeps alive by references that nothing shows."""
-        per_job = item["growth_bytes"] / self.jobs
+        per_job = item.growth_bytes / self.jobs
         text = (
-            f"{per_job:,.0f} B/job are kept by references from C code: {item['buffers']:,} × {item['buffer_type']} "
-            f"that no module, frame or object is seen to refer to, by way of {item['path']}."
+            f"{per_job:,.0f} B/job are kept by references from C code: {item.buffers:,} × {item.buffer_type} "
+            f"that no module, frame or object is seen to refer to, by way of {item.path}."
         )
         return Finding("c-held", per_job, tuple(lines), text)
 
-    def cycles(self, garbage: Mapping[str, int], collected: Mapping[str, Any] | None) -> Finding:
+    def cycles(self, garbage: Garbage, collected: Collected | None) -> Finding:
         """What waits for a collection.
 
         Args:
             garbage: what no root reaches.
             collected: what a collection freed, where the application has switched its collector off.
         """
-        per_job = garbage["bytes"] / self.jobs
+        per_job = garbage.bytes / self.jobs
         if collected is None:
-            text = (
-                f"{per_job:,.0f} B/job wait in cycles that a collection did not free: {garbage['objects']:,} objects."
-            )
+            text = f"{per_job:,.0f} B/job wait in cycles that a collection did not free: {garbage.objects:,} objects."
         else:
-            freed = "" if collected["bytes"] is None else f" and {collected['bytes']:,} B"
+            freed = "" if collected.bytes is None else f" and {collected.bytes:,} B"
             text = (
                 f"The collector is switched off: {per_job:,.0f} B/job wait in cycles{self._at()}; gc.collect() freed "
-                f"{collected['objects']:,} objects{freed}."
+                f"{collected.objects:,} objects{freed}."
             )
         return Finding("cycles", per_job, tuple(self.traced.leading_lines), text)
 
-    def unexplained(self, rest: int, owners: Sequence[Mapping[str, Any]]) -> Finding:
+    def unexplained(self, rest: int, owners: Sequence[HolderGrowth]) -> Finding:
         """What has no holder: the C library's, where tracing sees less of a job than the meter does.
 
         Args:
@@ -194,8 +212,9 @@ class _Lost:
         if traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2:
             text = f"{per_job:,.0f} B/job are taken from the C library by native code, where no tracing sees them."
             if owners:
-                count, kind, path = (owners[0][key] for key in ("buffers", "buffer_type", "path"))
-                text += f" The {count:,} × {kind} that {path} leads to came with the jobs and may own them."
+                first = owners[0]
+                what = f"{first.buffers:,} × {first.buffer_type} that {first.path} leads to"
+                text += f" The {what} came with the jobs and may own them."
             return Finding("native", per_job, (), text)
         text = f"{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{self._at()}."
         return Finding("unexplained", per_job, tuple(self.traced.leading_lines), text)

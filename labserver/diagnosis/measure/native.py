@@ -1,13 +1,32 @@
 """What a process gains beyond Python's objects: the growth of the allocators' books less that of the objects."""
 
 import math
+from dataclasses import dataclass
 
 from labserver.stats.interval import Interval
 
-_NORMAL = 2.58
-_OBJECT_NOISE_BYTES = 4096.0
-_OWNED = 0.75
-_UNSEEN = 0.02  # of the objects: what their allocators add and a few of them hide
+
+@dataclass(frozen=True, slots=True)
+class ObjectsKnown:
+    """How well the bytes of Python's objects are known, which are taken from those of the process.
+
+    Attributes:
+        normal: half the width of an interval, in standard deviations: 99 % of a normal distribution.
+        noise_bytes: one standard deviation of the difference of two looks. Twice that of a floor: two are compared, and
+            each look brings objects of its own.
+        unseen_share: of the objects' bytes, what their allocators add and a few of them hide: the bench
+            `holder_kinds` allows 3 % of any one kind, and in a mixture errors cancel out.
+        owned_share: of the objects' bytes, below which the traced ones show that objects own native memory, such as an
+            image's pixels: a traced pass of 50 jobs is rougher than a quarter of it.
+    """
+
+    normal: float = 2.58
+    noise_bytes: float = 4096.0
+    unseen_share: float = 0.02
+    owned_share: float = 0.75
+
+
+KNOWN = ObjectsKnown()
 
 
 def native_interval(
@@ -26,9 +45,9 @@ def native_interval(
     if python is None or jobs < 1:
         return None
     # A traced pass is short, so that its figure is rough; it is believed where objects own much native memory.
-    if traced_per_job is not None and traced_per_job < _OWNED * python:
+    if traced_per_job is not None and traced_per_job < KNOWN.owned_share * python:
         python = traced_per_job
-    own = _NORMAL * _OBJECT_NOISE_BYTES / jobs + _UNSEEN * abs(python)
+    own = KNOWN.normal * KNOWN.noise_bytes / jobs + KNOWN.unseen_share * abs(python)
     half = math.hypot((whole.high - whole.low) / 2, own)
     estimate = whole.estimate - python
     return Interval(estimate, estimate - half, estimate + half, whole.confidence)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import errno
 import http.client
 import logging
@@ -16,9 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import psutil
-from waitress import wasyncore
-from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
 
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.process_memory import heap_bytes
@@ -29,11 +25,11 @@ from labserver.incident.service.faceapi import FaceSettings
 from labserver.incident.service.memory import MemoryPool
 from labserver.incident.service.runtime import Service, service_of
 from labserver.incident.service.settings import Settings
+from labserver.names import closest
+from labserver.targets.host_waitress import Waitress
 
 _HOST = "127.0.0.1"
 _READY_WITHIN_S = 10.0
-# Only the fallback for a wake-up that an interrupt swallowed.
-_LOOP_TIMEOUT_S = 1.0
 
 SettingsT = TypeVar("SettingsT", Settings, FaceSettings)
 
@@ -166,8 +162,7 @@ def overridden(settings: SettingsT, overrides: dict[str, Any]) -> SettingsT:
     known = [field.name for field in dataclasses.fields(settings)]
     for name in overrides:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-            raise UsageError(f"{name!r} is not a setting of the service; did you mean {nearest!r}?")
+            raise UsageError(f"{name!r} is not a setting of the service; did you mean {closest(name, known)!r}?")
     return dataclasses.replace(settings, **overrides)
 
 
@@ -185,11 +180,11 @@ class _Host:
         self._parts = parts
         self._http_threads = http_threads
         self._opened = threading.Event()
-        self._stopping = threading.Event()
+        self._stopping = False
         self._closed = threading.Event()
         self._error: BaseException | None = None
-        self._lock = threading.Lock()  # the trigger must not be pulled once its pipe is closed
-        self._wake: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+        self._server: Waitress | None = None
         self._thread = threading.Thread(target=self._serve, name="labserver-http", daemon=True)
 
     def start(self) -> None:
@@ -204,10 +199,10 @@ class _Host:
 
     def stop(self) -> None:
         """Return when nothing is left; interrupts that arrive meanwhile are raised afterwards."""
-        self._stopping.set()
         with self._lock:
-            if self._wake is not None:
-                self._wake()
+            self._stopping = True
+            if self._server is not None:
+                self._server.stop()
         interrupt: KeyboardInterrupt | None = None
         # An interrupted `Thread.join` takes a thread that still runs for ended (CPython 3.11, bpo-45274);
         # an event has no such trouble.
@@ -224,10 +219,7 @@ class _Host:
     def _serve(self) -> None:
         try:
             with ExitStack() as stack:
-                loop = self._open(stack)
-                self._opened.set()
-                while not self._stopping.is_set():
-                    loop()
+                self._open(stack).run(self._opened.set)
         except Exception as error:
             # Once it serves, nobody waits for the error any more.
             if self._opened.is_set():
@@ -237,56 +229,31 @@ class _Host:
             self._opened.set()
             self._closed.set()
 
-    def _open(self, stack: ExitStack) -> Callable[[], None]:
-        """Open what serving takes, leave the closing of each part on `stack`, return one turn of the loop."""
+    def _open(self, stack: ExitStack) -> Waitress:
+        """Open what serving takes, and leave the closing of each part on `stack`."""
         listener = stack.enter_context(_listener(self.port))
         self.port = listener.getsockname()[1]
         stack.callback(self._parts.close)
         self._parts.start()
-        channels: dict[int, Any] = {}
-        stack.callback(wasyncore.close_all, channels, ignore_all=True)
-        dispatcher = _JoinedDispatcher()
-        stack.callback(dispatcher.stop)
-        stack.callback(self._parts.interrupt)
-        dispatcher.set_thread_count(self._http_threads)
-        server = create_server(
+        server = Waitress(
             self._wsgi,
-            map=channels,
-            _dispatcher=dispatcher,
-            sockets=[listener],
+            self._http_threads,
+            listener=listener,
+            channel=Channel,
+            logger=_quiet_logger,
+            thread_name="labserver-http",
             **_limits(self._parts.settings),
         )
-        server.channel_class, server.logger = Channel, _quiet_logger
-        stack.callback(_close_channels, server)
-        self.connections = lambda: len(server.active_channels)
-        stack.callback(self._set_wake, None)
-        self._set_wake(server.pull_trigger)
-        return lambda: wasyncore.loop(timeout=_LOOP_TIMEOUT_S, use_poll=True, map=channels, count=1)
-
-    def _set_wake(self, wake: Callable[[], None] | None) -> None:
+        stack.callback(server.close)
+        # Before that, for it waits for the requests under way: nobody reads their answers, and nothing delays them.
+        stack.callback(self._parts.interrupt)
+        stack.callback(server.hang_up)
+        self.connections = server.connections
         with self._lock:
-            self._wake = wake
-
-
-class _JoinedDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no types
-    """waitress's pool of request threads, which counts them; this one can also wait for their end."""
-
-    logger = _quiet_logger
-    queue_logger = _quiet_logger
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._started: list[threading.Thread] = []
-
-    def start_new_thread(self, target: Callable[[int], None], thread_no: int) -> None:
-        thread = threading.Thread(target=target, args=(thread_no,), name=f"labserver-http-{thread_no}", daemon=True)
-        thread.start()
-        self._started.append(thread)
-
-    def stop(self) -> None:
-        self.shutdown()
-        for thread in self._started:
-            thread.join()
+            self._server = server
+            if self._stopping:
+                server.stop()
+        return server
 
 
 def _listener(port: int) -> socket.socket:
@@ -306,20 +273,11 @@ def _limits(settings: Limits) -> dict[str, Any]:
     return {
         # Up to this size the service itself answers, in its own error format; beyond, waitress hangs up early.
         "max_request_body_size": in_memory,
-        # Clients beyond the threads wait with their requests sent, as behind any server's listen queue.
         "connection_limit": most_connections(),
         # Never to temporary files, which a connection that breaks off would leave open.
         "inbuf_overflow": in_memory + 1,
         "outbuf_overflow": 2**30,
-        # Clients that go away are part of a load test.
-        "log_socket_errors": False,
     }
-
-
-def _close_channels(server: Any) -> None:
-    """Close all connections, which also frees request threads that wait for a slow client."""
-    for channel in list(server.active_channels.values()):
-        channel.handle_close()
 
 
 def _await_health(port: int) -> None:

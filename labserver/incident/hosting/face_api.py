@@ -1,8 +1,6 @@
 """The AI service beside the gateway: in threads of this process, or in a process of its own that can be killed."""
 
 import json
-import os
-import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +10,13 @@ from typing import Any
 from labserver.errors import CannotRun, UsageError
 from labserver.incident.hosting.embedded import hosted, overridden
 from labserver.incident.service.faceapi import FaceService, FaceSettings, create_face_api, face_service_of
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
+from labserver.processes.lifeline import Lifeline
 
 # Or twice as many as inferences at the same time: who waits for one must not keep `/health` waiting.
 _LEAST_HTTP_THREADS = 64
 _START_S = 30.0
 _QUIT_S = 5.0
-_WATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +115,13 @@ def face_api_process(
 
 def main() -> None:
     """Serve until the parent closes its end of the standard input, or is gone."""
-    parent = os.getppid()
+    lifeline = Lifeline()
     config = json.loads(sys.argv[1])
     settings = FaceSettings(**config["settings"])
     try:
         with embedded_face_api(settings, port=config["port"]) as server:
             _say(port=server.port)
-            # A process that the parent forked may hold the pipe open after its death: then only the new parent tells.
-            while os.getppid() == parent and not select.select([0], [], [], _WATCH_S)[0]:
-                pass
+            lifeline.wait()
     except (CannotRun, UsageError) as error:
         _say(error=str(error), usage=isinstance(error, UsageError))
 

@@ -18,7 +18,7 @@ import psutil
 
 from labserver.errors import CannotRun
 from labserver.incident.service.settings import Settings
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
 
 if sys.platform == "linux":
     import resource

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from labserver.incident.service.face import Closing, ComposeError
 from labserver.incident.service.face_client import FaceApiError, FaceApiTimeout
 from labserver.incident.service.ids import UnknownJob
-from labserver.incident.service.jobs import JobResult, JobState, QueueFull
+from labserver.incident.service.job_queue import QueueFull
+from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.problems import Problem, answer_problem
 from labserver.incident.service.runtime import current_service
 from labserver.incident.service.stores import StoreFull, StoreUnavailable

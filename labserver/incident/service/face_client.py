@@ -20,7 +20,7 @@ from urllib3.util import wait_for_read
 
 from labserver.errors import UsageError
 from labserver.incident.service.face import BadPhoto, Closing, ComposeError, is_png
-from labserver.incident.service.neighbour import reach
+from labserver.incident.service.neighbour import open_connection
 
 # A neighbour answers a connection at once.
 _CONNECT_S = 5.0
@@ -169,7 +169,7 @@ class FaceClient:
         kind = _TLSConnection if self._address.scheme == "https" else HTTPConnection
         connection = kind(self._address.hostname or "", self._address.port)
         # What its `connect` calls; a connection has no public way to connect that `close` could end.
-        connection._create_connection = partial(reach, unwanted=lambda: self._closed)  # type: ignore[attr-defined]  # noqa: SLF001
+        connection._create_connection = partial(open_connection, unwanted=lambda: self._closed)  # type: ignore[attr-defined]  # noqa: SLF001
         return connection
 
     def _give_back(self, connection: HTTPConnection, *, usable: bool) -> None:

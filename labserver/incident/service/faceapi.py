@@ -11,11 +11,19 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from labserver.incident.service.face import ComposeError, compose
 from labserver.incident.service.problems import Problem, register_problems
-from labserver.incident.service.settings import check_number
+from labserver.incident.service.ranges import check_numbers
 from labserver.incident.service.uploads import MAX_FORM_PARTS, InMemoryRequest, uploaded_photo
 
 EXTENSION = "labserver-face-api"
 routes = Blueprint("face", __name__)
+_SECONDS = {"service_time_s": (0.0, 86_400.0)}
+_COUNTS = {
+    "workers": (1, 256),
+    "fail_every": (0, 10**9),
+    "result_px": (16, 4096),
+    "max_upload_bytes": (1, 2**30),
+    "max_pixels": (1, 2**30),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +50,7 @@ class FaceSettings:
     max_pixels: int = 40_000_000
 
     def __post_init__(self) -> None:
-        check_number("service_time_s", self.service_time_s, 0.0, 86_400.0, whole=False)
-        for name, least, most in (
-            ("workers", 1, 256),
-            ("fail_every", 0, 10**9),
-            ("result_px", 16, 4096),
-            ("max_upload_bytes", 1, 2**30),
-            ("max_pixels", 1, 2**30),
-        ):
-            check_number(name, getattr(self, name), least, most, whole=True)
+        check_numbers(self, seconds=_SECONDS, counts=_COUNTS)
 
 
 class FaceService:

@@ -15,7 +15,7 @@ _LOOK_S = 0.1
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
-def reach(
+def open_connection(
     address: tuple[str, int],
     timeout_s: float,
     source: tuple[str, int] | None = None,

@@ -12,7 +12,7 @@ from labserver.incident.service.clock import AdjustableClock, Clock
 from labserver.incident.service.face import Closing, compose, largest_png_bytes
 from labserver.incident.service.face_client import FaceClient
 from labserver.incident.service.ids import JobIds
-from labserver.incident.service.jobs import Compose, JobQueue
+from labserver.incident.service.job_queue import Compose, JobQueue
 from labserver.incident.service.memory import Memory
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import create_store

@@ -5,12 +5,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labserver.cli import main
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.diagnosis.measure.check import Interrupted
 from labserver.diagnosis.measure.options import CheckProgress
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
+from labserver.heap.chain import Link
 from labserver.load.answer import Answer
 from labserver.stats.interval import Interval
 
@@ -25,9 +27,9 @@ HOLDER = NamedHolder(
     retained_bytes=99_000,
     share_of_growth=0.99,
     chain=(
-        {"edge": None, "type": "module", "name": "module shop"},
-        {"edge": "KEPT", "type": "list", "name": "list"},
-        {"edge": "[…]", "type": "bytes", "name": "bytes"},
+        Link(None, "module", "module shop"),
+        Link("KEPT", "list", "list"),
+        Link("[…]", "bytes", "bytes"),
     ),
     allocated_at=("shop.py:3 in work",),
     fingerprint="aa",
@@ -107,7 +109,7 @@ def test_a_leak_is_exit_code_1_and_every_file_is_written(answers, capsys, tmp_pa
     assert check("--json", "a.json", "--junit", "a.xml", "--html", "a.html") == 1
     out, err = capsys.readouterr()
     assert out.startswith("LEAK  shop:app keeps 1,000 B of every job")
-    assert err == "1 s: measuring, 40 jobs: 1,000 B/job (990 to 1,010, 99%)\n"
+    assert err == "1 s: measuring, 40 jobs: 1,000 B/job (990 to 1,010, 99 %)\n"
     plain = json.loads((tmp_path / "a.json").read_text())
     assert plain["verdict"] == "leak"
     assert plain["provenance"]["command"].startswith("labserver check shop:app --request 'GET /work' --json a.json")
@@ -199,7 +201,7 @@ def test_an_interrupted_check_says_what_it_knew(answers, capsys, tmp_path):
 
 def test_an_interrupted_check_shows_the_floors_it_has(answers, tmp_path):
     floors = ((0, 0), (50, 10), (100, 5))
-    known = replace(LEAK, verdict=Verdict.INCONCLUSIVE, interval=None, floors=floors, holders=(), notes=("Slow.",))
+    known = replace(LEAK, verdict=Verdict.INCONCLUSIVE, interval=None, floors=floors, holders=(), noted=said("Slow."))
     answers(Interrupted(known))
     assert check("--json", "a.json") == 130
     plain = json.loads((tmp_path / "a.json").read_text())

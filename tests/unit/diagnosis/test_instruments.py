@@ -18,22 +18,22 @@ def instruments():
 def test_growth_is_told_at_several_floors_against_one_baseline(shop, instruments):
     shop.STORE = {}
     before = instruments.baseline()
-    assert before["objects"] > 10_000
-    assert before["complete"]
+    assert before.objects > 10_000
+    assert before.complete
     objects = len(gc.get_objects())
     shop.STORE.update({n: bytes(5000) for n in range(100)})
     first = instruments.growth()
-    assert instruments.growth()["holders"] == first["holders"]
+    assert instruments.growth().holders == first.holders
     shop.STORE.update({n: bytes(5000) for n in range(100, 300)})
     second = instruments.growth()
     # The looks are taken in copies of this process: nothing of them stays here.
     assert len(gc.get_objects()) - objects < 300
-    counts = [[(one["holder"], one["buffers"]) for one in floor["holders"]] for floor in (first, second)]
+    counts = [[(one.holder, one.buffers) for one in floor.holders] for floor in (first, second)]
     assert ("module shop → STORE", 100) in counts[0]
     assert ("module shop → STORE", 300) in counts[1]
-    assert first["holders"][0]["fingerprint"] == second["holders"][0]["fingerprint"]
-    assert second["holders"][0]["growth_bytes"] / second["bytes"] == pytest.approx(1, abs=0.02)
-    assert second["garbage"]["objects"] < 50
+    assert first.holders[0].fingerprint == second.holders[0].fingerprint
+    assert second.holders[0].growth_bytes / second.bytes == pytest.approx(1, abs=0.02)
+    assert second.garbage.objects < 50
 
 
 def test_growth_without_a_baseline_is_a_mistake_in_one_sentence():
@@ -72,11 +72,11 @@ def test_a_heap_beyond_the_budget_is_seen_in_part_and_said_to_be(shop, monkeypat
     whole = ample.baseline()
     monkeypatch.setattr(module, "look_budget", lambda: budget)
     part = small.baseline()
-    assert (whole["complete"], part["complete"]) == (True, False)
-    assert part["objects"] < whole["objects"]
+    assert (whole.complete, part.complete) == (True, False)
+    assert part.objects < whole.objects
     shop.STORE.update({n: bytes(5000) for n in range(100)})
     cut = ample.growth()
-    assert (cut["complete"], cut["bytes"]) == (False, None)
+    assert (cut.complete, cut.bytes) == (False, None)
     monkeypatch.undo()
-    assert ample.growth()["complete"]
-    assert not small.growth()["complete"]
+    assert ample.growth().complete
+    assert not small.growth().complete

@@ -4,9 +4,10 @@ import pytest
 
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.wire import HolderGrowth
 from labserver.stats.interval import Interval
 
-ITEM = {
+SAID = {
     "path": "module shop → KEPT → […] → bytes",
     "holder": "module shop → KEPT → list",
     "holder_type": "list",
@@ -26,6 +27,7 @@ ITEM = {
     "fingerprint": "0",
     "of a later version": 1,
 }
+ITEM = HolderGrowth.from_json(SAID)
 RESULT = CheckResult(
     "shop:app",
     Verdict.LEAK,
@@ -43,7 +45,7 @@ RESULT = CheckResult(
 def test_a_holder_is_read_from_what_the_process_says():
     holder = NamedHolder.of(ITEM, growth_bytes=100_000)
     assert holder.share_of_growth == 0.9
-    assert holder.chain == tuple(ITEM["chain"])
+    assert [link.to_json() for link in holder.chain] == SAID["chain"]
     assert holder.allocated_at == ("shop.py:3 in work",)
     assert (holder.bound, holder.bound_from, holder.also_held_by) == (50, "Store.maxsize", ("module shop → LOG",))
     assert NamedHolder.of(ITEM, growth_bytes=100_000, allocated_at=["b.py:1 in x"]).allocated_at == ("b.py:1 in x",)

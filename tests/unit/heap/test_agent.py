@@ -1,12 +1,11 @@
-import gc
 import socket
 import tracemalloc
 
 import pytest
 
 from labserver.errors import CannotRun
-from labserver.heap import agent
-from labserver.heap.agent import Agent, memory_commands, take_floor
+from labserver.heap import agent, meters
+from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.protocol import Closed, Lines, Silent
 
 
@@ -61,38 +60,9 @@ def test_what_the_application_traces_itself_goes_on_as_it_is(lines):
         tracemalloc.stop()
 
 
-def readings(monkeypatch, sizes):
-    left = list(sizes)
-    monkeypatch.setattr(
-        agent, "_reading", lambda: {"traced_bytes": None, "heap_bytes": left.pop(0) if len(left) > 1 else left[0]}
-    )
-    return left
-
-
-def test_the_floor_is_the_least_of_three(monkeypatch):
-    left = readings(monkeypatch, [100, 90, 95, 10, 10])
-    assert take_floor(gap_s=0)["heap_bytes"] == 90
-    assert len(left) == 2
-
-
-def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
-    readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
-    assert take_floor(gap_s=0, drain_s=60)["heap_bytes"] == 10_000
-
-
-def test_what_collects_nothing_is_not_collected_for(monkeypatch):
-    collected = []
-    monkeypatch.setattr(agent.gc, "collect", lambda: collected.append(1))
-    gc.disable()
-    try:
-        assert take_floor(gap_s=0)["collecting"] is False
-    finally:
-        gc.enable()
-    assert collected == []
-
-
 def test_without_books_the_process_is_traced_from_the_start(monkeypatch):
     monkeypatch.setattr(agent, "heap_bytes", lambda: None)
+    monkeypatch.setattr(meters, "heap_bytes", lambda: None)
     floor = memory_commands(lambda: 0)["floor"]
     try:
         assert floor()["traced_bytes"] > 0
@@ -104,6 +74,7 @@ def test_without_books_the_process_is_traced_from_the_start(monkeypatch):
 def test_where_the_application_wraps_the_allocators_after_the_start_it_is_traced_from_the_first_floor(monkeypatch):
     floor = memory_commands(lambda: 0)["floor"]
     monkeypatch.setattr(agent, "heap_bytes", lambda: None)
+    monkeypatch.setattr(meters, "heap_bytes", lambda: None)
     try:
         assert floor()["traced_bytes"] > 0
     finally:
@@ -112,6 +83,7 @@ def test_where_the_application_wraps_the_allocators_after_the_start_it_is_traced
 
 def test_without_books_and_without_traces_the_reason_is_said(monkeypatch):
     monkeypatch.setattr(agent, "heap_bytes", lambda: None)
+    monkeypatch.setattr(meters, "heap_bytes", lambda: None)
     floor = memory_commands(lambda: 0)["floor"]
     tracemalloc.stop()  # as the application may
     with pytest.raises(CannotRun, match="The application has stopped tracemalloc"):

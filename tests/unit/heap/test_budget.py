@@ -87,8 +87,8 @@ LIMITED = """
     resource.setrlimit(resource.RLIMIT_AS, ({soft}, {hard}))
     kept += [bytes(1000) for _ in range(1000)]
     try:
-        (first, *_) = instruments.growth()["holders"]
-        print(first["path"], first["buffers"])
+        (first, *_) = instruments.growth().holders
+        print(first.path, first.buffers)
     except Exception as error:
         print(type(error).__name__, error)
 """

@@ -11,6 +11,7 @@ import pytest
 from labserver.heap import addresses, kinds, walk
 from labserver.heap.graph import heap_graph
 from labserver.heap.layout import objects
+from labserver.heap.root import Root, RootKind
 
 SIZE = 123_457
 
@@ -78,7 +79,7 @@ def test_what_only_c_code_holds_is_a_root_of_its_own():
             root = buffer
             while graph.parents()[root] >= 0:
                 root = graph.parents()[root]
-            assert graph.local_roots[root] == "references from C code"
+            assert graph.local_roots[root] == Root(RootKind.C_CODE)
             assert graph.dominators()[buffer] == node
             assert not graph.garbage[node]
             assert SIZE < graph.retained_sizes()[node] < SIZE + 1000
@@ -279,11 +280,11 @@ def test_roots_that_were_gathered_before_are_used():
 
         @staticmethod
         def named():
-            return iter([("thread worker in render, local image", kept[0])])
+            return iter([(Root(RootKind.LOCAL, "image", "worker", "render"), kept[0])])
 
     kept.append({"image": bytes(SIZE)})
     with heap_graph(Given()) as graph:
-        assert graph.local_roots[graph.find(kept[0])] == "thread worker in render, local image"
+        assert graph.local_roots[graph.find(kept[0])].title == "thread worker in render, local image"
         assert "Something could not be had." in graph.notes
 
 

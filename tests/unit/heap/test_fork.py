@@ -70,7 +70,7 @@ def test_no_module_forgets_which_warnings_it_has_shown():
 
 
 def test_the_child_sees_what_the_other_threads_held(busy_threads):
-    labels = in_fork(lambda roots: [label for label, _ in roots.named()], within_s=120)
+    labels = in_fork(lambda roots: [root.title for root, _ in roots.named()], within_s=120)
     for thread in busy_threads:
         assert any(label.startswith(f"thread {thread.name} in ") and label.endswith("local kept") for label in labels)
 

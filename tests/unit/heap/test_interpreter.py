@@ -34,7 +34,7 @@ def test_at_fork_hooks_that_are_frozen_are_told_of():
         os.register_at_fork(before=int, after_in_parent=int, after_in_child=int)
         gc.freeze()
         from labserver.diagnosis.instruments import Instruments
-        print(*Instruments().baseline()["notes"])
+        print(*Instruments().baseline().notes)
         """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=200, check=True

@@ -22,7 +22,7 @@ import wrapt
 from werkzeug.local import LocalProxy
 
 from labserver.diagnosis.holders.find import find_growth
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap import kinds
 from labserver.heap.analyst import is_analyst_module, is_analyst_thread, loaded_modules
 from labserver.heap.chains import chain_of
@@ -451,7 +451,7 @@ def seen(request):
     def look(roots):
         LIES.answer = ANSWERS[request.param]
         with heap_graph(roots) as graph:
-            baseline = take_baseline(graph)
+            baseline = snapshot_of(graph)
         LIES.answer = None
         for number in range(IMAGES):
             for add in adds:
@@ -460,7 +460,7 @@ def seen(request):
         with heap_graph(roots) as graph:
             growth = find_growth(graph, baseline, most=2 * len(PLANTS))
         LIES.answer = None
-        return {"calls": LIES.calls, "holders": [holder.to_dict() for holder in growth.holders]}
+        return {"calls": LIES.calls, "holders": [holder.growth().to_json() for holder in growth.holders]}
 
     try:
         return in_fork(look, within_s=WITHIN_S)

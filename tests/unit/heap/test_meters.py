@@ -1,8 +1,15 @@
+import gc
 import threading
 import time
 
-from labserver.heap.meters import Meter, wait_until
+import pytest
+
+from labserver.heap import meters as module
+from labserver.heap.meters import Meter, Settling, take_floor, wait_until
 from labserver.heap.tracemalloc_tools import tracing
+from labserver.heap.wire import FloorReading
+
+AT_ONCE = Settling(gap_s=0)
 
 
 def no_jobs():
@@ -68,6 +75,46 @@ def test_a_thread_that_stays_does_not_hold_the_floor_up():
         leave.set()
         thread.join()
     assert 0.2 <= time.monotonic() - began < 60
+
+
+def readings(monkeypatch, sizes):
+    left = list(sizes)
+    monkeypatch.setattr(
+        module,
+        "_reading",
+        lambda: FloorReading(heap_bytes=left.pop(0) if len(left) > 1 else left[0], threads=1, collecting=True),
+    )
+    return left
+
+
+def test_the_floor_is_the_least_of_three(monkeypatch):
+    left = readings(monkeypatch, [100, 90, 95, 10, 10])
+    assert take_floor(settling=AT_ONCE).heap_bytes == 90
+    assert len(left) == 2
+
+
+def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
+    readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
+    assert take_floor(settle_s=60, settling=AT_ONCE).heap_bytes == 10_000
+
+
+def test_what_collects_nothing_is_not_collected_for(monkeypatch):
+    collected = []
+    monkeypatch.setattr(module.gc, "collect", lambda: collected.append(1))
+    gc.disable()
+    try:
+        assert take_floor(settling=AT_ONCE).collecting is False
+    finally:
+        gc.enable()
+    assert collected == []
+
+
+def test_notebooks_and_checks_take_the_same_floor():
+    with tracing(1):
+        kept = bytes(2_000_000)
+        floor, reading = take_floor(), Meter(no_jobs).floor(threads=threading.active_count())
+    assert reading.traced_bytes == pytest.approx(floor.traced_bytes, abs=20_000)
+    assert len(kept) == 2_000_000
 
 
 def test_waiting_tells_whether_it_came_true():

@@ -83,10 +83,10 @@ class Slow:
 
 def test_a_meter_that_misses_every_other_beat_is_kept_to_the_end(monkeypatch):
     slow = Slow()
-    monkeypatch.setattr("labserver.heap.monitor.time", slow)
+    monkeypatch.setattr("labserver.sampler.time", slow)
     monitor = Monitor(slow, interval_s=1, capacity=8)
-    monitor._stop = slow
-    monitor._sample(None)
+    monitor._sampler._stop = slow
+    monitor._sampler._sample()
     assert monitor.jitter.missed > 90
     assert monitor.curve.column("t_s")[-1] > 150
 

@@ -14,6 +14,7 @@ from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.layout.probe import thread_layout
 from labserver.heap.layout.threads import read_thread_states
+from labserver.heap.root import RootKind
 from labserver.heap.roots import frame_locals, gather_roots
 
 SIZE = 54_321
@@ -41,7 +42,7 @@ def thread_in(work):
 
 def labels():
     roots = gather_roots()
-    return {label: value for label, value in roots.named() if "worker-7" in label}
+    return {root.title: value for root, value in roots.named() if root.thread == "worker-7"}
 
 
 def in_context(pause):
@@ -80,7 +81,9 @@ def test_what_cannot_be_read_is_said(monkeypatch):
     monkeypatch.setattr("labserver.heap.roots.thread_layout", lambda: None)
     with thread_in(in_context):
         roots = gather_roots()
-        assert not any("contextvar" in label and "worker-7" in label for label, _ in roots.named())
+        assert not any(
+            root.kind is RootKind.CONTEXT_VARIABLE and root.thread == "worker-7" for root, _ in roots.named()
+        )
         assert "cannot be read" in roots.notes[0]
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from labserver.incident.service import runtime
 from labserver.incident.service.ids import JobIds
-from labserver.incident.service.jobs import JobQueue, JobState
+from labserver.incident.service.job_queue import JobQueue
+from labserver.incident.service.jobs import JobState
 from labserver.incident.service.runtime import Service
 from labserver.incident.service.stores import STORES, TtlJobStore
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from labserver.errors import UsageError
-from labserver.load.journey import encode_upload
+from labserver.load.image_journey import encode_upload
 from labserver.load.photos import MAX_SIDE, ORIENTATION_TAG, PhotoPool
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from labserver.diagnosis.measure.options import CheckProgress
 from labserver.plugins import notebook_view
-from labserver.plugins.curve import floors_curve, interval_curve
+from labserver.plugins.curve import interval_curve
 from labserver.plugins.notebook_view import LiveView
 from labserver.stats.interval import Interval
 
@@ -28,15 +28,6 @@ def test_the_band_narrows_as_the_interval_does():
 
 def test_before_the_first_interval_there_is_no_curve():
     assert interval_curve(np.zeros((0, 4)), tolerance=256) == ""
-    assert floors_curve([(0, 5)], None) == ""
-
-
-def test_floors_rise_from_the_first_one():
-    svg = floors_curve([(0, 10_000_000), (50, 10_100_000), (100, 10_200_000)], Interval(2000, 1900, 2100, 0.99))
-    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', svg)]
-    assert heights == sorted(heights, reverse=True)
-    assert "+200 kB" in svg
-    ET.fromstring(svg)
 
 
 class Handle:

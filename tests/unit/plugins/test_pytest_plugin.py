@@ -9,7 +9,14 @@ import pytest
 pytest_plugins = ["pytester"]
 
 # The jobs of these tests keep for ever what they keep: it need not be waited for.
-NOTHING_EXPIRES = "from labserver.diagnosis.measure import check\ncheck._IDLE_S = 0.0"
+NOTHING_EXPIRES = """
+import functools
+from labserver.diagnosis.measure.heuristics import Expiry, Heuristics
+from labserver.plugins import pytest_check
+
+heuristics = Heuristics(expiry=Expiry(patience_s=0.0))
+pytest_check.leak_check = functools.partial(pytest_check.leak_check, heuristics=heuristics)
+"""
 OPTIONS = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 
 

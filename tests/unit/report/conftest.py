@@ -1,7 +1,9 @@
 import pytest
 
+from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import Link
 from labserver.stats.interval import Interval
 
 HOLDER = NamedHolder(
@@ -14,14 +16,15 @@ HOLDER = NamedHolder(
     retained_bytes=48_029_520,
     share_of_growth=0.9994,
     chain=(
-        {"edge": None, "type": "module", "name": "shop"},
-        {"edge": "STORE", "type": "Store", "name": "Store"},
-        {"edge": "_jobs", "type": "dict", "name": "dict"},
-        {"edge": "['…']", "type": "bytes", "name": "bytes"},
+        Link(None, "module", "shop"),
+        Link("STORE", "Store", "Store"),
+        Link("_jobs", "dict", "dict"),
+        Link("['…']", "bytes", "bytes"),
     ),
     allocated_at=("shop.py:41 in render", "shop.py:20 in work"),
     fingerprint="0123",
     holder_retained_bytes=50_000_000,
+    holder_at=2,
 )
 
 
@@ -40,7 +43,12 @@ def leak():
         floors=tuple((30 * at, 20_000_000 + 6_003_702 * at) for at in range(9)),
         holders=(HOLDER,),
         findings=(Finding("native", 12.0, (), "12 B/job are native."),),
-        notes=("3 of 240 jobs failed (1%): \x1b[31mGET /work answered 500.",),
+        noted=(
+            Note(
+                NoteKind.JOBS_FAILED,
+                {"failed": 3, "jobs": 240, "share": 3 / 240, "why": "\x1b[31mGET /work answered 500"},
+            ),
+        ),
         native=Interval(12.0, -300.0, 320.0, 0.99),
         provenance={"labserver": "0.1.0", "command": "labserver check shop:app --request 'GET /<b>'"},
     )
@@ -64,4 +72,4 @@ def clean():
 @pytest.fixture
 def nothing():
     """The answer of a check that could not start the application."""
-    return CheckResult("shop:app", Verdict.INCONCLUSIVE, None, 256, "both", 0, 1.0, 0, notes=("shop is not there.",))
+    return CheckResult("shop:app", Verdict.INCONCLUSIVE, None, 256, "both", 0, 1.0, 0, noted=said("shop is not there."))

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,11 +10,13 @@ import psutil
 import pytest
 import requests
 
-from labserver import processes
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
-from labserver.processes import runs
+from labserver.heap.wire import AnswerTimes
+from labserver.processes import output
+from labserver.processes.running import runs
 from labserver.targets import child as module
+from labserver.targets import instrumented
 from labserver.targets.child import child
 
 CODE = """
@@ -58,7 +61,7 @@ def shop(tmp_path, monkeypatch):
 def test_an_application_is_served_measured_and_gone():
     with child("shop:app") as process:
         assert requests.get(process.url, timeout=60).text == "None ['labserver'] []"
-        assert process.ask("floor")["heap_bytes"] > 1_000_000
+        assert process.floor().heap_bytes > 1_000_000
         directory = process._directory
         assert directory.stat().st_mode & 0o777 == 0o700
         assert process.alive()
@@ -89,7 +92,7 @@ def test_a_death_is_told_with_the_last_words():
         with pytest.raises(requests.ConnectionError):
             requests.get(process.url + "/die", timeout=60)
         with pytest.raises(CannotRun, match=r"was killed by SIGSEGV; its last output: out of paper\."):
-            process.ask("floor")
+            process.floor()
 
 
 def test_a_signal_without_a_name_is_told_by_its_number():
@@ -97,37 +100,38 @@ def test_a_signal_without_a_name_is_told_by_its_number():
 
 
 @pytest.mark.usefixtures("shop")
-def test_silence_is_told():
+def test_silence_is_told(monkeypatch):
+    monkeypatch.setattr(instrumented, "ANSWER_TIMES", AnswerTimes(prompt_s=0.2))
     with child("shop:app") as process:
         psutil.Process(process.pid).suspend()
         began = time.monotonic()
         with pytest.raises(CannotRun, match="did not answer 'floor' within 0 s"):
-            process.ask("floor", within_s=0.2)
+            process.floor()
     assert time.monotonic() - began < 30
 
 
 @pytest.mark.usefixtures("shop")
 def test_an_unknown_instrument_is_a_sentence():
-    with child("shop:app") as process, pytest.raises(CannotRun, match="there is no command 'nothing'"):
-        process.ask("nothing")
+    with child("shop:app") as process, pytest.raises(CannotRun, match="there is no command 'sites'"):
+        process.sites()
 
 
 @pytest.mark.usefixtures("shop")
 def test_a_long_temporary_path_still_has_a_socket(tmp_path, monkeypatch):
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(deep))
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with child("shop:app") as process:
-        assert process.ask("floor")["threads"] > 0
+        assert process.floor().threads > 0
     assert list(deep.iterdir()) == []
 
 
 @pytest.mark.usefixtures("shop")
 def test_output_without_end_is_bounded(monkeypatch):
-    monkeypatch.setattr(processes, "MOST_OUTPUT_BYTES", 10)
+    monkeypatch.setattr(output, "MOST_OUTPUT_BYTES", 10)
     with child("shop:app") as process:
         os.write(process._output.file.fileno(), b"a line of many\n" * 10)
-        process.ask("floor")
+        process.floor()
         assert process.last_output() == ""
 
 

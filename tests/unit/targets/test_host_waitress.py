@@ -17,7 +17,7 @@ class Task:
 
 
 def test_a_thread_that_waits_for_work_has_let_go_of_its_last_request():
-    pool = _Pool()
+    pool = _Pool("waitress")
     pool.set_thread_count(1)
     try:
         task = Task()
@@ -31,7 +31,7 @@ def test_a_thread_that_waits_for_work_has_let_go_of_its_last_request():
 
 
 def test_a_task_that_never_gets_a_thread_is_cancelled():
-    pool = _Pool()
+    pool = _Pool("waitress")
     task = Task()
     pool.add_task(task)
     pool.shutdown()

@@ -27,7 +27,7 @@ from labserver.incident.experiments.units import mebibytes
 from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
-from labserver.load.journey import Upload, encode_upload
+from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
 from labserver.suite.progress import Progress
 

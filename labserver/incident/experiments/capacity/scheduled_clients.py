@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from labserver.load.journey import Upload
+from labserver.load.image_journey import Upload
 
 DONE, REFUSED, NO_ANSWER = "done", "refused", "no answer"
 _POLL_S = 0.03

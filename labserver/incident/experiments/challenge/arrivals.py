@@ -19,7 +19,7 @@ import numpy.typing as npt
 from labserver.incident.service.clock import AdjustableClock
 from labserver.incident.service.face import compose
 from labserver.incident.service.ids import JobIds
-from labserver.incident.service.jobs import Compose, JobQueue, QueueFull
+from labserver.incident.service.job_queue import Compose, JobQueue, QueueFull
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import JobStore, create_store
 from labserver.load.photos import Pair

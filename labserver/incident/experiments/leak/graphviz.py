@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from labserver.heap.chains import Chain
+from labserver.heap.chain import Chain
 
 
 def to_dot(chain: Chain) -> str:

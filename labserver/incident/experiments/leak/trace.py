@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.holders.find import Holder, find_growth
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.errors import ClaimFailed
-from labserver.heap.chains import Chain, objgraph_chain
+from labserver.heap.chain import Chain
+from labserver.heap.chains import objgraph_chain
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.tracemalloc_tools import (
     DEFAULT_FRAMES,
@@ -70,7 +71,7 @@ def trace_growth(running: Experiment, *, frames: int = DEFAULT_FRAMES) -> Growth
         frames: how many frames of each allocation tracemalloc keeps.
     """
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     with tracing(frames):
         before, first = take_snapshot(), running.floor()
         running.cycle()

@@ -20,9 +20,9 @@ from urllib.parse import quote
 import requests
 
 from labserver.load.http import RequestRecord, timed_session
-from labserver.load.journey import Upload, encode_upload
+from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
-from labserver.processes import Helper
+from labserver.processes.helper import Helper
 
 _ANSWER_WITHIN_S = 60.0
 _QUIT_S = 5.0

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import numpy as np
 import numpy.typing as npt
 
-from labserver.load.course import Course
+from labserver.load.traffic_record import TrafficRecord
 from labserver.stats.line import Line
 
 Floats = npt.NDArray[np.float64]
@@ -99,7 +99,7 @@ class Overload:
 
     backlog: Backlog
     bytes_waiting: Floats
-    course: Course
+    course: TrafficRecord
 
     @property
     def most_waiting(self) -> int:

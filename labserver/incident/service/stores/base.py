@@ -1,45 +1,24 @@
 """The part that in-process policies really share: a dictionary, its lock, and exact books over what is in it."""
 
-import importlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from labserver.errors import CannotRun
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
-
-
-class StoreUnavailable(Exception):  # noqa: N818 - says what the client is told
-    """The store cannot serve now; the text is meant for the client.
-
-    Attributes:
-        retry_after_s: When it is worth trying again.
-    """
-
-    def __init__(self, detail: str, retry_after_s: float) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
-
-
-class StoreFull(StoreUnavailable):
-    """The policy takes no new job at the moment; the jobs that it has are safe."""
+from labserver.incident.service.stores.retention import Retention
 
 
 class DictJobStore:
     """Jobs in a dictionary by id, in the order of their newest states; a policy adds what it lets go and when.
 
     Args:
-        settings: The service's settings; a policy reads its own fields.
+        retention: What is asked of the policies; each reads its own figures.
         clock: The time that ages are measured with.
     """
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        self._retention = retention
         self._clock = clock
         # Methods with an underscore expect that it is held.
         self._lock = threading.Lock()
@@ -112,7 +91,7 @@ class DictJobStore:
 
     def _is_expired(self, result: JobResult) -> bool:
         """Whether a finished job is older than the time to live, counted from its completion."""
-        return result.state.finished and self._clock() - result.created_at > self._settings.ttl_s
+        return result.state.finished and self._clock() - result.created_at > self._retention.ttl_s
 
     def _drop_expired(self) -> int:
         expired = [job_id for job_id, result in self._jobs.items() if self._is_expired(result)]
@@ -129,17 +108,3 @@ def image_bytes(result: JobResult) -> int:
 def too_large(result: JobResult) -> JobResult:
     """Return the job as a failed one: its image has no place even in an empty store."""
     return replace(result, state=JobState.FAILED, image=None, error="The result is too large to be kept.")
-
-
-def needed(module: str, *, store: str, extra: str) -> Any:
-    """Import what a policy needs beyond the core.
-
-    Raises:
-        CannotRun: It is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise CannotRun(
-            f"The store {store!r} needs the package {module}: install it with pip install 'labserver[{extra}]'."
-        ) from None

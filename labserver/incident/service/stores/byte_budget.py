@@ -9,17 +9,14 @@ time to live; nothing finished is kept longer than that and one sweep, and nothi
 promise: that a new job is taken; nor that a result can be fetched a second time.
 """
 
-from typing import TYPE_CHECKING
-
 from labserver.errors import UsageError
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.jobs import JobResult, JobState
-from labserver.incident.service.stores.base import StoreFull, image_bytes, too_large
+from labserver.incident.service.stores.base import image_bytes, too_large
+from labserver.incident.service.stores.retention import Retention
+from labserver.incident.service.stores.store import StoreFull
 from labserver.incident.service.stores.ttl import TtlJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
 
 
 class ByteBudgetJobStore(TtlJobStore):
@@ -29,20 +26,20 @@ class ByteBudgetJobStore(TtlJobStore):
         UsageError: The budget is smaller than a single result may be.
     """
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
-        self._largest = largest_png_bytes(settings.result_px)
-        if settings.budget_bytes < self._largest:
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
+        self._largest = largest_png_bytes(retention.result_px)
+        if retention.budget_bytes < self._largest:
             raise UsageError(
-                f"budget_bytes={settings.budget_bytes} is not allowed with the store 'byte-budget': one result of "
-                f"{settings.result_px} px may take {self._largest} bytes."
+                f"budget_bytes={retention.budget_bytes} is not allowed with the store 'byte-budget': one result of "
+                f"{retention.result_px} px may take {self._largest} bytes."
             )
         self._read: dict[str, None] = {}
 
     def put(self, job_id: str, result: JobResult) -> None:
         """Keep a job's newest state.
 
-        A result that has become larger than it can be by the settings, and finds no room, ends as a failed job.
+        A result that has become larger than it can be by its side in pixels, and finds no room, ends as a failed job.
 
         Raises:
             StoreFull: There is no room for a job that is new.
@@ -51,7 +48,7 @@ class ByteBudgetJobStore(TtlJobStore):
             before = self._jobs.get(job_id)
             if not self._make_room(self._claim(result) - self._claim(before)):
                 if before is None:
-                    raise StoreFull("All results kept are still to be read.", self._settings.retry_after_s)
+                    raise StoreFull("All results kept are still to be read.", self._retention.retry_after_s)
                 result = too_large(result)
             self._keep(job_id, result)
 
@@ -88,7 +85,7 @@ class ByteBudgetJobStore(TtlJobStore):
 
     def _free(self) -> int:
         unfinished = self._counts[JobState.PENDING] + self._counts[JobState.RUNNING]
-        return self._settings.budget_bytes - self._bytes - unfinished * self._largest
+        return self._retention.budget_bytes - self._bytes - unfinished * self._largest
 
     def _drop(self, job_id: str) -> None:
         super()._drop(job_id)

@@ -11,22 +11,19 @@ first that finished make room. Nor does a process that is killed remove its file
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult
 from labserver.incident.service.stores.base import too_large
+from labserver.incident.service.stores.retention import Retention
 from labserver.incident.service.stores.ttl import TtlJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
 
 
 class DiskJobStore(TtlJobStore):
     """A swept store that writes each image to a file and reads it for each client."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         # Path and size of each image, the first that finished first.
         self._files: dict[str, tuple[Path, int]] = {}
@@ -39,13 +36,13 @@ class DiskJobStore(TtlJobStore):
             OSError: The file could not be written.
         """
         with self._lock:
-            if result.image is not None and len(result.image) > self._settings.budget_bytes:
+            if result.image is not None and len(result.image) > self._retention.budget_bytes:
                 result = too_large(result)
             if result.image is None:
                 self._keep(job_id, result)
                 return
             self._drop(job_id)
-            while self._bytes + len(result.image) > self._settings.budget_bytes:
+            while self._bytes + len(result.image) > self._retention.budget_bytes:
                 self._drop(next(iter(self._files)))
             self._files[job_id] = self._write(result.image), len(result.image)
             self._bytes += len(result.image)

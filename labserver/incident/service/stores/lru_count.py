@@ -16,7 +16,7 @@ class LruCountJobStore(DictJobStore):
         """Keep a job's newest state; a finished one may push out another."""
         with self._lock:
             self._keep(job_id, result)
-            while self._counts[JobState.DONE] + self._counts[JobState.FAILED] > self._settings.max_jobs:
+            while self._counts[JobState.DONE] + self._counts[JobState.FAILED] > self._retention.max_jobs:
                 self._drop(next(self._finished()))
 
     def get(self, job_id: str) -> JobResult | None:

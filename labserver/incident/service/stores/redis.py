@@ -13,15 +13,14 @@ a finished job carries its image over the socket.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from labserver.extras import needed
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
-from labserver.incident.service.stores.base import StoreFull, StoreUnavailable, needed
 from labserver.incident.service.stores.redis_server import find_redis_server, redis_server
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
+from labserver.incident.service.stores.store import StoreFull, StoreUnavailable
 
 _TIMEOUT_S = 5.0
 # The server takes the oldest of a sample: at its default, 5, it missed the oldest in one of 25 fills of a small store.
@@ -74,10 +73,10 @@ class RedisJobStore:
         CannotRun: The package redis or the program redis-server is missing.
     """
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        self._retention = retention
         self._clock = clock
-        self._redis = needed("redis", store="redis", extra="redis")
+        self._redis = needed("redis", by="The store 'redis'")
         find_redis_server()  # early, so that nothing has been started where it is missing
         self._stack = ExitStack()
         self._client: Any = None
@@ -90,7 +89,7 @@ class RedisJobStore:
             once_more = self._redis.retry.Retry(self._redis.backoff.NoBackoff(), 1)
             client = self._redis.Redis(unix_socket_path=str(socket), socket_timeout=_TIMEOUT_S, retry=once_more)
             stack.callback(client.close)
-            client.config_set("maxmemory", client.info("memory")["used_memory"] + self._settings.budget_bytes)
+            client.config_set("maxmemory", client.info("memory")["used_memory"] + self._retention.budget_bytes)
             client.config_set("maxmemory-policy", "volatile-ttl")
             client.config_set("maxmemory-samples", _SAMPLES)
             self._usage_script, self._sweep_script = client.register_script(_USAGE), client.register_script(_SWEEP)
@@ -123,7 +122,7 @@ class RedisJobStore:
                     pipeline.execute()
             except self._redis.exceptions.OutOfMemoryError:
                 client.delete(job_id)
-                raise StoreFull("The store of results has no room left.", self._settings.retry_after_s) from None
+                raise StoreFull("The store of results has no room left.", self._retention.retry_after_s) from None
 
     def get(self, job_id: str) -> JobResult | None:
         """Return a job's newest state, or None where it expired or was evicted.
@@ -145,7 +144,7 @@ class RedisJobStore:
             float(fields[b"created_at"]),
         )
         # By the service's clock too, which may have been moved past the server's.
-        expired = result.state.finished and self._clock() - result.created_at > self._settings.ttl_s
+        expired = result.state.finished and self._clock() - result.created_at > self._retention.ttl_s
         return None if expired else result
 
     def take(self, job_id: str) -> JobResult | None:
@@ -180,7 +179,7 @@ class RedisJobStore:
         if self._client is None:
             return 0
         with self._calling():
-            return int(self._sweep_script(args=[repr(self._clock()), repr(self._settings.ttl_s)]))
+            return int(self._sweep_script(args=[repr(self._clock()), repr(self._retention.ttl_s)]))
 
     def _usage(self) -> dict[JobState, _Usage]:
         """Return what is kept in the states that occur."""
@@ -191,12 +190,12 @@ class RedisJobStore:
         return {JobState(state.decode()): _Usage(jobs, size, float(oldest)) for state, jobs, size, oldest in rows}
 
     def _expiry_ms(self) -> int:
-        return max(1, round(min(self._settings.ttl_s * 1000, _LONGEST_EXPIRY_MS)))
+        return max(1, round(min(self._retention.ttl_s * 1000, _LONGEST_EXPIRY_MS)))
 
     @contextmanager
     def _calling(self) -> Iterator[Any]:
         """Give the client, and say in words for the service's clients when its server is away."""
-        away = StoreUnavailable("The store of results cannot be reached.", self._settings.retry_after_s)
+        away = StoreUnavailable("The store of results cannot be reached.", self._retention.retry_after_s)
         if self._client is None:
             raise away
         try:

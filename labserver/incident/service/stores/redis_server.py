@@ -3,16 +3,15 @@
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labserver.errors import CannotRun
+from labserver.processes.sockets import private_directory
 
 _READY_WITHIN_S = 20.0
-_LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108, macOS' 104
 # The shell holds the server on a line: it ends with this process, also where that is killed, for then the pipe closes
 # that `read` waits at. `wait` first gives the server the time to end.
 _ON_A_LINE = '"$@" & read -r _; kill $!; wait $!'
@@ -41,9 +40,10 @@ def redis_server() -> Iterator[Path]:
         CannotRun: The program is missing or does not come up.
     """
     program = find_redis_server()
-    with _private_directory() as folder:
-        path = Path(folder, "socket")
-        options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "save": "", "dir": folder}
+    folder = private_directory("labserver-redis-", "socket")
+    try:
+        path = folder / "socket"
+        options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "save": "", "dir": str(folder)}
         command = [program, *(word for name, value in options.items() for word in (f"--{name}", value))]
         # A session of its own: Ctrl-C in a terminal is for this process, which then ends the server in its turn.
         with subprocess.Popen(  # noqa: S603 - the program was found, the options are ours
@@ -55,14 +55,8 @@ def redis_server() -> Iterator[Path]:
         ):
             _await(path)
             yield path
-
-
-def _private_directory() -> "tempfile.TemporaryDirectory[str]":
-    directory = tempfile.TemporaryDirectory(prefix="labserver-redis-")
-    if len(directory.name) + len("/socket") <= _LONGEST_SOCKET_PATH:
-        return directory
-    directory.cleanup()
-    return tempfile.TemporaryDirectory(prefix="labserver-redis-", dir="/tmp")
+    finally:
+        shutil.rmtree(folder)
 
 
 def _await(path: Path) -> None:

@@ -6,14 +6,11 @@ promise: a bound in bytes; nor that a result was read before it goes.
 
 import heapq
 import threading
-from typing import TYPE_CHECKING
 
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult
 from labserver.incident.service.stores.base import DictJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
 
 # A deadline counts as over only after it, so a sleep that ends on it would begin again at once.
 _PAST_IT_S = 0.001
@@ -22,8 +19,8 @@ _PAST_IT_S = 0.001
 class SchedulerJobStore(DictJobStore):
     """Keeps a heap of (deadline, job id) beside the jobs; both shrink together."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         self._changed = threading.Condition(self._lock)
         self._deadlines: list[tuple[float, str]] = []
         self._thread: threading.Thread | None = None
@@ -34,7 +31,7 @@ class SchedulerJobStore(DictJobStore):
         with self._changed:
             self._keep(job_id, result)
             if result.state.finished:
-                heapq.heappush(self._deadlines, (result.created_at + self._settings.ttl_s, job_id))
+                heapq.heappush(self._deadlines, (result.created_at + self._retention.ttl_s, job_id))
                 if self._deadlines[0][1] == job_id:  # only an earlier deadline shortens the sleep
                     self._changed.notify()
 

@@ -10,21 +10,17 @@ Promises: never more than `budget_bytes` of images. Does not promise: that a res
 read or not; how long one lives depends on the other jobs. An idle service keeps what it has.
 """
 
-from typing import TYPE_CHECKING
-
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult
 from labserver.incident.service.stores.base import DictJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
 
 
 class SoftJobStore(DictJobStore):
     """Gives finished jobs up under memory pressure, the least recently used first."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         # When each finished job was last asked for, the least recently used first.
         self._used: dict[str, float] = {}
 
@@ -54,11 +50,11 @@ class SoftJobStore(DictJobStore):
 
     def _give_up(self) -> int:
         before = len(self._used)
-        free_mib = max(0, self._settings.budget_bytes - self._bytes) / 2**20
-        oldest_use = self._clock() - free_mib * self._settings.soft_s_per_mib
+        free_mib = max(0, self._retention.budget_bytes - self._bytes) / 2**20
+        oldest_use = self._clock() - free_mib * self._retention.soft_s_per_mib
         for job_id in [job_id for job_id, used in self._used.items() if used < oldest_use]:
             self._drop(job_id)
-        while self._bytes > self._settings.budget_bytes:
+        while self._bytes > self._retention.budget_bytes:
             self._drop(next(iter(self._used)))
         return before - len(self._used)
 

@@ -5,14 +5,11 @@ and it costs one sleeping thread for each result kept. Where the system grants n
 """
 
 import threading
-from typing import TYPE_CHECKING
 
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult
 from labserver.incident.service.stores.base import DictJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
 
 # A result lives through its last moment, so a timer that rings on it would have to be set again.
 _PAST_IT_S = 0.001
@@ -21,8 +18,8 @@ _PAST_IT_S = 0.001
 class TimerJobStore(DictJobStore):
     """Starts a `threading.Timer` with each finished job."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         self._timers: dict[str, threading.Timer] = {}
         self._closed = False
 
@@ -33,7 +30,7 @@ class TimerJobStore(DictJobStore):
             RuntimeError: The system grants no more threads; nothing was changed.
         """
         with self._lock:
-            timer = self._start_timer(job_id, self._settings.ttl_s + _PAST_IT_S) if result.state.finished else None
+            timer = self._start_timer(job_id, self._retention.ttl_s + _PAST_IT_S) if result.state.finished else None
             self._keep(job_id, result)
             if timer is not None:
                 self._timers[job_id] = timer
@@ -64,7 +61,7 @@ class TimerJobStore(DictJobStore):
             result = self._jobs.get(job_id)
             if result is None or self._closed:
                 return
-            left_s = result.created_at + self._settings.ttl_s - self._clock()
+            left_s = result.created_at + self._retention.ttl_s - self._clock()
             if self._is_expired(result):
                 self._drop(job_id)
             else:  # by the service's clock it is too early

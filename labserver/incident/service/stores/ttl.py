@@ -7,13 +7,10 @@ was read before it goes. Between expiry and sweep a late client still gets its r
 
 import logging
 import threading
-from typing import TYPE_CHECKING
 
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.stores.base import DictJobStore
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
 
 _logger = logging.getLogger(__name__)
 
@@ -24,8 +21,8 @@ class TtlJobStore(DictJobStore):
     A result therefore lives for up to `ttl_s + sweep_s`. Pending and running jobs are never dropped, however old.
     """
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         self._stopping = threading.Event()
         self._sweeper: threading.Thread | None = None
 
@@ -54,5 +51,5 @@ class TtlJobStore(DictJobStore):
         super().close()
 
     def _sweep_periodically(self) -> None:
-        while not self._stopping.wait(min(self._settings.sweep_s, threading.TIMEOUT_MAX)):
+        while not self._stopping.wait(min(self._retention.sweep_s, threading.TIMEOUT_MAX)):
             self.sweep()

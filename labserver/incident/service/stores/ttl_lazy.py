@@ -6,26 +6,25 @@ Unfinished jobs are outside the cache and never expire.
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from labserver.extras import needed
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
-from labserver.incident.service.stores.base import DictJobStore, image_bytes, needed
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.base import DictJobStore, image_bytes
+from labserver.incident.service.stores.retention import Retention
 
 
 class TtlLazyJobStore(DictJobStore):
     """Keeps finished jobs in one TTLCache for each final state; their ages count from completion."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
-        cachetools = needed("cachetools", store="ttl-lazy", extra="stores")
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
+        cachetools = needed("cachetools", by="The store 'ttl-lazy'")
         # TTLCache's own `len` and `currsize` remove what has expired; to look must not be to touch.
         self._base = cachetools.Cache
         self._caches: dict[JobState, Any] = {
-            state: cachetools.TTLCache(math.inf, settings.ttl_s, timer=clock, getsizeof=image_bytes)
+            state: cachetools.TTLCache(math.inf, retention.ttl_s, timer=clock, getsizeof=image_bytes)
             for state in JobState
             if state.finished
         }

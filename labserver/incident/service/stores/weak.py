@@ -6,21 +6,18 @@ client can ask, and a client who polled for it is told 410. Unfinished jobs, whi
 """
 
 import weakref
-from typing import TYPE_CHECKING
 
 from labserver.incident.service.clock import Clock
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.stores.base import DictJobStore, image_bytes
-
-if TYPE_CHECKING:
-    from labserver.incident.service.settings import Settings
+from labserver.incident.service.stores.retention import Retention
 
 
 class WeakJobStore(DictJobStore):
     """Keeps finished jobs in a `WeakValueDictionary`."""
 
-    def __init__(self, settings: "Settings", clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(retention, clock)
         self._results: weakref.WeakValueDictionary[str, JobResult] = weakref.WeakValueDictionary()
 
     def put(self, job_id: str, result: JobResult) -> None:

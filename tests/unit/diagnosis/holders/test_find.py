@@ -12,8 +12,10 @@ from dataclasses import replace
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth, own_lines
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
+from labserver.heap.chain import Chain
 from labserver.heap.graph import heap_graph
+from labserver.heap.root import RootKind
 from labserver.heap.tracemalloc_tools import Frame, tracing
 
 
@@ -323,12 +325,23 @@ def growth_after(step, times, *, first=20, most=10):
         step(number)
     gc.collect()
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     for number in range(first, first + times):
         step(number)
     gc.collect()
     with heap_graph() as graph:
         return find_growth(graph, baseline, most=most)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_holder_is_a_link_of_its_chain(found, name):
+    for holder in found(name):
+        link = holder.chain.links[holder.holder_at]
+        assert link.type == holder.holder_type, (holder.path, holder.holder)
+        assert Chain(holder.chain.links[: holder.holder_at + 1]).trail.endswith(
+            holder.holder.removeprefix("module shop")
+        )
+        assert holder.root.kind is RootKind.MODULE
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -446,13 +459,14 @@ def test_threads_that_never_end_are_named_by_their_frames():
     assert (holder.buffer_type, holder.buffers) == ("bytes", 12)
     assert "worker-…" in holder.path
     assert holder.holder_type == "Thread"
-    assert "image" in holder.path
+    assert (holder.root.kind, holder.root.name, holder.root.thread) == (RootKind.LOCAL, "image", "worker-…")
+    assert (holder.holder_at, "image" in holder.path) == (0, True)
 
 
 def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
     shop.CACHE, shop.KEPT = [bytes(5000) for _ in range(50)], []
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     addresses = {id(item) for item in shop.CACHE}
     while shop.CACHE:  # from between its neighbours, or the allocator would join what is freed
         shop.CACHE.pop(len(shop.CACHE) // 2)
@@ -463,8 +477,8 @@ def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
         holders = [one for one in find_growth(graph, baseline).holders if one.path.startswith("module shop")]
         assert [(holder.holder, holder.buffers) for holder in holders] == [("module shop → KEPT", 60)]
         # Asked again, it answers the same; and plainly.
-        again = [one.to_dict() for one in find_growth(graph, baseline).holders if one in holders]
-    assert again == json.loads(json.dumps([holder.to_dict() for holder in holders]))
+        again = [one.growth().to_json() for one in find_growth(graph, baseline).holders if one in holders]
+    assert again == json.loads(json.dumps([holder.growth().to_json() for holder in holders]))
     assert [link["edge"] for link in again[0]["chain"]] == [None, "KEPT", "[…]"]
 
 
@@ -474,7 +488,7 @@ def test_garbage_is_counted_apart(shop):
     gc.disable()
     try:
         with heap_graph() as graph:
-            baseline = take_baseline(graph)
+            baseline = snapshot_of(graph)
         for n in range(40):
             node = Node(payload(n))
             node.after = node
@@ -487,8 +501,8 @@ def test_garbage_is_counted_apart(shop):
     finally:
         gc.enable()
         gc.collect()
-    assert growth.garbage_objects >= 80
-    assert growth.garbage_bytes == pytest.approx(40 * 3090, rel=0.1)
+    assert growth.garbage.objects >= 80
+    assert growth.garbage.bytes == pytest.approx(40 * 3090, rel=0.1)
     holder = growth.holders[0]
     assert (holder.holder, holder.buffers) == ("module shop → KEPT", 41)
     assert holder.allocated_at[0].function == "payload"
@@ -524,7 +538,7 @@ def secretive():
 @pytest.mark.parametrize("make", [evasive, from_nowhere, secretive], ids=lambda make: make.__name__)
 def test_a_class_that_will_not_be_asked_is_looked_at_all_the_same(shop, make):
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     shop.ODD = [make() for _ in range(10)]
     for odd in shop.ODD:
         odd.payload = bytes(20_000)

@@ -1,10 +1,11 @@
 import pytest
 
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.heap.chain import Link
 
 
 def chain(*links):
-    return [{"edge": edge, "type": kind, "name": kind} for edge, kind in [(None, "module"), *links]]
+    return [Link(edge, kind, kind) for edge, kind in [(None, "module"), *links]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth
-from labserver.diagnosis.holders.snapshot import take_baseline
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.graph import heap_graph
 
 PLANTS, BEFORE, JOBS = 200, 12, 40
@@ -97,7 +97,7 @@ def growth(plants):
 
     jobs(0, BEFORE)
     with heap_graph() as graph:
-        baseline = take_baseline(graph)
+        baseline = snapshot_of(graph)
     jobs(BEFORE, BEFORE + JOBS)
     with heap_graph() as graph:
         return find_growth(graph, baseline, most=PLANTS + 20)

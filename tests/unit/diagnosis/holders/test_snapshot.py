@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth
-from labserver.diagnosis.holders.snapshot import allocated, allocated_for, take_baseline
+from labserver.diagnosis.holders.snapshot import allocated, allocated_for, snapshot_of
 from labserver.heap.graph import heap_graph
 from labserver.heap.layout import instances
 
@@ -130,7 +130,7 @@ def growth_by_instances(shop):
     shop.Job = plain()
     gc.collect()
     with heap_graph() as graph:
-        before = take_baseline(graph)
+        before = snapshot_of(graph)
     shop.KEPT = [with_attributes(shop.Job, 3) for _ in range(5000)]
     with heap_graph() as graph:
         return find_growth(graph, before)

@@ -3,16 +3,18 @@
 Prints what they came to as JSON.
 """
 
+import functools
 import json
 import sys
 import tracemalloc
 import types
 import warnings
 
-from labserver.diagnosis.measure import check
-from labserver.diagnosis.measure.in_process import leak_check
+from labserver.diagnosis.measure import in_process
+from labserver.diagnosis.measure.heuristics import Expiry, Heuristics
 
-check._IDLE_S = 0.0  # the jobs keep for ever what they keep: it need not be waited for
+# The jobs keep for ever what they keep: it need not be waited for.
+leak_check = functools.partial(in_process.leak_check, heuristics=Heuristics(expiry=Expiry(patience_s=0.0)))
 
 
 def a_module_keeps():

@@ -1,32 +1,34 @@
 """The sequence of a check, with a stand-in for the application and its load."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from labserver.diagnosis.decide.rules import Rules
-from labserver.diagnosis.fact import Reason, ReasonKind
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.failure import Failure
+from labserver.diagnosis.measure import check
 from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
+from labserver.diagnosis.measure.heuristics import Heuristics, WarmUp
 from labserver.diagnosis.measure.options import MeasureOptions
-from labserver.diagnosis.measure.schedule import WARM_UP_JOBS
-from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
+from labserver.heap.chain import Chain
+from labserver.heap.wire import BaselineTaken, Collected, FloorReading, Garbage, HeapGrowth, HolderGrowth, Site
 
-HOLDER = {
-    "path": "module shop → CACHE → ['…'] → bytes",
-    "holder": "module shop → CACHE → dict",
-    "holder_type": "dict",
-    "buffer_type": "bytes",
-    "buffers": 100,
-    "growth_bytes": 350_000,
-    "retained_bytes": 600_000,
-    "chain": [],
-    "bound": None,
-    "allocated_at": ["shop.py:3 in work"],
-    "fingerprint": "0",
-}
+HOLDER = HolderGrowth(
+    path="module shop → CACHE → ['…'] → bytes",
+    holder="module shop → CACHE → dict",
+    holder_type="dict",
+    buffer_type="bytes",
+    buffers=100,
+    growth_bytes=350_000,
+    retained_bytes=600_000,
+    chain=Chain(()),
+    allocated_at=("shop.py:3 in work",),
+    fingerprint="0",
+)
 
 
 class StandIn:
@@ -92,49 +94,49 @@ class StandIn:
             raise self.end
         return jobs - failed
 
-    def ask(self, command, **_):
-        self.asked.append(command)
-        return getattr(self, f"_{command}")()
-
-    def _floor(self):
+    def floor(self, **_):
+        self.asked.append("floor")
         gone = self.expires_s is not None and self.idle_s >= self.expires_s
         size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
-        names = ("heap_bytes", "traced_bytes", "private_bytes")
-        floor = {name: size if name in (self.meter, "traced_bytes") else None for name in names}
-        if self.meter == "private_bytes":
-            floor["traced_bytes"] = None
-        threads = 7 + self.threads(self.all_jobs)
-        mapped = self.mapped(self.all_jobs)
-        return floor | {"threads": threads, "collecting": self.collecting, "mapped_bytes": mapped}
+        traced = None if self.meter == "private_bytes" else size
+        return FloorReading(
+            **({"traced_bytes": traced} | {self.meter: size}),
+            threads=7 + self.threads(self.all_jobs),
+            collecting=self.collecting,
+            mapped_bytes=self.mapped(self.all_jobs),
+        )
 
-    def _baseline(self):
+    def baseline(self, **_):
+        self.asked.append("baseline")
         self.jobs_before = self.all_jobs
         self.items_before = 0 if self.items is None else self.items(self.all_jobs)
-        return {"notes": []}
+        return BaselineTaken()
 
     def _holders(self):
         if self.items is None:
-            return []
+            return ()
         gained = self.items(self.all_jobs) - self.items_before
-        return [HOLDER | {"buffers": gained, "growth_bytes": 1000 * gained, "bound": self.bound}]
+        return (replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound),)
 
-    def _growth(self):
+    def growth(self):
+        self.asked.append("growth")
         lost = 0 if self.collecting else self.all_jobs - self.jobs_before
-        garbage = {"objects": 2 * lost, "bytes": 1000 * lost}
-        return {"holders": self._holders(), "bytes": None, "garbage": garbage, "notes": [], "complete": self.complete}
+        return HeapGrowth(holders=self._holders(), garbage=Garbage(2 * lost, 1000 * lost), complete=self.complete)
 
-    def _sites(self):
-        return [{"bytes": 1, "blocks": 1, "allocated_at": ["lib.py:9 in buffer"]}]
+    def sites(self):
+        self.asked.append("sites")
+        return (Site(1, 1, ("lib.py:9 in buffer",)),)
 
-    def _collect(self):
-        return {"objects": 12, "bytes": 3}
+    def collect(self):
+        return Collected(12, 3)
 
-    def _trace(self):
-        return True
+    def trace(self, frames):
+        return frames > 0
 
 
 def run(application, **options):
-    return measure(MeasureOptions(**options), application, application, name="shop:app")
+    heuristics = Heuristics(warm_up=WarmUp(probe_pause_s=0.0))
+    return measure(MeasureOptions(**options), application, application, name="shop:app", heuristics=heuristics)
 
 
 def leak(jobs):
@@ -160,7 +162,7 @@ def test_a_leak_is_measured_after_the_warm_up_and_named():
 
 
 def test_the_warm_up_is_left_out():
-    result = run(StandIn(lambda jobs: 5000 * min(jobs, WARM_UP_JOBS)))
+    result = run(StandIn(lambda jobs: 5000 * min(jobs, WarmUp().jobs)))
     assert result.verdict is Verdict.NO_LEAK
     assert result.floors[0][0] == 0
 
@@ -189,7 +191,7 @@ def test_a_switched_off_collector_is_named():
 
 
 def test_the_end_of_the_time_is_inconclusive():
-    result = run(StandIn(lambda _: 0, ends_after=WARM_UP_JOBS + 120))
+    result = run(StandIn(lambda _: 0, ends_after=WarmUp().jobs + 120))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.notes[-1].startswith("Undecided after")
 
@@ -200,8 +202,8 @@ def test_growth_that_is_undecided_has_its_holder_named():
 
     result = run(StandIn(lambda jobs: 1000 * filled(jobs), items=filled), max_jobs=1000)
     assert result.verdict is Verdict.INCONCLUSIVE
-    gained = filled(WARM_UP_JOBS + 1000) - filled(WARM_UP_JOBS)
-    assert result.notes[-1] == f"Most of the growth is held by {HOLDER['path']}: {gained:,} items by the last look."
+    gained = filled(WarmUp().jobs + 1000) - filled(WarmUp().jobs)
+    assert result.notes[-1] == f"Most of the growth is held by {HOLDER.path}: {gained:,} items by the last look."
 
 
 def test_a_holder_of_a_small_part_is_not_named_for_undecided_growth():
@@ -217,7 +219,7 @@ def test_the_end_of_the_time_before_any_floor_is_inconclusive_too():
 
 
 def test_a_leak_stays_one_when_no_time_is_left_for_the_lines():
-    result = run(StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 361))
+    result = run(StandIn(leak, items=each, ends_after=WarmUp().jobs + 361))
     assert result.verdict is Verdict.LEAK
     assert len(result.holders) == 1
     assert any("seconds were over" in note for note in result.notes)
@@ -262,13 +264,12 @@ def test_a_bounded_cache_that_cannot_be_filled_is_inconclusive(options):
     assert "not full yet" in result.notes[-1]
 
 
-def test_an_application_that_fails_all_jobs_is_no_clean_one(monkeypatch):
-    monkeypatch.setattr("labserver.diagnosis.measure.check.time.sleep", lambda _: None)
+def test_an_application_that_fails_all_jobs_is_no_clean_one():
     with pytest.raises(CannotRun, match=r"Every job failed: GET /work answered 500\."):
         run(StandIn(leak, fails=["warming up"]))
     with pytest.raises(CannotRun, match=r"Every measured job failed: GET /work answered 500\."):
         run(StandIn(leak, fails=["measuring"]))
-    cut_short = StandIn(leak, fails=["measuring"], ends_after=WARM_UP_JOBS + 120)
+    cut_short = StandIn(leak, fails=["measuring"], ends_after=WarmUp().jobs + 120)
     cut_short.cut_short = 3
     with pytest.raises(CannotRun, match="Every measured job failed"):
         run(cut_short)
@@ -337,49 +338,15 @@ def test_memory_that_is_mapped_directly_is_a_leak_of_native_memory():
     assert result.interval.estimate == pytest.approx(8192)
 
 
-def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
-    rules = Rules()
-    series = Series(rules, countable=False)
-    reading = {"heap_bytes": 5_000_000, "threads": 1, "collecting": True}
-    for jobs in range(0, 1001, 50):
-        series.add(jobs, reading | {"mapped_bytes": 8192 * jobs})
-    intervals = [series.decide(final=True).interval for _ in range(3)]
-    assert [interval.estimate for interval in intervals] == pytest.approx([8192] * 3)
-    assert series.grown == 8192 * 1000
-
-
-def test_mapped_memory_that_grows_is_undecided_where_the_rest_hides_whether_all_of_it_does():
-    series = Series(Rules(), countable=False)
-    for number in range(21):
-        heap = 200_000_000 * (number % 3)
-        mapped = 8192 * 50 * number
-        series.add(50 * number, {"heap_bytes": heap, "mapped_bytes": mapped, "threads": 1, "collecting": True})
-    assert series.mapped().verdict is Verdict.LEAK
-    decision = series.decide(final=True)
-    assert decision.verdict is Verdict.INCONCLUSIVE
-    assert 0 in decision.interval
-
-
-def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_clean():
-    """An allocator of its own takes pages in steps: at the end of a short check too few of them have come."""
-    series = Series(Rules(), countable=False)
-    for number in range(11):
-        mapped = 14_000 * 25 * (number + (number % 2))
-        series.add(25 * number, {"heap_bytes": 5e6, "mapped_bytes": mapped, "threads": 1, "collecting": True})
-    mapped = series.mapped(final=True)
-    assert mapped.interval.low > 1024
-    assert mapped.verdict is Verdict.INCONCLUSIVE
-    decision = series.decide(final=True)
-    assert decision.verdict is Verdict.INCONCLUSIVE
-    assert decision.reason == Reason(ReasonKind.MAPPED_GROWS)
-
-
 @pytest.mark.parametrize("mapped", [lambda jobs: 8192 * min(jobs, 300), lambda jobs: 2_000_000 * (jobs > 400)])
 def test_memory_that_is_mapped_once_is_none(mapped):
     assert run(StandIn(lambda _: 0, mapped=mapped)).verdict is Verdict.NO_LEAK
 
 
 def test_fast_means_fewer_jobs():
+    application = StandIn(lambda _: 0)
+    assert run(application, fast=True).verdict is Verdict.NO_LEAK
+    assert application.jobs_before == WarmUp().fast_jobs == 150
     result = run(StandIn(leak, items=each), fast=True)
     assert result.verdict is Verdict.LEAK
     assert result.jobs <= 250
@@ -395,7 +362,7 @@ def test_a_process_without_instruments_has_a_coarse_meter_and_no_holders():
     assert run(StandIn(leak, meter="private_bytes"), max_jobs=400).verdict is Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize("ends_after", [30, WARM_UP_JOBS + 20, WARM_UP_JOBS + 520, WARM_UP_JOBS + 1020])
+@pytest.mark.parametrize("ends_after", [30, WarmUp().jobs + 20, WarmUp().jobs + 520, WarmUp().jobs + 1020])
 def test_an_interrupted_check_has_the_floors_that_were_read(ends_after):
     application = StandIn(lambda jobs: 256 * jobs + 40_000 * (jobs // 50 % 2), ends_after=ends_after)
     application.end = KeyboardInterrupt
@@ -403,19 +370,29 @@ def test_an_interrupted_check_has_the_floors_that_were_read(ends_after):
         run(application)
     result = caught.value.result
     assert result.verdict is Verdict.INCONCLUSIVE
-    assert [jobs for jobs, _ in result.floors] == list(range(0, ends_after - WARM_UP_JOBS, 50))
-    assert all(size == 2e7 + application.kept(WARM_UP_JOBS + jobs) for jobs, size in result.floors)
+    assert [jobs for jobs, _ in result.floors] == list(range(0, ends_after - WarmUp().jobs, 50))
+    assert all(size == 2e7 + application.kept(WarmUp().jobs + jobs) for jobs, size in result.floors)
     assert (result.interval is None) == (len(result.floors) < 3)
     assert (result.holders, result.jobs) == ((), application.jobs)
 
 
 def test_an_interrupt_while_the_holders_are_looked_for_keeps_what_was_measured():
-    application = StandIn(leak, items=each, ends_after=WARM_UP_JOBS + 401)
+    application = StandIn(leak, items=each, ends_after=WarmUp().jobs + 401)
     application.end = KeyboardInterrupt
     with pytest.raises(Interrupted) as caught:
         run(application)
     assert caught.value.result.floors[-1][0] == 400
     assert caught.value.result.interval.estimate == pytest.approx(1000)
+
+
+def test_a_phase_is_added_by_an_entry_in_the_sequence(monkeypatch):
+    def take_note(state):
+        state.notes += said(f"{state.decision.verdict} so far")
+
+    monkeypatch.setattr(check, "DECIDING", (*check.DECIDING, take_note))
+    assert "leak so far" in run(StandIn(leak, items=each)).notes
+    cut_short = run(StandIn(leak, items=each, ends_after=WarmUp().jobs + 120))
+    assert not any("so far" in note for note in cut_short.notes)
 
 
 def test_what_could_still_hide_is_said():

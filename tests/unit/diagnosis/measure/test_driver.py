@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from labserver.diagnosis.measure.driver import Driver
+from labserver.diagnosis.measure.driver import UsersDriver
 from labserver.diagnosis.measure.options import CheckOptions
 from labserver.load.answer import Answer
-from labserver.load.summary import Check
+from labserver.load.metrics import Check
 
 TRACEBACK = "Traceback (most recent call last):\n  File x\nKeyError: 'DSN'\n"
 NOT_FOUND, BROKEN = Answer(404, "NOT FOUND", 0, ""), Answer(500, "INTERNAL SERVER ERROR", 0, "")
@@ -38,7 +38,7 @@ class Silent:
 
 def driver(process, *failures):
     """One whose runs fail in turn: why, and with which answer."""
-    made = Driver(CheckOptions("shop:app"), process, 0.0, lambda _: None)
+    made = UsersDriver(CheckOptions("shop:app"), process, 0.0, lambda _: None)
     runs = iter(failures)
 
     def run(iterations):

@@ -3,26 +3,27 @@
 import pytest
 
 from labserver.diagnosis.measure.naming import name_holders
+from labserver.heap.chain import Chain, Link
+from labserver.heap.wire import BaselineTaken, FloorReading, HeapGrowth, HolderGrowth
 
 JOBS = 400
 GROWTH = 8_000_000
-CHAIN = [{"edge": None, "type": "module", "name": "shop"}, {"edge": "DOCS", "type": "list", "name": "list"}]
+CHAIN = Chain((Link(None, "module", "shop"), Link("DOCS", "list", "list")))
 
 
 def holder(buffers, growth_bytes):
-    return {
-        "path": "module shop → DOCS → […]",
-        "holder": "module shop → DOCS",
-        "holder_type": "list",
-        "buffer_type": "Element",
-        "buffers": buffers,
-        "growth_bytes": growth_bytes,
-        "retained_bytes": growth_bytes,
-        "chain": CHAIN,
-        "bound": None,
-        "allocated_at": ["shop.py:3 in parse"],
-        "fingerprint": "0",
-    }
+    return HolderGrowth(
+        path="module shop → DOCS → […]",
+        holder="module shop → DOCS",
+        holder_type="list",
+        buffer_type="Element",
+        buffers=buffers,
+        growth_bytes=growth_bytes,
+        retained_bytes=growth_bytes,
+        chain=CHAIN,
+        allocated_at=("shop.py:3 in parse",),
+        fingerprint="0",
+    )
 
 
 class Process:
@@ -34,15 +35,22 @@ class Process:
         self.notes = []
         self._found = found
 
-    def ask(self, command, **_):
-        growth = {"holders": [self._found], "garbage": {"objects": 0, "bytes": 0}, "notes": [], "complete": True}
-        return {"growth": growth, "sites": []}.get(command, True)
+    def baseline(self):
+        return BaselineTaken()
+
+    def growth(self):
+        return HeapGrowth(holders=(self._found,))
+
+    def trace(self, frames):
+        return frames > 0
+
+    def sites(self):
+        return ()
 
 
 def named(found):
-    return name_holders(
-        Process(found), growth_bytes=GROWTH, jobs=JOBS, collecting=True, drive=lambda _: {"traced_bytes": 0}
-    )
+    floor = FloorReading(traced_bytes=0, threads=1, collecting=True)
+    return name_holders(Process(found), growth_bytes=GROWTH, jobs=JOBS, collecting=True, drive=lambda _: floor)
 
 
 def test_small_objects_that_came_one_with_each_job_may_own_native_memory():

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from waitress import wasyncore
 
 import labserver
 from labserver.errors import CannotRun, UsageError
@@ -16,6 +17,7 @@ from labserver.incident.hosting import embedded as module
 from labserver.incident.hosting.embedded import embedded
 from labserver.incident.service import Settings
 from labserver.incident.service.jobs import JobResult, JobState
+from labserver.targets import host_waitress
 
 PHOTO = (Path(labserver.__file__).parent / "load" / "photos" / "astronaut.jpg").read_bytes()
 
@@ -183,12 +185,12 @@ def test_a_port_that_is_none_is_refused(port):
         embedded(port=port).__enter__()
 
 
-@pytest.mark.parametrize("broken", ["create_server", "_limits"])
+@pytest.mark.parametrize("broken", [(host_waitress, "create_server"), (module, "_limits")])
 def test_a_server_that_dies_at_its_start_says_why_and_leaves_nothing(monkeypatch, broken):
     def fail(*_args, **_options):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(module, broken, fail)
+    monkeypatch.setattr(*broken, fail)
     with pytest.raises(CannotRun, match=r"stopped while it started: RuntimeError\('no luck'\)"):
         embedded().__enter__()
 
@@ -223,7 +225,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
 
 
 def test_a_server_that_dies_later_is_logged_and_closed(monkeypatch, caplog):
-    loop = module.wasyncore.loop
+    loop = wasyncore.loop
     dying = threading.Event()
 
     def failing_loop(**options):
@@ -231,7 +233,7 @@ def test_a_server_that_dies_later_is_logged_and_closed(monkeypatch, caplog):
             raise RuntimeError("no luck")
         loop(**options)
 
-    monkeypatch.setattr(module.wasyncore, "loop", failing_loop)
+    monkeypatch.setattr(wasyncore, "loop", failing_loop)
     with embedded() as server:
         dying.set()
         with contextlib.suppress(requests.ConnectionError):

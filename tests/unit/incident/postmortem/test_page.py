@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from fontTools.ttLib import TTFont
 
-from labserver.heap.chains import Chain
+from labserver.heap.chain import Chain
 from labserver.incident.experiments.figure import save_figure
 from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.incident.postmortem import fonts, pdf
@@ -43,18 +43,23 @@ class Tags(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-@pytest.fixture
-def run(tmp_path):
+def made_run(folder):
     """A run with a figure and one finding, whose text would be markup if nobody escaped it."""
     figure = chain_picture(Chain(()), title="Growth by allocation site")
-    save_figure(figure, tmp_path, "02_heap_over_time")
-    findings = Findings(tmp_path, "02_reproduce_the_leak")
+    save_figure(figure, folder, "02_heap_over_time")
+    findings = Findings(folder, "02_reproduce_the_leak")
     findings.record("verdict", "<script>alert(1)</script>", holds=True, bound=says("leak"))
-    return tmp_path
+    return folder
 
 
-@pytest.fixture(params=["en", "ko"])
-def page(run, request):
+@pytest.fixture
+def run(tmp_path):
+    return made_run(tmp_path)
+
+
+@pytest.fixture(scope="module", params=["en", "ko"])
+def page(request, tmp_path_factory):
+    run = made_run(tmp_path_factory.mktemp("run"))
     return page_of(Writeup(run, request.param), run)
 
 

@@ -12,7 +12,7 @@ import pytest
 from labserver.incident.service import neighbour as module
 from labserver.incident.service.face import Closing
 from labserver.incident.service.face_client import FaceClient
-from labserver.incident.service.neighbour import reach
+from labserver.incident.service.neighbour import open_connection
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def free_port():
 def test_a_neighbour_is_reached_at_the_first_address_that_answers(listener, named):
     address = listener.getsockname()
     named(("127.0.0.1", free_port()), address)
-    with reach(("neighbour", 80), 20) as reached:
+    with open_connection(("neighbour", 80), 20) as reached:
         assert reached.getpeername() == address
         assert reached.gettimeout() == 20
 
@@ -78,39 +78,39 @@ def test_an_address_for_which_the_system_has_no_socket_is_passed_over(listener, 
 
     monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: found)
     monkeypatch.setattr(module.socket, "socket", without_ipv6)
-    with reach(("neighbour", 80), 20) as reached:
+    with open_connection(("neighbour", 80), 20) as reached:
         assert reached.getpeername() == address
 
 
 def test_nobody_there_is_said_at_once():
     with pytest.raises(ConnectionRefusedError):
-        reach(("127.0.0.1", free_port()), 600)
+        open_connection(("127.0.0.1", free_port()), 600)
 
 
 def test_a_name_without_an_address_is_an_error_like_the_others(named):
     named()
     with pytest.raises(OSError, match="refused"):
-        reach(("neighbour", 80), 600)
+        open_connection(("neighbour", 80), 600)
 
 
 @pytest.mark.timeout(60)
 def test_all_addresses_have_one_deadline(silent, named):
     named(*[silent] * 1000)
     with pytest.raises(TimeoutError):
-        reach(("neighbour", 80), 0.3)
+        open_connection(("neighbour", 80), 0.3)
 
 
 @pytest.mark.timeout(60)
 def test_what_nobody_wants_any_more_is_given_up(silent):
     looks = itertools.count()
     with pytest.raises(TimeoutError):
-        reach(silent, 600, unwanted=lambda: next(looks) >= 2)
+        open_connection(silent, 600, unwanted=lambda: next(looks) >= 2)
 
 
 def test_oneself_is_no_neighbour():
     port = free_port()
     with pytest.raises(ConnectionRefusedError):
-        reach(("127.0.0.1", port), 20, ("127.0.0.1", port))
+        open_connection(("127.0.0.1", port), 20, ("127.0.0.1", port))
     with socket.create_server(("127.0.0.1", port)):
         pass  # and the port is the neighbour's to take
 

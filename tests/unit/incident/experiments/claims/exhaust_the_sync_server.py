@@ -2,7 +2,7 @@ import numpy as np
 
 from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
 from labserver.incident.experiments.synchronous.run import Conditions
-from labserver.load.course import Course, Job
+from labserver.load.traffic_record import Job, TrafficRecord
 
 CONDITIONS = Conditions(pool=4, inference_s=0.2, measure_s=1.6, probe_interval_s=0.05, poll_interval_s=0.2)
 OVERLOAD_S = 2.5
@@ -51,8 +51,8 @@ def run(given):
         "rate": 1.5 * capacity,
         "backlog": grown(predicted, 25, given.backlog_per_s * capacity / 20),
         "queued": given.queued,
-        "unbounded": Overload(unbounded, 2**20 * unbounded.waiting, Course(0.0, OVERLOAD_S, (TAKEN,), ())),
-        "bounded": Overload(bounded, bounded.waiting, Course(0.0, OVERLOAD_S, given.jobs, ())),
+        "unbounded": Overload(unbounded, 2**20 * unbounded.waiting, TrafficRecord(0.0, OVERLOAD_S, (TAKEN,), ())),
+        "bounded": Overload(bounded, bounded.waiting, TrafficRecord(0.0, OVERLOAD_S, given.jobs, ())),
     }
 
 

@@ -1,5 +1,5 @@
 from labserver.diagnosis.holders.find import Holder
-from labserver.heap.chains import Chain, Link
+from labserver.heap.chain import Chain, Link
 from labserver.heap.tracemalloc_tools import Frame
 from labserver.incident.experiments.leak.trace import GrowthTrace
 

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from labserver.heap.chains import Chain, Link
+from labserver.heap.chain import Chain, Link
 from labserver.incident.experiments.leak.graphviz import save_dot, to_dot
 
 CHAIN = Chain((Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", 'by"tes')))

@@ -6,7 +6,7 @@ import pytest
 from labserver.incident.experiments.synchronous import figures
 from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
 from labserver.incident.experiments.synchronous.run import Conditions
-from labserver.load.course import Course, Job
+from labserver.load.traffic_record import Job, TrafficRecord
 
 CONDITIONS = Conditions(pool=4, inference_s=0.2, measure_s=1.0, probe_interval_s=0.1, poll_interval_s=0.1)
 TIMES = np.array([0.0, 1.0, 2.0])
@@ -46,7 +46,7 @@ def test_the_backlog_stands_beside_its_prediction():
 def test_before_and_after_and_the_queue_are_drawn():
     assert "16 users" in texts(figures.before_and_after(level(16, 19.0), level(16, 20.0), ("before", "after")))
     backlog = Backlog(TIMES, 10 * TIMES, 10.0, 10.0, 0.0)
-    refused = Course(0.0, 2.0, (Job(0.0, 0.1, False, 503, None, "1"), Job(0.0, 0.5, True, 202, None, None)), ())
+    refused = TrafficRecord(0.0, 2.0, (Job(0.0, 0.1, False, 503, None, "1"), Job(0.0, 0.5, True, 202, None, None)), ())
     met = Overload(backlog, 10 * TIMES * 2**20, refused)
     figure = figures.queue(met, met, 8)
     assert figure.axes[0].lines[1].get_ydata()[-1] == pytest.approx(20)

@@ -1,0 +1,37 @@
+"""Figures as people read them: whole numbers, bytes, shares and counts, each written in one way everywhere."""
+
+_MINUS = "−"
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_HANDIER_FROM = 10 * 1024
+
+
+def number(value: float) -> str:
+    """A whole number with separators and a true minus sign."""
+    return f"{value:,.0f}".replace("-", _MINUS) if round(value) else "0"
+
+
+def size(value: float) -> str:
+    """Bytes, exact, with a handier figure beside it from 10 KiB on: `48,029,520 B (45.8 MiB)`."""
+    unit, name = unit_of(value)
+    exact = f"{number(value)} B"
+    return f"{exact} ({value / unit:.1f} {name})".replace("-", _MINUS) if abs(value) >= _HANDIER_FROM else exact
+
+
+def unit_of(value: float) -> tuple[int, str]:
+    """The largest unit that there is at least one of, in bytes, and its name."""
+    power = next((power for power in range(len(_UNITS) - 1, 0, -1) if abs(value) >= 1024**power), 0)
+    return 1024**power, _UNITS[power]
+
+
+def percent(share: float) -> str:
+    """A share in per cent; what is not all is never rounded up to it."""
+    value = 100 * share
+    if 0 < abs(value) < 0.1:
+        return f"{_MINUS if value < 0 else ''}<0.1 %"
+    shown = 99.9 if 99.9 < value < 100 else value
+    return f"{f'{shown:.1f}'.removesuffix('.0')} %".replace("-", _MINUS)
+
+
+def count(many: float, what: str) -> str:
+    """So many of something: `1 holder`, `1,200 items`."""
+    return f"{many:,} {what}" if many == 1 else f"{many:,} {what}s"

@@ -1,0 +1,81 @@
+"""Cycles of jobs with a floor after each, until the floors are sure of one answer."""
+
+import time
+
+from labserver.diagnosis.decide.decision import Decision
+from labserver.diagnosis.fact import said
+from labserver.diagnosis.measure.state import CheckState
+from labserver.diagnosis.verdict import Verdict
+
+
+def run_cycles(state: CheckState, *, filled: bool = False) -> Decision:
+    """Measure from the first floor on, and decide.
+
+    Args:
+        state: of the check; its series begins anew.
+        filled: whether what declares a bound had the jobs to reach it. What is emptied when it is full still grows
+            up to that once more: only beyond it is the bound none.
+    """
+    state.begin_series()
+    driver, plan = state.driver, state.plan
+    driver.begin("measuring")
+    reading = state.floors.take()
+    if state.can_look:
+        _begin_counting(state)
+        reading = state.floors.take()
+    state.series.add(0, reading)
+    decision = state.series.decide(final=False)
+    while decision.verdict is Verdict.INCONCLUSIVE and (filled or not decision.fills) and not _is_over(state):
+        driver.drive(min(plan.cycle, plan.jobs - driver.jobs))
+        state.series.add(driver.jobs, state.floors.take())
+        decision = _decide(state, final=_is_over(state))
+        driver.interval = decision.interval
+        driver.say()
+    return decision
+
+
+def last_word(state: CheckState) -> Decision:
+    """What can be said when the seconds are over; a cycle that was cut short counts, too."""
+    series = state.series
+    if series.jobs and not state.floors.settle_s and state.driver.jobs > series.jobs[-1]:
+        series.add(state.driver.jobs, state.floors.read())
+        return _decide(state, final=True)
+    return series.decide(final=True, counted=False)
+
+
+def _begin_counting(state: CheckState) -> None:
+    """Take the baseline, and count once: what a first look itself imports and keeps is no growth."""
+    baseline = state.look(lambda: state.process.baseline(stall_ms=state.options.stall_ms or 0.0))
+    state.notes += () if baseline is None else said(*baseline.notes)
+    began = time.monotonic()
+    growth = state.look(state.process.growth)
+    state.count_s = time.monotonic() - began
+    if growth is not None:
+        state.series.begin_counting(growth)
+
+
+def _is_over(state: CheckState) -> bool:
+    plan, floors = state.plan, len(state.series.jobs)
+    return state.driver.jobs >= plan.jobs or floors >= plan.floors or state.left_s() < plan.cycle_s
+
+
+def _decide(state: CheckState, *, final: bool) -> Decision:
+    """Decide; count what the holders have gained where that is due, or the answer depends on it."""
+    if state.can_look and (len(state.series.jobs) - 1) % state.heuristics.counting.every_floors == 0:
+        _count(state)
+    decision = state.series.decide(final=final)
+    if decision.wants_counts and (final or _is_count_due(state)):
+        _count(state)
+        decision = state.series.decide(final=final)
+    return decision
+
+
+def _is_count_due(state: CheckState) -> bool:
+    """Not at each floor where a graph of the heap takes seconds."""
+    counting, counted = state.heuristics.counting, state.series.counted_at
+    return state.count_s < counting.quick_s or not counted or state.series.jobs[-1] >= counting.later * counted[-1]
+
+
+def _count(state: CheckState) -> None:
+    if (growth := state.look(state.process.growth)) is not None:
+        state.series.count(growth)

@@ -1,0 +1,173 @@
+"""The figures by which a check is run: unit, and why this value, beside each.
+
+Where no bench is named, a value is a judgement for the reason given; `tests/bench/verdict_real.py` shows whether all of
+them together still give the right verdicts. What counts as a leak stands in `labserver.diagnosis.decide`.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The jobs before the first floor.
+
+    Attributes:
+        jobs: after which caches, pools and lazy imports are what they stay; of `lru_cache`'s 128 entries, all.
+        fast_jobs: the same for a coarse answer, still more than those 128.
+        slice_jobs: after which the clock is looked at: a second for an application of 25 jobs a second.
+        share: of all seconds, which a slow application's warm-up takes at most, so that most are left to measure.
+        probes: tries until one job succeeds. An application that connects lazily may refuse its first ones.
+        probe_pause_s: seconds between two tries.
+        probe_jobs: of each user in a try: the first one of a user also opens its connection.
+    """
+
+    jobs: int = 250
+    fast_jobs: int = 150
+    slice_jobs: int = 25
+    share: float = 0.3
+    probes: int = 3
+    probe_pause_s: float = 0.5
+    probe_jobs: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """The jobs between two floors, and how many floors there are.
+
+    Attributes:
+        jobs: of a cycle. A leak at the tolerance, 256 B/job, then brings 12 kB a cycle, six times a floor's noise.
+        fast_jobs: of a cycle for a coarse answer.
+        most_fast_jobs: measured jobs of a coarse answer, ten cycles.
+        measuring_share: of the seconds that are left after the warm-up; the rest is for looking who holds what.
+        floors_that_fit: cycles that there must be time for; where there is not, the cycles become longer and fewer. The
+            decision first looks at nine floors.
+        fewest_floors: of the slowest application: four are the fewest that are decided by.
+    """
+
+    jobs: int = 50
+    fast_jobs: int = 25
+    most_fast_jobs: int = 250
+    measuring_share: float = 0.85
+    floors_that_fit: int = 10
+    fewest_floors: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Coarseness:
+    """What is believed of readings that are coarser than the allocators' books.
+
+    Attributes:
+        private_noise: bytes, the standard deviation of a floor read from outside: pages that the allocators keep.
+        mapped_noise: bytes, the same of memory that is mapped directly, which comes in steps of an allocator's own.
+        mapped_tolerance: bytes per job, the least for memory that is mapped directly: a page for four jobs.
+        seen_noise: standard deviations of a floor from which on growth is worth a wait or a name: a quarter of it,
+            which may expire, is then still above the noise.
+        fast_tolerance: bytes per job, the least for a coarse answer: half the jobs show half as little.
+        fast_fill_jobs: the time constant of the slowest cache that a coarse answer waits for: 250 jobs say nothing of
+            one of the thousands that the full check rules out.
+    """
+
+    private_noise: float = 2.0**18
+    mapped_noise: float = 2.0**16
+    mapped_tolerance: float = 1024.0
+    seen_noise: float = 6.0
+    fast_tolerance: float = 512.0
+    fast_fill_jobs: float = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long threads are waited for that jobs have started.
+
+    Attributes:
+        lingering: floors at which some had not ended in time; from then on it is taken for the rule.
+        short_s: seconds of each wait thereafter: threads that never end shall not cost the full wait at each floor.
+    """
+
+    lingering: int = 2
+    short_s: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How often the holders are counted, and what their counts explain.
+
+    Attributes:
+        every_floors: floors from one regular count to the next: three counts by the decision's first look.
+        quick_s: seconds of a look below which holders are counted whenever the decision asks.
+        later: jobs, as a factor of those at the last count, after which a slow look is worth its seconds again.
+        explained: part of the growth from which on a holder, or some of them, account for it.
+        thread_bytes: of a thread that still runs: the pages of its stack that it touched and its first objects.
+    """
+
+    every_floors: int = 4
+    quick_s: float = 0.4
+    later: float = 1.25
+    explained: float = 0.5
+    thread_bytes: float = 16_384.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """The wait for results that go away by themselves.
+
+    Attributes:
+        patience_s: seconds of waiting without a fall, which every leak pays for.
+        patience_share: of the seconds that are left, the same for a check that has few.
+        longest_s: seconds of waiting while memory falls: who needs more gives `--settle`.
+        step_s: seconds from one reading to the next.
+        falls: part of the growth that must go away for it to count as expiring.
+        step_falls: part of the growth by which one reading must be below the lowest one to be a fall.
+        margin_s: seconds of wait on top of those seen: the sweep that frees may have just missed a result.
+        fewest_floors: part of the planned floors that there must be time for with the wait before each.
+    """
+
+    patience_s: float = 4.0
+    patience_share: float = 0.3
+    longest_s: float = 20.0
+    step_s: float = 0.5
+    falls: float = 0.25
+    step_falls: float = 0.0625
+    margin_s: float = 0.5
+    fewest_floors: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """The jobs that a cache gets to reach the bound it declares.
+
+    Attributes:
+        jobs_an_entry: some keys repeat, so that a job does not always bring an entry.
+    """
+
+    jobs_an_entry: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is worth a word beside the verdict.
+
+    Attributes:
+        fewest_threads: that are left before they are named: a pool's five first ones are none.
+        thread_share: threads a job from which on they are named.
+        hides: over the measured jobs, the rarest part of the jobs that shows with 99 % certainty: ln 100, as
+            (1 − p) to the power of n is 1 % at n × p = 4.6.
+    """
+
+    fewest_threads: int = 6
+    thread_share: float = 0.02
+    hides: float = 4.6
+
+
+@dataclass(frozen=True, slots=True)
+class Heuristics:
+    """All of them, as a check takes them."""
+
+    warm_up: WarmUp = field(default_factory=WarmUp)
+    cycles: Cycles = field(default_factory=Cycles)
+    coarseness: Coarseness = field(default_factory=Coarseness)
+    patience: Patience = field(default_factory=Patience)
+    counting: Counting = field(default_factory=Counting)
+    expiry: Expiry = field(default_factory=Expiry)
+    filling: Filling = field(default_factory=Filling)
+    telling: Telling = field(default_factory=Telling)

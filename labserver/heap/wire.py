@@ -1,0 +1,224 @@
+"""The messages of the agent: each one's fields, its JSON, and how long its answer may take.
+
+A service that has called `labserver.listen()` may run an older or a newer labserver than the one that asks: keys are
+added and never renamed, an unknown one is ignored, and what came later than the first version has a default.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from labserver.heap.chain import Chain
+from labserver.heap.message import Message
+from labserver.heap.root import Root, RootKind
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """Seconds after which an answer counts as missing.
+
+    Attributes:
+        prompt_s: a floor, a switch of the tracing: a floor waits for connections and threads to end, some seconds each.
+        look_s: whatever walks the heap: a look may take two children, one after the other, of `child_s` each.
+        child_s: one forked child, which is killed then: above what a heap of the largest budget took on a slow machine.
+        reading_s: a reading for the watch, which samples every second or two and has gaps rather than pauses.
+        quit_s: an application ends in good order, or is killed.
+        grace_s: beyond the time that the process itself was given for its answer.
+    """
+
+    prompt_s: float = 60.0
+    look_s: float = 600.0
+    child_s: float = 240.0
+    reading_s: float = 2.0
+    quit_s: float = 4.0
+    grace_s: float = 3.0
+
+
+ANSWER_TIMES = AnswerTimes()
+
+
+class MemoryMeter(StrEnum):
+    """What a floor's figure was read with, the best first."""
+
+    HEAP = "heap_bytes"  # the allocators' own books
+    TRACED = "traced_bytes"  # tracemalloc, where there are no books to read
+    PRIVATE = "private_bytes"  # whole pages, from outside of the process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorReading(Message):
+    """The memory at rest; what could not be read is None.
+
+    Attributes:
+        heap_bytes: in use by the allocators' books.
+        mapped_bytes: mapped directly, beside all allocators.
+        traced_bytes: in use as far as tracemalloc knows.
+        private_bytes: what no other process shares, resident or swapped out.
+        threads: that run.
+        collecting: whether the application has left its collector on.
+        processes: that were read together, from outside; 1 where an instrument inside was asked.
+    """
+
+    heap_bytes: int | None = None
+    mapped_bytes: int | None = None
+    traced_bytes: int | None = None
+    private_bytes: int | None = None
+    threads: int
+    collecting: bool
+    processes: int = 1
+
+    @property
+    def meter(self) -> MemoryMeter:
+        """The best of the meters that this floor was read with."""
+        return next(meter for meter in MemoryMeter if getattr(self, meter) is not None)
+
+    @property
+    def used_bytes(self) -> int:
+        """The figure of that meter."""
+        return int(getattr(self, self.meter))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineTaken(Message):
+    """A look at the heap was remembered, for later ones to be compared with.
+
+    Attributes:
+        objects: how many there were.
+        bytes: what the allocators gave for them.
+        complete: whether the whole heap was seen.
+        notes: what could not be, a sentence each.
+    """
+
+    objects: int = 0
+    bytes: int = 0
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage(Message):
+    """What no root reaches: cycles that wait for the collector."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldGroup(Message):
+    """A group of objects that came since the baseline and are held in the same place.
+
+    Attributes:
+        path: from a root to one of them, in one line.
+        holder: the path to the last object that is on the way to all of them.
+        holder_type: its type.
+        buffer_type: the type that has the most bytes among them.
+        buffers: how many of that type came, less those that went.
+        growth_bytes: what the allocators gave for the group, less what they got back.
+        retained_bytes: the same as `sys.getsizeof` counts.
+        chain: the path as data.
+        root: where it begins; None from a version that did not tell.
+        holder_at: which link of the chain the holder is; None from a version that did not tell.
+        also_held_by: the paths to those others.
+        bound: the number of entries that the holder says it keeps at most.
+        bound_from: what says so.
+    """
+
+    path: str
+    holder: str
+    holder_type: str
+    buffer_type: str
+    buffers: int
+    growth_bytes: int
+    retained_bytes: int
+    chain: Chain = field(metadata={"read": Chain.from_json})
+    root: Root | None = field(default=None, metadata={"read": lambda root: root and Root.from_json(root)})
+    holder_at: int | None = None
+    also_held_by: tuple[str, ...] = ()
+    bound: int | None = None
+    bound_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderGrowth(HeldGroup):
+    """Such a group, as other processes are told of it.
+
+    Attributes:
+        holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
+            hold the group as well, if all of them did; None from a version that did not tell.
+        allocated_at: the lines that allocated one of its objects, the allocating one first; empty where nobody traced.
+        fingerprint: a short name, the same in every run.
+    """
+
+    holder_retained_bytes: int | None = None
+    allocated_at: tuple[str, ...] = ()
+    fingerprint: str
+
+    @property
+    def is_held_by_c(self) -> bool:
+        """Whether nothing but C code is seen to hold it."""
+        if self.root is not None:
+            return self.root.kind is RootKind.C_CODE
+        # An older version tells the root by its name alone.
+        return [link.name for link in self.chain.links[:1]] == [Root(RootKind.C_CODE).title]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeapGrowth(Message):
+    """What has changed in a heap since its baseline.
+
+    Attributes:
+        holders: who holds what has come, the most bytes first.
+        bytes: how much more the allocators gave; None where that is known in part.
+        objects: how many more there are.
+        garbage: of these, what waits for the collector.
+        notes: sentences about single holders, and about what could not be seen.
+        complete: whether the whole heap was walked, now and then; if not, holders may be missing.
+    """
+
+    holders: tuple[HolderGrowth, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(HolderGrowth.from_json, items))}
+    )
+    bytes: int | None = None
+    objects: int = 0
+    garbage: Garbage = field(default=Garbage(), metadata={"read": Garbage.from_json})
+    notes: tuple[str, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Message):
+    """A line that allocated what is still there.
+
+    Attributes:
+        bytes: that are.
+        blocks: in how many pieces.
+        allocated_at: the line first, then its callers.
+    """
+
+    bytes: int
+    blocks: int
+    allocated_at: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Message):
+    """What one collection freed; the bytes are None where there are no books."""
+
+    objects: int
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNow(Message):
+    """The memory as it is, without a wait or a collection, for whoever watches.
+
+    Attributes:
+        heap_bytes: in use by the allocators' books; None where there are none.
+        resident_bytes: resident set size.
+        live_jobs: jobs that an image service in the process keeps; None where there is no such service.
+        finished_jobs: jobs that it has finished.
+    """
+
+    heap_bytes: int | None
+    resident_bytes: int
+    live_jobs: int | None = None
+    finished_jobs: int | None = None

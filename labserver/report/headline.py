@@ -1,0 +1,77 @@
+"""The verdict in words, as every report of a check begins: page, HTML, summary and JUnit say the same."""
+
+from labserver.amounts import number
+from labserver.diagnosis.fact import NoteKind
+from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.sentences import sentence
+from labserver.diagnosis.verdict import Verdict
+from labserver.stats.interval import Interval
+
+METERS = {
+    "both": "memory in use, Python's and the C library's",
+    "traced": "memory in use by Python's objects",
+    "native": "memory in use beyond Python's objects",
+}
+_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN)
+
+
+def span(interval: Interval) -> str:
+    """The bounds of an interval: `199,900 to 200,340, 99 %`."""
+    return f"{number(interval.low)} to {number(interval.high)}, {100 * interval.confidence:g} %"
+
+
+def verdict_word(result: CheckResult) -> str:
+    """The verdict as a reader meets it."""
+    if result.verdict is Verdict.LEAK:
+        return "LEAK, ACCEPTED" if result.accepted else "LEAK"
+    if result.verdict is Verdict.NO_LEAK:
+        return "NO LEAK"
+    return "INCONCLUSIVE" if result.interval is not None else "CANNOT SAY"
+
+
+def verdict_sentence(result: CheckResult) -> str:
+    """What the target keeps of every job, with the interval: no verdict without its bound."""
+    interval = result.interval
+    if interval is None:
+        return result.target
+    allowed = f"tolerance {tolerance_of(result)} B"
+    if result.verdict is Verdict.NO_LEAK:
+        return f"{result.target} keeps less than {tolerance_of(result)} B of every job ({span(interval)})"
+    if result.verdict is Verdict.LEAK:
+        return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
+    bounds = f"{number(interval.low)} to {number(interval.high)} B of every job ({100 * interval.confidence:g} %)"
+    return f"{result.target} keeps {bounds}; {allowed}"
+
+
+def tolerance_of(result: CheckResult) -> str:
+    """The tolerance as it was given: `256`, `0.5`."""
+    return f"{result.tolerance:,.10g}"
+
+
+def headline(result: CheckResult) -> str:
+    """The verdict in one line."""
+    return f"{verdict_word(result)}  {verdict_sentence(result)}"
+
+
+def reason(result: CheckResult) -> str:
+    """The same, and where nothing can be said, why."""
+    if result.interval is not None or not result.noted:
+        return headline(result)
+    why = next((note for note in result.noted if note.kind in _SAY_WHY), result.noted[0])
+    return f"{headline(result)}: {sentence(why)}"
+
+
+def how(result: CheckResult) -> str:
+    """How much was measured, and with what."""
+    if not result.jobs:
+        return f"nothing was measured in {result.seconds:.1f} s"
+    failed = f", {result.errors:,} of them failed" if result.errors else ""
+    return f"{result.jobs:,} jobs{failed}, {result.seconds:.1f} s; meter: {METERS.get(result.meter, result.meter)}"
+
+
+def native_sentence(result: CheckResult) -> str:
+    """What the process took beyond Python's allocators; empty where that was not read."""
+    if result.native is None:
+        return ""
+    kept = f"{number(result.native.estimate)} B of every job ({span(result.native)})"
+    return f"Beyond Python's objects the process keeps {kept}."
