@@ -25,7 +25,8 @@ class ByteThresholds:
         recent: floors that say what goes on now, where all of them would hide that a leak began late. With 6 two in
             five servers with the steps of imports stay undecided; with 16 they take 160 jobs more.
         last: floors that the end of growth is judged by, at least. Three show next to no scatter of their own.
-        jumps: the highest rises that are left out, however high: an import, and a table that is doubled.
+        jumps: the highest rises that are left out, however high: an import, and a table that is doubled. From nine
+            floors on the line's own scatter says as much; the six of a short experiment need it.
         near: as straight as another line is one whose deviation is at most so many times as large.
         bent: a line is bent whose deviation is more than so many times that of its last floors.
         fell: the part of the growth that memory must have lost on the way, and may have regained since, to be emptied

@@ -67,6 +67,7 @@ class Sources:
         name = code.co_filename
         if name not in self._files:
             self._files[name] = self._read(name)
+        # Where two lambdas stand on one line nobody knows which is which.
         alike = self._files[name].get((code.co_firstlineno, code.co_name), [])
         return alike[0][0] if len(alike) == 1 and _is_same(alike[0][1], code) else None
 
@@ -79,21 +80,13 @@ class Sources:
                 warnings.simplefilter("ignore")  # what there is to warn of is the owner's affair
                 tree = ast.parse(text)
                 compiled = compile(tree, filename, "exec", dont_inherit=True)
-        except (
-            OSError,
-            SyntaxError,
-            ValueError,
-            RecursionError,
-            MemoryError,
-        ):  # the last two where expressions nest deep
+        # The last two are raised where expressions nest deep.
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return found
-        codes = defaultdict(list)
-        for code in _codes(compiled):
-            codes[code.co_firstlineno, code.co_name].append(code)
+        codes = {(code.co_firstlineno, code.co_name): code for code in _codes(compiled)}
         for key, definition in _definitions(tree):
-            # Where two lambdas stand on one line nobody knows which is which.
-            if len(codes[key]) == 1:
-                found[key].append((definition, codes[key][0]))
+            if key in codes:
+                found[key].append((definition, codes[key]))
         return found
 
 

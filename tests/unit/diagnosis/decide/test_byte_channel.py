@@ -8,9 +8,9 @@ JOBS = list(range(0, 2001, 50))
 NOISE = np.random.default_rng(0).normal(0, 2000, len(JOBS))
 
 
-def floors(size_of, jobs=JOBS):
+def floors(size_of, jobs=JOBS, risk=1e-3):
     sizes = [2e7 + size_of(job) + noise for job, noise in zip(jobs, NOISE, strict=False)]
-    return Floors(jobs, sizes, 2000.0, 1e-3)
+    return Floors(jobs, sizes, 2000.0, risk)
 
 
 def steadiness(read):
@@ -41,8 +41,9 @@ def test_growth_starts_where_it_does():
     assert abs(JOBS[late] - 1000) <= 100
 
 
-def test_two_high_steps_are_no_growth():
-    assert growth_start(floors(lambda job: 5e5 * (job >= 300) + 2e6 * (job >= 1700)), 256) is None
+def test_two_high_steps_are_no_growth_and_more_are():
+    assert growth_start(floors(lambda job: 1e5 * (job >= 100) + 1e5 * (job >= 200), JOBS[:6], risk=0.01), 256) is None
+    assert growth_start(floors(lambda job: 1e5 * (job // 50), JOBS[:6], risk=0.01), 256) == 0
 
 
 def test_quiet_is_what_stays_below_the_tolerance_to_the_end():
@@ -55,3 +56,4 @@ def test_quiet_is_what_stays_below_the_tolerance_to_the_end():
 def test_what_is_emptied_when_it_is_full_only_comes_back():
     assert only_comes_back(floors(lambda job: 1000 * (job % 1050)), 0)
     assert not only_comes_back(floors(lambda job: 1000 * job), 0)
+    assert not only_comes_back(floors(lambda job: 1000 * job - 60_000 * (job == JOBS[-1])), 0)

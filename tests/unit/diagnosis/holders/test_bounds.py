@@ -99,6 +99,7 @@ NO_BOUND = {
     "a removal without comparison": "CACHE.pop(key, None)",
     "the removal of something else": "if len(CACHE) > 1000: [value].pop()",
     "another length": "if len(value) > 1000: CACHE.pop(key)",
+    "a local of that name": "CACHE = value.CACHE\n    if len(CACHE) > 1000: CACHE.pop(key)",
     "a length that is not a number": "if len(CACHE) > value: CACHE.pop(key)",
 }
 
@@ -305,6 +306,12 @@ def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, put):
     cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {put}\n").Own()
     bound = bound_of([[cache], cache])
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:3 compares len(Own) with 300")
+
+
+def test_an_attribute_that_is_called_as_a_method_removes_nothing(shop_cache):
+    flag = "if len(self) > 300: self.discard = True"
+    cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {flag}\n").Own()
+    assert bound_of([[cache], cache]) is None
 
 
 def test_the_standard_library_keeps_no_bound_on_its_threads():
