@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # These walk the heap of their own process again and again: nothing else is imported there.
 HEAPS := tests/unit/heap tests/unit/diagnosis tests/unit/plugins
-# With the other tests three at a time, for they mostly wait.
+# Notebooks that must fail, be killed, or keep the rules: no claim in them is about time.
 UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py mutated_times.py)
+
+# Two commands at the same time; what mostly waits goes first. Both are waited for, and both must succeed.
+beside = $(1) & other=$$!; $(2); ours=$$?; wait $$other && exit $$ours
 
 .PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict soak peers lock reference clean
 
@@ -19,11 +22,11 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
-	$(BIN)/pytest -n 3 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration $(UNTIMED)
+	$(call beside,$(BIN)/pytest -n 1 $(UNTIMED),\
+	  $(BIN)/pytest -n 2 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration)
 	$(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract
 # The whole story, whose claims about time hold beside two busy processes; the walks over heaps are these, and give way.
-	$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks & story=$$!; \
-	  nice -n 15 $(BIN)/pytest -n 2 --dist loadfile $(HEAPS); heaps=$$?; wait $$story && exit $$heaps
+	$(call beside,$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks,nice -n 15 $(BIN)/pytest -n 2 --dist loadfile $(HEAPS))
 
 test-pythons: $(READY)  ## what looks into the interpreter, on every CPython that is found: 3.12 to 3.15
 	$(BIN)/nox --sessions pythons notebooks
