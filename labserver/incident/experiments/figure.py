@@ -3,6 +3,7 @@
 Figures are drawn without pyplot, which would keep each one; they are byte-stable as SVG and PNG.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from labserver.incident.experiments.label import Label
 from labserver.suite.picture import save_png, show_picture
 
 # Okabe & Ito's palette, told apart by colour-blind readers too.
@@ -66,18 +68,24 @@ def draw_floors(  # noqa: PLR0913 - half of them by keyword
 
 
 def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Write a figure as SVG, and as PNG beside it, below the run directory; the id of each text says how it is aligned.
+    """Write a figure as SVG, and as PNG beside it, below the run directory.
+
+    The SVG keeps what `figure_words` puts its words into another language by: the id of each text says how it is aligned,
+    the description what each line of a `Label` with arguments was made of.
 
     Returns:
         The SVG's path relative to the run directory: the evidence that a finding names.
     """
     path = run_dir / "figures" / f"{name}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
+    made_of: dict[str, Any] = {}
     for number, text in enumerate(figure.findobj(Text)):
-        # With it the words can be put into another language later: see `figure_words`.
         text.set_gid(f"{text.get_horizontalalignment()}_{number}")
+        if isinstance(words := text.get_text(), Label):
+            made_of |= {str(phrase): phrase.as_json() for phrase in words.phrases() if phrase.arguments}
+    metadata = {"Date": None, "Creator": None} | ({"Description": json.dumps(made_of)} if made_of else {})
     with mpl.rc_context(STYLE):
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        figure.savefig(path, metadata=metadata)
         save_png(figure, path.with_suffix(".png"))
     return path.relative_to(run_dir).as_posix()
 

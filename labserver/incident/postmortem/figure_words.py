@@ -1,10 +1,12 @@
 """The words in a figure that a notebook saved: read, and redrawn in another language, without drawing the figure again.
 
 Matplotlib writes each line of text as a comment with the words and a group with their glyphs, whose origin is the left
-end of the line. `plots.save_figure` puts the alignment into the id of the group around them.
+end of the line. `save_figure` puts the alignment into the id of the group around them, and into the description of the
+whole what each line with arguments was made of: only by this form are they looked up, a plain line by itself.
 """
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +16,14 @@ from matplotlib.textpath import TextPath, text_to_path
 
 from labserver.incident.postmortem import fonts
 from labserver.incident.postmortem.i18n.catalogue import Catalogue
+from labserver.suite.bound import Phrase
 
 _PIECES = re.compile(
     r'<g id="(?P<id>[^"]*)">'
     r'|<!-- (?P<words>[^\n]*?) -->(?P<space>\s*)<g(?P<attributes>[^>]*)>(?P<glyphs>.*?)</g>',
     re.DOTALL,
 )  # fmt: skip
+_MADE_OF = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
 _USE = re.compile(r"<use [^>]*/>\s*")
 _ALIGNED = re.compile(r"(left|center|right)_\d+")
 # Of the room that is left over where the new words are shorter, what goes before them.
@@ -44,15 +48,16 @@ def words_of(svg: str) -> list[str]:
     return list(dict.fromkeys(words for words in found if re.search(r"[^\W\d_]", words) and words[0] != "$"))
 
 
-def redrawn(svg: str, translate: Callable[[str], str | None], font: Path) -> str:
+def redrawn(svg: str, translate: Callable[[Phrase], str | None], font: Path) -> str:
     """The figure with its words translated and drawn as outlines of another font.
 
     Args:
-        svg: as `plots.save_figure` wrote it.
-        translate: a line of text; None where it stays as it is.
+        svg: as `save_figure` wrote it.
+        translate: a line of text, by its form; None where it stays as it is.
         font: the file of a font that has the translation's letters.
     """
     prop = FontProperties(fname=font, size=_SIZE)
+    phrases = _phrases(svg)
     alignment: str | None = None
 
     def replace(match: re.Match[str]) -> str:
@@ -62,9 +67,10 @@ def redrawn(svg: str, translate: Callable[[str], str | None], font: Path) -> str
             alignment = aligned[1] if aligned else None
             return match[0]
         before = html.unescape(match["words"])
-        after = translate(before.replace(_MINUS, "-")) if alignment else None
+        after = translate(phrases.get(before) or Phrase.of_text(before)) if alignment else None
         if alignment is None or after is None:
             return match[0]
+        after = after.replace(_MINUS, "-")
         shift = (_width(before, FontProperties(size=_SIZE)) - _width(after, prop)) * _BEFORE[alignment]
         attributes = re.sub(r'(transform="[^"]*)"', rf'\1 translate({shift:.1f} 0)"', match["attributes"])
         # The glyphs' definitions stay: other lines use them.
@@ -73,6 +79,13 @@ def redrawn(svg: str, translate: Callable[[str], str | None], font: Path) -> str
         return f'<!-- {_comment(after)} -->{match["space"]}<g{attributes}>{glyphs}<path d="{outline}"/></g>'
 
     return _PIECES.sub(replace, svg)
+
+
+def _phrases(svg: str) -> dict[str, Phrase]:
+    """What each line with arguments was made of; a figure that an earlier version saved does not say so."""
+    made_of = _MADE_OF.search(svg)
+    documents = json.loads(html.unescape(made_of[1])) if made_of else {}
+    return {line: Phrase.from_json(document) for line, document in documents.items()}
 
 
 def _width(words: str, prop: FontProperties) -> float:

@@ -15,8 +15,8 @@ from labserver.incident.experiments.capacity.sizing import Assumptions, Scale
 from labserver.incident.experiments.capacity.small_cases import SmallCase
 from labserver.incident.experiments.capacity.trial import Trial
 from labserver.incident.experiments.figure import BLUE, GREEN, ORANGE, SKY, STYLE, VERMILLION
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.units import GIB, MIB
-from labserver.text import formatted
 
 _MODES = {
     "leaky": VERMILLION,
@@ -64,14 +64,19 @@ def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
         highest = [scale.demand.day_max / GIB for scale in scales]
         median = [scale.demand.quantiles[0.5] / GIB for scale in scales]
         budget = [scale.budget_bytes * scale.instances / GIB for scale in scales]
-        ttl = f"ttl, {assumed.kept.ttl_s:g} s + {assumed.kept.sweep_s:g} s"
-        axes.plot(rates, highest, "^-", color=VERMILLION, label=f"{ttl}: the day's largest")
-        axes.plot(rates, median, "o-", color=BLUE, label=f"{ttl}: p50")
-        axes.plot(rates, budget, "s--", color=GREEN, label=f"byte-budget, {formatted(assumed.refused, '.1%')} refused")
-        for gib, what in ((assumed.instance_gib, "one instance"), (assumed.shared_gib, "one shared store")):
+        kept = {"ttl": assumed.kept.ttl_s, "sweep": assumed.kept.sweep_s}
+        label = Label("ttl, {ttl:g} s + {sweep:g} s: the day's largest", **kept)
+        axes.plot(rates, highest, "^-", color=VERMILLION, label=label)
+        axes.plot(rates, median, "o-", color=BLUE, label=Label("ttl, {ttl:g} s + {sweep:g} s: p50", **kept))
+        label = Label("byte-budget, {share:.1%} refused", share=assumed.refused)
+        axes.plot(rates, budget, "s--", color=GREEN, label=label)
+        for gib, form in (
+            (assumed.instance_gib, "one instance: {size:g} GiB"),
+            (assumed.shared_gib, "one shared store: {size:g} GiB"),
+        ):
             axes.axhline(gib, color="0.4", linestyle=":", linewidth=1)
             at, over = (rates[0], gib), (-8, 4)
-            axes.annotate(f"{what}: {gib:g} GiB", at, over, textcoords="offset points", fontsize=9)
+            axes.annotate(Label(form, size=gib), at, over, textcoords="offset points", fontsize=9)
         axes.set(xscale="log", yscale="log", xlabel="jobs per second", ylabel="memory for results, GiB")
         axes.set_title("Retained bytes grow with the rate, and hardly swing about their mean", loc="left")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
@@ -137,7 +142,9 @@ def _draw_forecast(axes: Axes, foretold: Forecast, room: float) -> None:
     per_job_s = (foretold.t_s - at) / (foretold.jobs.estimate - foretold.made_at_jobs)
     ends = [at + (jobs - foretold.made_at_jobs) * per_job_s for jobs in (foretold.jobs.low, foretold.jobs.high)]
     axes.fill([at, ends[0], ends[1]], [now, room, room], color="0.5", alpha=0.2, linewidth=0)
-    label = f"forecast: {foretold.jobs.estimate:.0f} jobs ({foretold.jobs.low:.0f} to {foretold.jobs.high:.0f})"
+    jobs = foretold.jobs
+    form = "forecast: {jobs:.0f} jobs ({low:.0f} to {high:.0f})"
+    label = Label(form, jobs=jobs.estimate, low=jobs.low, high=jobs.high)
     axes.plot([at, foretold.t_s], [now, room], "--", color="0.2", linewidth=1.4, label=label)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from labserver.errors import CannotRun
 from labserver.stats.interval import Interval, bytes_per_job
+from labserver.text import formatted
 
 Array = npt.NDArray[np.float64]
 
@@ -87,7 +88,8 @@ def forecast(readings: Readings, room: float, rate_per_s: float, *, share: float
     early = readings.first(share * room)
     levels = np.unique(early.jobs)
     if levels.size < _LEAST_LEVELS:
-        raise CannotRun(f"{share:.0%} of the memory was used before {_LEAST_LEVELS} jobs were done: give it more room.")
+        used = f"{formatted(share, '.0%')} of the memory was used"
+        raise CannotRun(f"{used} before {_LEAST_LEVELS} jobs were done: give it more room.")
     highest = np.array([early.size[early.jobs == level].max() for level in levels])
     mean = np.array([early.size[early.jobs == level].mean() for level in levels])
     growth = bytes_per_job(levels, mean)

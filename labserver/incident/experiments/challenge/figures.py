@@ -14,6 +14,7 @@ from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.experiments.challenge.run_length import Noise, differences
 from labserver.incident.experiments.challenge.slow_job import SlowJob
 from labserver.incident.experiments.figure import BLUE, SKY, STYLE, VERMILLION
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.steady_state import exhausting_rate
 from labserver.incident.experiments.units import MIB, kilobytes_per_job
 from labserver.stats.interval import Interval
@@ -97,11 +98,11 @@ def run_length(
         axes.plot([ttl for ttl, _ in seen], [apart for _, apart in seen], "o", color=_TTL, label="measured")
         soonest, latest = predicted[incident_ttl_s]
         axes.plot([incident_ttl_s] * 2, [soonest, latest], color="black", linewidth=2.5)
-        _say(axes, f"the incident's TTL needs\n{soonest:,.0f} to {latest:,.0f} s", (incident_ttl_s, soonest), (-14, 10),
-             ha="right", va="bottom")  # fmt: skip
+        needs = Label("the incident's TTL needs\n{low:,.0f} to {high:,.0f} s", low=soonest, high=latest)
+        _say(axes, needs, (incident_ttl_s, soonest), (-14, 10), ha="right", va="bottom")
         axes.plot(incident_ttl_s, incident_run_s, "X", color=_LEAKY, markersize=9)
-        _say(axes, f"its load test ran {incident_run_s:g} s", (incident_ttl_s, incident_run_s), (-10, 0),
-             ha="right", va="center", color=_LEAKY)  # fmt: skip
+        ran = Label("its load test ran {seconds:g} s", seconds=incident_run_s)
+        _say(axes, ran, (incident_ttl_s, incident_run_s), (-10, 0), ha="right", va="center", color=_LEAKY)
         axes.set(xscale="log", yscale="log", xlabel="time to live, seconds", ylabel="length of the run, seconds")
         axes.set_ylim(top=6 * latest)
         axes.xaxis.set_major_formatter("{x:g}")
@@ -225,20 +226,20 @@ def rate_and_heap(
         axes = figure.add_subplot()
         span = np.array([heaps[0] / 4, heaps[-1] * 2])
         for size, colour in zip(sizes, (_TTL, _LEAKY), strict=True):
-            label = f"{size / 1000:,.0f} kB a result" if size < 1e6 else f"{size / 1e6:g} MB a result"
+            words = f"{size / 1000:,.0f} kB" if size < 1e6 else f"{size / 1e6:g} MB"
             rates = [exhausting_rate(heap, ttl_s, sweep_s, size) for heap in span]
-            axes.plot(span / MIB, rates, color=colour, label=label)
+            axes.plot(span / MIB, rates, color=colour, label=Label("{size} a result", size=words))
             for heap in heaps:
                 rate = exhausting_rate(heap, ttl_s, sweep_s, size)
                 axes.plot(heap / MIB, rate, "o", color=colour)
                 _say(axes, f"{rate:.1f}/s", (heap / MIB, rate), (5, -11), fontsize=8)
-        label = f"the incident's load test: {rate_per_s:g}/s"
+        label = Label("the incident's load test: {rate:g}/s", rate=rate_per_s)
         axes.axhline(rate_per_s, color=_GREY, linestyle=":", linewidth=1.2, label=label)
         axes.set(xscale="log", yscale="log", xlabel="heap for results, MiB", ylabel="jobs per second that fill it")
         axes.set_xticks([heap / MIB for heap in heaps], [f"{heap / MIB:,.0f}" for heap in heaps])
         axes.xaxis.set_minor_formatter("")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_title(f"The rate at which a TTL of {ttl_s:g} s no longer saves the server", loc="left")
+        axes.set_title(Label("The rate at which a TTL of {ttl:g} s no longer saves the server", ttl=ttl_s), loc="left")
         axes.legend(loc="upper left")
         return figure
 

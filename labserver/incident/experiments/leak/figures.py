@@ -13,9 +13,10 @@ from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite
 from labserver.incident.experiments.figure import BLUE, STYLE, VERMILLION, colour_of, draw_floors
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.leak.broken_line import broken_line, mark_events, memory_label
 from labserver.incident.experiments.leak.trace import service_line
-from labserver.incident.experiments.units import MIB, kilobytes_per_job, mebibytes
+from labserver.incident.experiments.units import MIB, mebibytes
 from labserver.stats.interval import Interval
 
 
@@ -81,7 +82,7 @@ def heap_over_jobs(
                 np.array([reading.traced_bytes for reading in readings]) / MIB,
                 per_job=slope.estimate / MIB,
                 colour=colour_of(name, number),
-                label=f"{name} floors: {kilobytes_per_job(slope)}",
+                label=_floors_label(name, slope),
             )
         axes.set(xlabel="finished jobs", ylabel="traced heap, MiB", title=title, ylim=(0, None))
         axes.legend(loc="upper left")
@@ -125,9 +126,16 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
         return figure
 
 
-def _site_label(site: AllocationSite) -> str:
+def _floors_label(store: str, slope: Interval) -> Label:
+    kilobytes = {"rate": slope.estimate / 1000, "low": slope.low / 1000, "high": slope.high / 1000}
+    return Label("{store} floors: {rate:,.1f} kB/job ({low:,.1f} to {high:,.1f})", store=store, **kilobytes)
+
+
+def _site_label(site: AllocationSite) -> Label:
     size = mebibytes(site.growth_bytes, 1) if site.growth_bytes >= MIB / 10 else f"{site.growth_bytes:,} B"
-    return f"{size} in {site.growth_blocks:,} block{'s' if site.growth_blocks != 1 else ''}"
+    if site.growth_blocks == 1:
+        return Label("{size} in 1 block", size=size)
+    return Label("{size} in {blocks:,} blocks", size=size, blocks=site.growth_blocks)
 
 
 def _instants(curve: Curve, mark: str) -> list[float]:
@@ -153,7 +161,7 @@ def _mark_ttl(axes: Axes, curve: Curve, ttl_s: float) -> None:
     at = drained[-1] - _origin(curve) + ttl_s
     axes.axvline(at, color="0.4", linestyle=":", linewidth=1)
     axes.annotate(
-        f"the last results\nare {ttl_s:g} s old: one TTL",
+        Label("the last results\nare {seconds:g} s old: one TTL", seconds=ttl_s),
         (at, 0.5),
         xycoords=("data", "axes fraction"),
         xytext=(-6, 0),

@@ -7,6 +7,7 @@ from labserver.incident.experiments.leak.run import Experiment, Workload
 from labserver.incident.experiments.table import table
 from labserver.incident.experiments.units import MIB, mebibytes
 from labserver.load import Summary
+from labserver.text import formatted
 
 
 def reproduction(summary: Summary, load: Workload) -> str:
@@ -19,7 +20,7 @@ def reproduction(summary: Summary, load: Workload) -> str:
         ["iterations, rate", "1.48/s", f"{summary.iteration_rate:.2f}/s"],
         ["http_req_duration, avg", "29.8 ms", _milliseconds(duration.avg)],
         ["http_req_duration, p(95)", "110.15 ms", _milliseconds(duration.p95)],
-        ["checks passed", "100 %", f"{summary.check_rate:.0%}"],
+        ["checks passed", "100 %", _share(summary.check_rate)],
     ]
     return table(["figure", "original", "this run"], rows)
 
@@ -31,7 +32,7 @@ def holders(found: Sequence[Holder], growth_bytes: int) -> str:
             f"`{holder.path}`",
             f"{holder.buffers:,}",
             mebibytes(holder.retained_bytes),
-            f"{holder.retained_bytes / growth_bytes:.1%}",
+            formatted(holder.retained_bytes / growth_bytes, ".1%"),
             mebibytes(holder.holder_retained_bytes),
         ]
         for holder in found
@@ -56,8 +57,12 @@ def _verified(run: Experiment) -> dict[str, str]:
         "heap after the last drain": f"{mebibytes(last.traced_bytes)} ({growth / MIB:+,.2f})",
         "jobs finished in the cycles": f"{last.finished_jobs - first.finished_jobs}",
         "jobs kept after the last drain": f"{last.live_jobs}",
-        "checks passed under load": f"{checks:.0%}",
+        "checks passed under load": _share(checks),
     }
+
+
+def _share(rate: float | None) -> str:
+    return "—" if rate is None else formatted(rate, ".0%")
 
 
 def _milliseconds(seconds: float | None) -> str:

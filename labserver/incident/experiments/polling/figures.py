@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import BLUE, GREEN, ORANGE, STYLE, VERMILLION
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
 from labserver.incident.experiments.polling.server_cost import Bursts
 
@@ -21,7 +22,7 @@ def requests_over_time(endless: EndlessPolling, users: int, cap: int) -> Figure:
         axes = figure.add_subplot()
         lines = (
             ("no cap", endless.unbounded, _UNBOUNDED, "-"),
-            (f"at most {cap} polls", endless.capped, _CAPPED, "--"),
+            (Label("at most {cap} polls", cap=cap), endless.capped, _CAPPED, "--"),
         )
         for label, client, colour, style in lines:
             sent = np.concatenate([[0.0], client.polls.start_s - endless.began_s, [endless.observed_s]])
@@ -93,7 +94,7 @@ def policies(herds: Mapping[str, Herd], window_s: float) -> Figure:
     """Peak, number and delay of the polls, side by side."""
     sides = (
         (
-            f"most polls in {window_s * 1e3:.0f} ms",
+            Label("most polls in {window:.0f} ms", window=window_s * 1e3),
             [float(herd.polls.peak(window_s)) for herd in herds.values()],
             "{:.0f}",
         ),

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import BLUE, GREEN, STYLE, VERMILLION
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.stores.drain import RealDrain
 from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES
 from labserver.incident.experiments.stores.store_run import StoreRun
@@ -20,6 +21,7 @@ from labserver.incident.experiments.stores.store_run import StoreRun
 STAYS, GOES, RECOMMENDED = VERMILLION, BLUE, GREEN
 _COLUMNS = 4
 _MB = 1e6
+_NOTES = {"lost_unread": "{lost_unread} lost unread", "refused": "{refused} refused"}
 # Words that stand on a line must not be crossed by it.
 _ON_WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 
@@ -110,8 +112,9 @@ def _store(axes: Axes, run: StoreRun, recommended: str) -> None:
     if run.store in BOUNDED_IN_BYTES:
         axes.axhline(run.settings.budget_bytes / _MB, color="0.25", linestyle=":", linewidth=1)
     axes.set_title(run.store, loc="left", fontsize=10, color=colour, fontweight="bold")
-    notes = [f"{run.lost_unread} lost unread"] * (run.lost_unread > 0) + [f"{run.refused} refused"] * (run.refused > 0)
-    axes.text(0.98, 0.84, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", fontsize=8)
+    counts = {name: count for name in _NOTES if (count := getattr(run, name))}
+    notes = Label("\n".join(_NOTES[name] for name in counts), **counts)
+    axes.text(0.98, 0.84, notes, transform=axes.transAxes, ha="right", va="top", fontsize=8)
     axes.margins(x=0)
 
 

@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import BLUE, ORANGE, STYLE, VERMILLION
+from labserver.incident.experiments.label import Label
 from labserver.incident.experiments.synchronous.measurements import Backlog, Impatience, Level, Overload
 from labserver.incident.experiments.synchronous.run import Conditions
 from labserver.incident.experiments.units import MIB
+from labserver.text import formatted
 
 _SYNC, _ASYNC, _WASTED, _PREDICTED = VERMILLION, BLUE, ORANGE, "0.35"
 
@@ -60,10 +62,8 @@ def timeouts(impatience: Impatience, timeout_s: float) -> Figure:
             axes.bar_label(bars, label_type="center", color=colour)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        axes.set(
-            xlabel="count",
-            title=f"Clients time out, and {impatience.wasted_share:.0%} of the model's work is for nobody",
-        )
+        share = formatted(impatience.wasted_share, ".0%")
+        axes.set(xlabel="count", title=f"Clients time out, and {share} of the model's work is for nobody")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2)
         return figure
 
@@ -97,7 +97,7 @@ def before_and_after(before: Level, after: Level, names: tuple[str, str]) -> Fig
         colours = [_SYNC, _ASYNC]
         bars = left.bar(names, [before.throughput, after.throughput], color=colours, width=0.55)
         left.bar_label(bars, fmt="%.1f", padding=2)
-        left.set(title=f"{before.users} users: throughput stays", ylabel="faces per second")
+        left.set(title=Label("{count} users: throughput stays", count=before.users), ylabel="faces per second")
         places = np.arange(2)
         for shift, level, colour, name in zip((-0.2, 0.2), (before, after), colours, names, strict=True):
             values = [level.health_ms(50), level.health_ms(95)]
@@ -126,7 +126,7 @@ def queue(unbounded: Overload, bounded: Overload, bound: int) -> Figure:
         )
         label = "predicted: arrivals − capacity"
         axes.plot(backlog.times_s, backlog.predicted * size, color=_PREDICTED, linestyle="--", label=label)
-        label = f"at most {bound} waiting: {bounded.refused_share:.0%} refused with 503"
+        label = f"at most {bound} waiting: {formatted(bounded.refused_share, '.0%')} refused with 503"
         axes.plot(bounded.backlog.times_s, bounded.bytes_waiting / MIB, color=_ASYNC, linewidth=1.8, label=label)
         axes.set(
             xlabel="seconds since the first arrival",
@@ -145,7 +145,7 @@ def _line(axes: Axes, x: object, y: object, label: str) -> None:
 
 def _mark_pool(axes: Axes, users: Sequence[int], pool: int) -> None:
     if users[0] <= pool <= users[-1]:
-        axes.axvline(pool, color="0.8", linewidth=6, zorder=0, label=f"{pool} threads")
+        axes.axvline(pool, color="0.8", linewidth=6, zorder=0, label=Label("{count} threads", count=pool))
     axes.set_xticks(users, [str(count) for count in users])
     axes.set_xlabel("users at the same time")
     axes.legend(loc="best", fontsize=8)

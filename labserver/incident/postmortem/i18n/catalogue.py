@@ -41,7 +41,7 @@ class Catalogue:
         self.language = language
         self._messages = messages()
         self._forms = {form: texts[language] for form, texts in forms().items()}
-        self._labels = [_LabelPattern(entry["en"], entry[language]) for entry in figure_labels()]
+        self._labels = {form: texts[language] for form, texts in figure_labels().items()}
 
     def message(self, key: str) -> Message:
         """The message with this key, such as `cause.holder`."""
@@ -72,26 +72,10 @@ class Catalogue:
                 return _PLACEHOLDER.sub(part, names[form][self.language])
         return None
 
-    def label(self, text: str) -> str | None:
-        """A line of text in a figure, in this language; None where the catalogue does not know it."""
-        return next((found for known in self._labels if (found := known.translate(text)) is not None), None)
-
-
-class _LabelPattern:
-    """A line of text that matplotlib drew, with `{placeholders}`; all that a saved figure has of it are the letters."""
-
-    def __init__(self, drawn: str, translation: str) -> None:
-        parts = _PLACEHOLDER.split(drawn)
-        # Odd parts are the placeholders' names.
-        self._regex = re.compile(
-            "".join(f"(?P<{part}>\\S+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
-        )
-        self._translation = translation
-
-    def translate(self, text: str) -> str | None:
-        """The translation of a line that the pattern fits; None where it does not."""
-        match = self._regex.fullmatch(text)
-        return self._translation.format_map(match.groupdict()) if match else None
+    def label(self, phrase: Phrase) -> str | None:
+        """A line of text in a figure, in this language, looked up by its form; None where it is not known."""
+        translation = self._labels.get(phrase.form)
+        return None if translation is None else phrase.put_into(translation, self.number)
 
 
 def messages() -> dict[str, dict[str, Any]]:
@@ -102,10 +86,7 @@ def messages() -> dict[str, dict[str, Any]]:
 @functools.cache
 def forms() -> dict[str, dict[str, str]]:
     """Every form of a bound, a value or a unit, with its text for each language."""
-    return {
-        form: {"en": _without_formats(form), "ko": entry} if isinstance(entry, str) else entry
-        for form, entry in _load("findings")["form"].items()
-    }
+    return _by_language(_load("findings")["form"])
 
 
 def finding_names() -> dict[str, dict[str, dict[str, str]]]:
@@ -114,10 +95,10 @@ def finding_names() -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
-def figure_labels() -> list[dict[str, str]]:
-    """The lines of text in figures, each for each language."""
-    found: list[dict[str, str]] = _load("figures")["label"]
-    return found
+@functools.cache
+def figure_labels() -> dict[str, dict[str, str]]:
+    """Every form of a line of text in a figure, with its text for each language."""
+    return _by_language(_load("figures")["label"])
 
 
 def _forms_of(name: str) -> Iterator[tuple[str, str]]:
@@ -128,6 +109,13 @@ def _forms_of(name: str) -> Iterator[tuple[str, str]]:
         for start in range(len(words) - length + 1):
             end = start + length
             yield "_".join([*words[:start], "{}", *words[end:]]), "_".join(words[start:end])
+
+
+def _by_language(entries: Mapping[str, str | dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {
+        form: {"en": _without_formats(form), "ko": entry} if isinstance(entry, str) else entry
+        for form, entry in entries.items()
+    }
 
 
 def _without_formats(form: str) -> str:

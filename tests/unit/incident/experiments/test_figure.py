@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from labserver.incident.experiments.figure import BLUE, draw_floors, save_figure, show_figure
+from labserver.incident.experiments.label import Label
 from labserver.suite.picture import show_picture
 
 
@@ -43,6 +45,33 @@ def test_a_saved_figure_is_svg_and_byte_stable(tmp_path):
     assert first.read_bytes() == second.read_bytes()
     assert first.with_suffix(".png").read_bytes() == second.with_suffix(".png").read_bytes()
     assert ET.parse(first).getroot().tag.endswith("svg")
+
+
+def made_of(path):
+    """What a saved figure tells of its lines with arguments."""
+    description = ET.parse(path).find(".//{http://purl.org/dc/elements/1.1/}description")
+    return None if description is None else json.loads(description.text)
+
+
+def labelled():
+    """A figure with labels as title, in the legend and at a bar."""
+    figure = titled(Label("both\n{size:.1f} MB & {name}", size=3, name="<x>"))
+    (axes,) = figure.axes
+    axes.plot([0, 8], [0, 1], label=Label("{count} threads", count=np.int64(4)))
+    axes.bar_label(axes.bar([1], [2]), [Label("{size} in 1 block", size="2 kB")])
+    axes.legend()
+    return figure
+
+
+def test_a_figure_keeps_what_its_words_were_made_of_wherever_they_stand(tmp_path):
+    first, second = (tmp_path / save_figure(labelled(), tmp_path, name) for name in "ab")
+    assert made_of(first) == {
+        "3.0 MB & <x>": {"form": "{size:.1f} MB & {name}", "arguments": {"size": 3, "name": "<x>"}},
+        "4 threads": {"form": "{count} threads", "arguments": {"count": 4}},
+        "2 kB in 1 block": {"form": "{size} in 1 block", "arguments": {"size": "2 kB"}},
+    }
+    assert first.read_bytes() == second.read_bytes()
+    assert made_of(tmp_path / save_figure(titled("T"), tmp_path, "c")) is None
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from labserver.incident import experiments
 from labserver.incident.postmortem.i18n.catalogue import Catalogue, figure_labels, finding_names, forms, messages
 from labserver.suite.bound import Phrase, says
 
@@ -39,8 +40,16 @@ def test_every_form_and_name_has_its_translation_with_the_same_placeholders():
             assert HANGUL.search(texts["ko"])
             assert set(PLACEHOLDERS.findall(form)) == set(PLACEHOLDERS.findall(texts["en"])), form
             assert set(PLACEHOLDERS.findall(form)) == set(PLACEHOLDERS.findall(texts["ko"])), form
-    for entry in figure_labels():
-        assert sorted(PLACEHOLDERS.findall(entry["en"])) == sorted(PLACEHOLDERS.findall(entry["ko"]))
+    for form, texts in figure_labels().items():
+        assert sorted(PLACEHOLDERS.findall(texts["en"])) == sorted(PLACEHOLDERS.findall(texts["ko"])), form
+
+
+def test_no_label_of_a_figure_is_left_over():
+    sources = [*Path(*experiments.__path__).rglob("*.py"), *CLAIMS["NOTEBOOKS"]]
+    # A notebook is JSON, in which a quotation mark is escaped.
+    written = "\n".join(path.read_text(encoding="utf-8").replace('\\"', '"') for path in sources)
+    made_of_a_name = {"ttl above", "ttl below", "byte budget", "after (async)", "after (sync)"}
+    assert {form for form in figure_labels() if form not in written} == made_of_a_name
 
 
 def test_a_form_takes_its_arguments_along(korean):

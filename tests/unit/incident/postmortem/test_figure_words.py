@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import save_figure
+from labserver.incident.experiments.label import Label
 from labserver.incident.postmortem import figure_words, fonts
 from labserver.incident.postmortem.i18n.catalogue import Catalogue, figure_labels
 
@@ -70,12 +71,34 @@ def test_the_same_drawing_is_made_twice(tmp_path):
 def test_the_font_has_every_letter_of_the_catalogue():
     from matplotlib.ft2font import FT2Font
 
-    letters = {letter for entry in figure_labels() for letter in entry["ko"]} - set("{}")
+    letters = {letter for texts in figure_labels().values() for letter in texts["ko"]} - set("{}")
     assert sorted(letter for letter in letters if ord(letter) not in FT2Font(str(fonts.korean())).get_charmap()) == []
 
 
-def test_what_a_figure_says_keeps_its_figures():
-    labels = Catalogue("ko")
-    assert labels.label("leaky floors: 188.1 kB/job (187.9 to 188.2)") == "leaky 기저: 188.1 kB/job (187.9 ~ 188.2)"
-    assert labels.label("9.0 MiB in 50 blocks") == "9.0 MiB, 블록 50개"
-    assert labels.label("something else") is None
+def test_a_line_takes_its_arguments_along(tmp_path):
+    floors = "{store} floors: {rate:,.1f} kB/job ({low:,.1f} to {high:,.1f})"
+    drawing = drawn_in_korean(
+        tmp_path,
+        (Label(floors, store="leaky", rate=-0.14, low=-1188.2, high=188.04), "left"),
+        (Label("the last results\nare {seconds:g} s old: one TTL", seconds=3.0), "right"),
+        (Label("byte-budget, {share:.1%} refused", share=0.05), "left"),
+        (Label("{size} in {blocks:,} blocks", size="9.0 MiB", blocks=1050), "left"),
+    )
+    assert figure_words.words_of(drawing) == [
+        "leaky 기저: -0.1 kB/job (-1,188.2 ~ 188.0)",
+        "마지막 결과가",
+        "3초 경과: TTL 한 번",
+        "byte-budget, 거절 5.0%",
+        "9.0 MiB, 블록 1,050개",
+    ]
+
+
+def test_a_line_is_known_by_its_form_alone(tmp_path):
+    saved_before = saved(tmp_path, ("4 threads", "left"), ("load", "left"), (Label("{count} threads", count=8), "left"))
+    assert figure_words.words_of(figure_words.drawing(saved_before, Catalogue("ko"))) == [
+        "4 threads",
+        "부하",
+        "스레드 8개",
+    ]
+    unknown = saved(tmp_path, (Label("{count} strings", count=8), "left"))
+    assert figure_words.words_of(figure_words.drawing(unknown, Catalogue("ko"))) == ["8 strings"]

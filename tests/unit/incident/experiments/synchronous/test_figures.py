@@ -31,7 +31,7 @@ def test_the_prediction_bends_at_the_pool():
 
 def test_the_waste_is_named():
     figure = figures.timeouts(Impatience(answered=5, timed_out=45, inferences=20), 0.4)
-    assert "75% of the model's work is for nobody" in texts(figure)
+    assert "75 % of the model's work is for nobody" in texts(figure)
     assert "given up after 0.4 s" in texts(figure)
 
 
@@ -50,4 +50,4 @@ def test_before_and_after_and_the_queue_are_drawn():
     met = Overload(backlog, 10 * TIMES * 2**20, refused)
     figure = figures.queue(met, met, 8)
     assert figure.axes[0].lines[1].get_ydata()[-1] == pytest.approx(20)
-    assert "at most 8 waiting: 50% refused" in texts(figure)
+    assert "at most 8 waiting: 50 % refused" in texts(figure)
