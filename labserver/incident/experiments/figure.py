@@ -70,8 +70,8 @@ def draw_floors(  # noqa: PLR0913 - half of them by keyword
 def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
     """Write a figure as SVG, and as PNG beside it, below the run directory.
 
-    The SVG keeps what `figure_words` puts its words into another language by: the id of each text says how it is aligned,
-    the description what each line of a `Label` with arguments was made of.
+    The SVG keeps what `figure_words` needs to put its words into another language: the id of each text says how it is
+    aligned, the description what each line of a `Label` with arguments was made of.
 
     Returns:
         The SVG's path relative to the run directory: the evidence that a finding names.
