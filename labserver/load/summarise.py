@@ -10,6 +10,7 @@ import numpy.typing as npt
 from labserver.load.metrics import BUSY_GENERATOR, LITTLE_TOLERANCE, Check, Generator, LittlesLaw, Sizes, Trend
 from labserver.load.samples import Samples
 from labserver.load.summary import Summary
+from labserver.text import formatted
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -138,7 +139,7 @@ def _generator(cpu_s: float, elapsed_s: float, peak_rss: int) -> Generator:
     note = None
     if share > BUSY_GENERATOR:
         note = (
-            f"The load generator used {share:.0%} of a core: "
+            f"The load generator used {formatted(share, '.0%')} of a core: "
             "it measures itself, so take fewer users or several generators."
         )
     return Generator(cpu_seconds=cpu_s, cpu_share=share, peak_rss=peak_rss, note=note)
