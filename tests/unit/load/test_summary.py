@@ -169,7 +169,7 @@ def test_a_busy_generator_says_so():
     assert summed(cpu_s=7.9)[1].generator.note is None
     note = summed(cpu_s=8.1)[1].generator.note
     assert note is not None
-    assert "81%" in note
+    assert "81 %" in note
 
 
 def test_sizes():
