@@ -38,6 +38,8 @@ SMALL = {
     "herd_poll_s": "0.6",
     "herd_job_s": "1.4",
     "days": "20",
+    "fast": "true",
+    "tolerance": "512",
 }
 
 
