@@ -214,8 +214,8 @@ class MemoryNow(Message):
     Attributes:
         heap_bytes: in use by the allocators' books; None where there are none.
         resident_bytes: resident set size.
-        live_jobs: jobs that an image service in the process keeps; None where there is no such service.
-        finished_jobs: jobs that it has finished.
+        live_jobs: jobs that the services in the process keep; None where none counts its jobs.
+        finished_jobs: jobs that they have finished.
     """
 
     heap_bytes: int | None

@@ -10,7 +10,6 @@ import errno
 import os
 import socket
 import struct
-import sys
 import tempfile
 import threading
 import time
@@ -25,6 +24,7 @@ from labserver.heap.agent import Command, converse, light_commands, memory_comma
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import Lines
+from labserver.job_counters import count_jobs
 from labserver.processes.sockets import LONGEST_PATH, is_private, socket_name
 from labserver.targets.commands import instruments_of
 from labserver.targets.listeners import served_connections
@@ -110,21 +110,12 @@ class _Listener:
 
 
 def _watching() -> dict[str, Command]:
-    """The command `reading` with the jobs of the image services that run in this process, where there are any."""
+    """The command `reading` with the jobs of the services in this process that count theirs."""
     commands = light_commands()
 
     def reading() -> dict[str, Any]:
-        # Looked up, not imported: a process that has no such service has none of its modules either.
-        runtime = sys.modules.get("labserver.incident.service.runtime")
-        services = list(runtime.RUNNING) if runtime is not None else []
-        jobs = {}
-        if services:
-            jobs = {
-                "live_jobs": sum(service.live_jobs() for service in services),
-                "finished_jobs": sum(service.finished_jobs() for service in services),
-            }
         memory: dict[str, Any] = commands["reading"]()
-        return memory | jobs
+        return memory | count_jobs()
 
     return {"reading": reading}
 

@@ -4,7 +4,6 @@ import functools
 import threading
 from collections.abc import Callable
 from typing import cast
-from weakref import WeakSet
 
 from flask import Flask, current_app
 
@@ -16,13 +15,11 @@ from labserver.incident.service.job_queue import Compose, JobQueue
 from labserver.incident.service.memory import Memory
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import create_store
+from labserver.job_counters import RUNNING
 
 EXTENSION = "labserver"
 # Ids and results are stamped to the second or better; this is safely past any rounding.
 _EXPIRY_MARGIN_S = 1.0
-
-RUNNING: "WeakSet[Service]" = WeakSet()
-"""The services of this process between their start and their close, for whoever watches it from outside."""
 
 
 class Service:

@@ -15,6 +15,7 @@ import labserver
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.heap.protocol import Closed, Lines
+from labserver.job_counters import RUNNING
 from labserver.targets import listening
 
 ROOT = Path(labserver.__file__).parents[1]
@@ -59,6 +60,26 @@ def test_all_instruments_answer_one_visitor_after_another(listener):
         assert ask(lines, "baseline")
         assert ask(lines, "collect")["objects"] >= 0
         lines.close()
+
+
+class Shop:
+    def live_jobs(self):
+        return 2
+
+    def finished_jobs(self):
+        return 5
+
+
+def test_a_reading_has_the_jobs_of_any_service_that_counts_them_until_it_is_closed(listener):
+    lines, shop = connected(listener), Shop()
+    before = ask(lines, "reading")
+    RUNNING.add(shop)
+    during = ask(lines, "reading")
+    RUNNING.discard(shop)
+    after = ask(lines, "reading")
+    lines.close()
+    jobs = [(told["live_jobs"], told["finished_jobs"]) for told in (before, during, after)]
+    assert jobs == [(None, None), (2, 5), (None, None)]
 
 
 def test_tracing_ends_with_the_visit(listener):
