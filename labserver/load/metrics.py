@@ -113,9 +113,10 @@ class Metrics:
         png_bytes: sizes of the pictures that came back.
         littles_law: the audit of the load itself.
         generator: the audit of the generator.
-        first_failure: why the first failed check failed.
+        first_failure: the first failed check's name, and why it failed.
         thresholds: how each that was given fared.
         first_failed_answer: the answer that this check was about, where it is known.
+        first_reason: why it failed, without its name.
     """
 
     vus: int
@@ -145,6 +146,7 @@ class Metrics:
     first_failure: str | None
     thresholds: list[Judged] = field(default_factory=list)
     first_failed_answer: Answer | None = None
+    first_reason: str | None = None
 
     @property
     def ok(self) -> bool:

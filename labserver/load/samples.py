@@ -40,6 +40,7 @@ class Samples:
         self.errors: dict[str, int] = {}
         self.checks: dict[str, list[int]] = {}
         self.first_failure: str | None = None
+        self.first_reason: str | None = None
         self.first_failed_answer: Answer | None = None
 
     @property
@@ -73,7 +74,8 @@ class Samples:
             if not ok:
                 self.failed_checks += 1
                 if self.first_failure is None:
-                    self.first_failure, self.first_failed_answer = f"{name}: {why}", answer
+                    self.first_failure, self.first_reason = f"{name}: {why}", why
+                    self.first_failed_answer = answer
             self._outputs.check(name, ok)
         return ok
 

@@ -61,6 +61,7 @@ def summarise(samples: Samples, *, vus: int, elapsed_s: float, cpu_s: float, pea
         littles_law=littles_law(vus, iteration_s, elapsed_s, samples.interrupted),
         generator=_generator(cpu_s, elapsed_s, peak_rss),
         first_failure=samples.first_failure,
+        first_reason=samples.first_reason,
         first_failed_answer=samples.first_failed_answer,
     )
 

@@ -132,13 +132,13 @@ class UsersDriver(Driver):
         failed = sum(check.fails for check in summary.checks.values())
         self.jobs += summary.iterations
         self.errors += failed
-        if self.first_failure is None and summary.first_failure is not None:
-            self.first_failure = self._failure(summary.first_failure, summary.first_failed_answer)
+        if self.first_failure is None and summary.first_reason is not None:
+            self.first_failure = self._failure(summary.first_reason, summary.first_failed_answer)
         self.say()
         return summary.iterations - failed
 
-    def _failure(self, said: str, answer: Answer | None) -> Failure:
-        why, printed = one_line(said.partition(": ")[2]), self._printed  # without the name of the check
+    def _failure(self, reason: str, answer: Answer | None) -> Failure:
+        why, printed = one_line(reason), self._printed
         if printed is None:
             return Failure(why, answer)
         if answer is None or answer.status >= _SERVER_ERROR:  # which some servers answer first and log afterwards

@@ -144,6 +144,7 @@ def test_checks_and_the_first_failure():
     assert (summary.checks["job accepted"].passes, summary.checks["job accepted"].fails) == (1, 1)
     assert summary.check_rate == pytest.approx(1 / 3)
     assert summary.first_failure == "job accepted: the server answered 503"
+    assert summary.first_reason == "the server answered 503"
     assert summary.first_failed_answer is None
     assert not summary.ok
 

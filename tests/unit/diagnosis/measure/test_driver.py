@@ -44,8 +44,7 @@ def driver(process, *failures):
     def run(iterations):
         why, answer = next(runs)
         checks = {"requests answered": Check(0, iterations) if why else Check(iterations, 0)}
-        first = f"requests answered: {why}" if why else None
-        return SimpleNamespace(iterations=iterations, checks=checks, first_failure=first, first_failed_answer=answer)
+        return SimpleNamespace(iterations=iterations, checks=checks, first_reason=why, first_failed_answer=answer)
 
     made.users = SimpleNamespace(run=run)
     return made
