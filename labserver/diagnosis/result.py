@@ -115,7 +115,7 @@ class NamedHolder:
 
     def to_dict(self) -> dict[str, Any]:
         """The holder as JSON."""
-        values = asdict(self) | {"hint": self.hint}
+        values = asdict(self) | {"chain": [link.in_words() for link in self.chain], "hint": self.hint}
         del values["holder_at"]  # it says nothing that the path does not
         return values
 

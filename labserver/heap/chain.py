@@ -1,15 +1,12 @@
 """A chain of references from a root to an object, as data; its one line for people is made here and read nowhere."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import Any, Self
 
+from labserver.heap.edge import UNKNOWN, Edge, EdgeKind
 from labserver.heap.message import Message
-
-_LINE = re.compile(r":\d+\)$")
-_TIMES = re.compile(r"×\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +14,42 @@ class Link(Message):
     """One object of a chain.
 
     Attributes:
-        edge: how the object before refers to it (`_jobs`, `['…']`, `[…]`, `local image (render:41)`, `closure image`,
-            `(Node.next)×998` for a list that is linked that often, `C field` for what an object made in C shows to
-            nobody but the collector, `?` where it cannot be named); None for the root.
+        edge: how the object before refers to it; None for the root.
         type: the object's type, by name.
         name: what a reader calls it: a module's, class's or function's name, else its type.
     """
 
-    edge: str | None
+    edge: Edge | None
     type: str
     name: str
+
+    @property
+    def words(self) -> str:
+        """The edge in words; none for the root."""
+        return "" if self.edge is None else self.edge.words
 
     @property
     def title(self) -> str:
         """The name, with what it is where that is a module."""
         return f"module {self.name}" if self.edge is None and self.type == "module" else self.name
+
+    def in_words(self) -> dict[str, Any]:
+        """The link as JSON for people, who read the edge in words."""
+        return {"edge": None if self.edge is None else self.words, "type": self.type, "name": self.name}
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for other versions: the first one knows but the words, so the edge is added where they tell less."""
+        told = self.edge is None or Edge.of_words(self.words) == self.edge
+        return self.in_words() | ({} if self.edge is None or told else {"how": self.edge.to_json()})
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        edge = None
+        if (words := values["edge"]) is not None:
+            told = Edge.from_json(values.get("how") or {"kind": EdgeKind.OTHER})
+            edge = Edge.of_words(words) if told.kind is EdgeKind.OTHER else told
+        return cls(edge, values["type"], values["name"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,6 @@ def in_one_line(steps: Iterable[str]) -> str:
 
 def step(owner: Link, link: Link) -> str:
     """An edge in a line: words and brackets stand alone, an attribute stands with its owner."""
-    edge = _TIMES.sub("×N", _LINE.sub(")", link.edge or "?"))
-    plain = edge[0] in "[{?(" or " " in edge or (owner.edge is None and owner.type == "module")
-    return edge if plain else f"{owner.name if owner.edge is not None else owner.type}.{edge}"
+    edge = link.edge or UNKNOWN
+    alone = edge.stands_alone or (owner.edge is None and owner.type == "module")
+    return edge.general_words if alone else f"{owner.name if owner.edge is not None else owner.type}.{edge.words}"

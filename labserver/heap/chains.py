@@ -4,10 +4,9 @@ import types
 from collections.abc import Sequence
 from itertools import pairwise
 
-import objgraph
-
 from labserver.heap.analyst import analyst_objects
 from labserver.heap.chain import Chain, Link, in_one_line, step
+from labserver.heap.edge import Edge, EdgeKind
 from labserver.heap.edges import fold, namespace
 from labserver.heap.graph import HeapGraph, Indices, path_to
 from labserver.heap.is_a import is_a, of_class, own_attribute, text_of, type_name
@@ -54,6 +53,8 @@ def objgraph_chain(obj: object, *, ignore: Sequence[object] = (), max_depth: int
         ignore: objects that are not followed, besides the analyst's own.
         max_depth: the longest chain.
     """
+    import objgraph  # noqa: PLC0415 - a cross-check that no check of a service needs
+
     ignored = [*analyst_objects(), *ignore]
     found: list[object] = objgraph.find_backref_chain(
         obj,
@@ -82,8 +83,8 @@ def _collapse(objects: Sequence[object], links: list[Link], ends: list[int]) -> 
             objects[at - 1], objects[at : at + 9]
         ) == (steps[0][0], ends[-period] - ends[-1 - period]):
             at, times = at + len(kinds), times + 1
-        text = in_one_line(step(owner, link) for owner, link in pairwise(links[-1 - period :]))
-        links[-length:] = [Link(f"({text})×{times}", links[-1].type, links[-1].name)]
+        repeated = in_one_line(step(owner, link) for owner, link in pairwise(links[-1 - period :]))
+        links[-length:] = [Link(Edge(EdgeKind.REPEATED, repeated, number=times), links[-1].type, links[-1].name)]
         ends[-length:] = [at - 1]
         return
 

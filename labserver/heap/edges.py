@@ -1,4 +1,4 @@
-"""How an object refers to another, in the words of the code that a reader would look for.
+"""Find how an object refers to another, as the code spells it that a reader would look for.
 
 Some references lead over objects that nobody wrote: a namespace's dictionary, a closure's cells, the links of a cache.
 Such plumbing is folded into the one edge that the code spells.
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from labserver.heap.edge import C_FIELD, ITEM, KEY, MEMBER, UNKNOWN, VALUE, Edge, EdgeKind, attribute
 from labserver.heap.is_a import (
     is_a,
     is_any,
@@ -34,8 +35,8 @@ from labserver.heap.is_a import (
 from labserver.heap.layout.fields import DECOMPRESSOR, decompressor_fields
 from labserver.heap.roots import frame_locals
 
-Fold = tuple[str, int]
-"""An edge's name, and how many of the objects that follow it covers."""
+Fold = tuple[Edge, int]
+"""An edge, and how many of the objects that follow it covers."""
 
 # Builtins whose computed attributes are safe to read and are where their references sit. A method's are not: its
 # `__doc__` asks what it calls, the `__qualname__` of one that is made in C asks the class.
@@ -56,14 +57,12 @@ _SUSPENDED = {
     types.CoroutineType: "cr_frame",
     types.AsyncGeneratorType: "ag_frame",
 }
-_ITEMS: dict[type[Any], str] = {list: "[…]", tuple: "[…]", deque: "[…]", set: "{…}", frozenset: "{…}"}
+_ITEMS: dict[type[Any], Edge] = {list: ITEM, tuple: ITEM, deque: ITEM, set: MEMBER, frozenset: MEMBER}
 _CONTAINERS: tuple[type[Any], ...] = (dict, *_ITEMS)  # all that they hold can be looked through
-UNKNOWN, C_FIELD = "?", "C field"
-UNNAMED = (UNKNOWN, C_FIELD)
-"""What edges are called that no code spells: where nothing is known, or a field of an object that is made in C."""
 _ARGS, _KEYWORDS = vars(functools.partial)["args"], vars(functools.partial)["keywords"]
 _CALLBACK = vars(weakref.ref)["__callback__"]
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
+_CONSTANT, _WEAKREF_CALLBACK = Edge(EdgeKind.CODE_CONSTANT), Edge(EdgeKind.WEAKREF_CALLBACK)
 _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 
 
@@ -80,13 +79,13 @@ def fold(owner: object, rest: Sequence[object]) -> Fold:
                 found = folded(owner, rest)
                 if found is not None:
                     return found
-    return edge_name(owner, rest[0]), 1
+    return edge_to(owner, rest[0]), 1
 
 
-def edge_name(owner: object, child: object) -> str:
-    """How an owner refers to a child: an attribute, `['…']`, `[…]`, `{…}`, words, or `?` where nothing is known."""
+def edge_to(owner: object, child: object) -> Edge:
+    """How an owner refers to a child."""
     with contextlib.suppress(Exception):  # the same
-        return next(_names(owner, child), UNKNOWN)
+        return next(_edges(owner, child), UNKNOWN)
     return UNKNOWN
 
 
@@ -95,26 +94,26 @@ def namespace(owner: object, child: object) -> dict[str, object] | None:
     return child if is_a(child, dict) and namespace_of(owner) is child else None
 
 
-def _names(owner: object, child: object) -> Iterator[str]:
+def _edges(owner: object, child: object) -> Iterator[Edge]:
     """Every way in which an owner is known to refer to a child, the best first."""
     if is_a(owner, dict):
         if any(value is child for value in list(dict.values(owner))):
-            yield "['…']"
+            yield VALUE
         if any(key is child for key in list(dict.keys(owner))):
-            yield "{key}"
+            yield KEY
     elif is_a(owner, tuple):
         names = of_its_classes(owner, "_fields")
         if type(names) is tuple:
             fields = zip(names, tuple.__iter__(owner), strict=False)
-            yield from (text_of(name) for name, value in fields if value is child)
+            yield from (attribute(text_of(name)) for name, value in fields if value is child)
     for kind, edge in _ITEMS.items():
         # The kind's own iterator: a lazy collection may load itself, or never end.
         if is_a(owner, kind) and any(item is child for item in list(kind.__iter__(owner))):
             yield edge
-    yield from (name for name, value in _attributes(owner) if value is child)
+    yield from (attribute(name) for name, value in _attributes(owner) if value is child)
     if child is type(owner):
-        yield "__class__"
-    yield from _words(owner, child)
+        yield attribute("__class__")
+    yield from _unspelt(owner, child)
 
 
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:
@@ -129,21 +128,21 @@ def _attributes(owner: object) -> Iterator[tuple[str, object]]:
                     yield name, descriptor.__get__(owner)
 
 
-def _words(owner: object, child: object) -> Iterator[str]:
+def _unspelt(owner: object, child: object) -> Iterator[Edge]:
     """What can be said of a reference that has no name in the code."""
     kind = type_name(owner)
     if is_a(owner, np.ndarray):
-        yield "base" if child is np.ndarray.base.__get__(owner) else "[…]"
+        yield attribute("base") if child is np.ndarray.base.__get__(owner) else ITEM
     elif (name := _field(owner, child)) is not None:
-        yield name
+        yield attribute(name)
     elif kind in _KNOWN:
         yield _KNOWN[kind]
     elif is_a(owner, types.FunctionType):
-        yield "__annotations__"
+        yield attribute("__annotations__")
     elif of_its_classes(owner, "__next__") is not None:
-        yield "iterated items"
+        yield Edge(EdgeKind.ITERATED)
     elif callable(child):
-        yield "registered callback"
+        yield Edge(EdgeKind.CALLBACK)
     elif not is_any(owner, _CONTAINERS) and any(map(is_made_in_c, of_class(type(owner), "__mro__")[:-1])):
         yield C_FIELD
 
@@ -168,23 +167,23 @@ _FIELDS = {
     "_lzma.LZMADecompressor": ("unused_data",),
 }
 _KNOWN = {
-    "Pickler": "memo",
-    "Unpickler": "memo",
-    "BytesIO": "buffer",
-    "_BytesIOBuffer": "source",
-    "memoryview": "obj",
-    "managedbuffer": "obj",
-    "void": "base",
-    "flatiter": "base",
-    "_tee_dataobject": "buffered items",
-    "teedataobject": "buffered items",
-    "SimpleQueue": "[…]",
-    "mappingproxy": "mapping",
-    "ContextVar": "default",
-    "method": "__self__",
-    "code": "code constant",
-    "weakref": "weakref callback",
-    "ReferenceType": "weakref callback",
+    "Pickler": attribute("memo"),
+    "Unpickler": attribute("memo"),
+    "BytesIO": attribute("buffer"),
+    "_BytesIOBuffer": attribute("source"),
+    "memoryview": attribute("obj"),
+    "managedbuffer": attribute("obj"),
+    "void": attribute("base"),
+    "flatiter": attribute("base"),
+    "_tee_dataobject": Edge(EdgeKind.BUFFERED),
+    "teedataobject": Edge(EdgeKind.BUFFERED),
+    "SimpleQueue": ITEM,
+    "mappingproxy": attribute("mapping"),
+    "ContextVar": attribute("default"),
+    "method": attribute("__self__"),
+    "code": _CONSTANT,
+    "weakref": _WEAKREF_CALLBACK,
+    "ReferenceType": _WEAKREF_CALLBACK,
 }
 
 
@@ -194,7 +193,8 @@ def _namespaced(owner: object, rest: Sequence[object]) -> Fold | None:
         return None
     names = [name for name, value in named(found) if value is rest[1]]
     # A notebook's `_` is one more name of whatever was shown last. A key that is no text names nothing.
-    return min(names, key=lambda name: name.startswith("_"), default=None) or edge_name(found, rest[1]), 2
+    name = min(names, key=lambda name: name.startswith("_"), default="")
+    return attribute(name) if name else edge_to(found, rest[1]), 2
 
 
 def _function(owner: types.FunctionType, rest: Sequence[object]) -> Fold | None:
@@ -204,28 +204,28 @@ def _function(owner: types.FunctionType, rest: Sequence[object]) -> Fold | None:
     if holder is owner.__closure__ and is_a(holder, tuple):
         cells = zip(code.co_freevars, holder, strict=False)
         name = next((name for name, cell in cells if cell is child), "?")
-        return f"closure {name}", min(3, len(rest))
+        return Edge(EdgeKind.CLOSURE, name), min(3, len(rest))
     if holder is owner.__defaults__ and is_a(holder, tuple):
         names = code.co_varnames[code.co_argcount - tuple.__len__(holder) : code.co_argcount]
-        return f"default {_which(zip(names, tuple.__iter__(holder), strict=False), child)}", 2
+        return Edge(EdgeKind.DEFAULT, _which(zip(names, tuple.__iter__(holder), strict=False), child)), 2
     if holder is owner.__kwdefaults__ and is_a(holder, dict):
-        return f"keyword default {_which(named(holder), child)}", 2
+        return Edge(EdgeKind.KEYWORD_DEFAULT, _which(named(holder), child)), 2
     if holder is owner.__globals__ and is_a(holder, dict):
-        return f"global {_which(named(holder), child)}", 2
-    return ("code constant", min(3, len(rest))) if holder is code and child is code.co_consts else None
+        return Edge(EdgeKind.GLOBAL, _which(named(holder), child)), 2
+    return (_CONSTANT, min(3, len(rest))) if holder is code and child is code.co_consts else None
 
 
 def _partial(owner: Any, rest: Sequence[object]) -> Fold | None:
     if len(rest) > 1 and rest[0] is _ARGS.__get__(owner):
-        return "partial argument", 2
+        return Edge(EdgeKind.PARTIAL_ARGUMENT), 2
     keywords: dict[str, object] = _KEYWORDS.__get__(owner)
     if len(rest) > 1 and rest[0] is keywords:
-        return f"partial keyword {_which(named(keywords), rest[1])}", 2
+        return Edge(EdgeKind.PARTIAL_KEYWORD, _which(named(keywords), rest[1])), 2
     return None
 
 
 def _code(owner: types.CodeType, rest: Sequence[object]) -> Fold | None:
-    return ("code constant", 2) if len(rest) > 1 and rest[0] is owner.co_consts else None
+    return (_CONSTANT, 2) if len(rest) > 1 and rest[0] is owner.co_consts else None
 
 
 def _suspended(owner: Any, rest: Sequence[object]) -> Fold | None:
@@ -236,23 +236,22 @@ def _suspended(owner: Any, rest: Sequence[object]) -> Fold | None:
 def _frame(owner: types.FrameType, rest: Sequence[object]) -> Fold | None:
     """A local variable; one that a closure shares is in a cell."""
     variables = frame_locals(owner) if owner.f_code.co_flags & inspect.CO_OPTIMIZED else []
+    place = text_of(owner.f_code.co_qualname).rpartition("<locals>.")[2], owner.f_lineno
     inside = 1 + (is_a(rest[0], types.CellType) and len(rest) > 1)
     for child, covered in ((rest[0], 1), (rest[inside - 1], inside)):
         for name, value in variables:
             if value is child:
-                return f"local {name} ({_place(owner)})", covered
+                return Edge(EdgeKind.LOCAL, name, *place), covered
     if is_a(rest[0], types.FrameType):
-        return "f_back", 1  # not read: in a forked child, the frame before another thread's outermost one is freed
+        return attribute(
+            "f_back"
+        ), 1  # not read: in a forked child, the frame before another thread's outermost one is freed
     known = [(name, getattr(owner, name)) for name in ("f_globals", "f_code", "f_trace")]
     for name, value in known:
         if value is rest[0]:
-            return name, 1
+            return attribute(name), 1
     # What is neither is on the evaluation stack: what a loop goes over, what an expression has so far.
-    return f"being evaluated ({_place(owner)})", 1
-
-
-def _place(frame: types.FrameType) -> str:
-    return f"{text_of(frame.f_code.co_qualname).rpartition('<locals>.')[2]}:{frame.f_lineno}"
+    return Edge(EdgeKind.EVALUATED, "", *place), 1
 
 
 def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
@@ -263,7 +262,8 @@ def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
         way += 1
     if way == len(rest) or any(value is rest[way] for _, value in _attributes(owner)):
         return None
-    return ("cache key" if any(key is rest[way] for table in tables for key in list(table)) else "cache value"), way + 1
+    is_key = any(key is rest[way] for table in tables for key in list(table))
+    return Edge(EdgeKind.CACHE_KEY if is_key else EdgeKind.CACHE_VALUE), way + 1
 
 
 def _context(owner: contextvars.Context, rest: Sequence[object]) -> Fold | None:
@@ -271,36 +271,37 @@ def _context(owner: contextvars.Context, rest: Sequence[object]) -> Fold | None:
     while way < len(rest) - 1 and type_name(rest[way]) in _HAMT:
         way += 1
     name = next((text_of(variable.name) for variable, value in owner.items() if value is rest[way]), None)
-    return (f"contextvar {name}", way + 1) if name is not None else None
+    return (Edge(EdgeKind.CONTEXT_VARIABLE, name), way + 1) if name is not None else None
 
 
 def _thread_local(_: object, rest: Sequence[object]) -> Fold | None:
     """A dictionary of one dictionary for each thread."""
     if len(rest) < 3 or not is_a(rest[1], dict):
         return None
-    return _which(named(rest[1]), rest[2]), 3
+    name = next((name for name, value in named(rest[1]) if value is rest[2]), None)
+    return UNKNOWN if name is None else attribute(name), 3
 
 
-def _through(kind: type | tuple[type, ...], name: str) -> Callable[[Any, Sequence[object]], Fold | None]:
+def _through(kind: type | tuple[type, ...], edge: Edge) -> Callable[[Any, Sequence[object]], Fold | None]:
     """A fold of one inner object of a kind: what is in it is the owner's."""
 
     def folded(owner: object, rest: Sequence[object]) -> Fold | None:
         inner = len(rest) > 1 and is_any(rest[0], kind) and namespace(owner, rest[0]) is None
-        return (name, 2) if inner else None
+        return (edge, 2) if inner else None
 
     return folded
 
 
 def _memory_view(_: object, rest: Sequence[object]) -> Fold | None:
-    return ("obj", 2) if len(rest) > 1 and type_name(rest[0]) == "managedbuffer" else None
+    return (attribute("obj"), 2) if len(rest) > 1 and type_name(rest[0]) == "managedbuffer" else None
 
 
 def _weak(owner: Any, rest: Sequence[object]) -> Fold | None:
-    return ("weakref callback", 1) if rest[0] is _CALLBACK.__get__(owner) else None
+    return (_WEAKREF_CALLBACK, 1) if rest[0] is _CALLBACK.__get__(owner) else None
 
 
 def _bound(owner: types.BuiltinMethodType, rest: Sequence[object]) -> Fold | None:
-    return ("__self__", 1) if rest[0] is owner.__self__ else None
+    return (attribute("__self__"), 1) if rest[0] is owner.__self__ else None
 
 
 def _which(pairs: Iterable[tuple[str, object]], child: object) -> str:
@@ -317,8 +318,8 @@ _FOLDS: list[tuple[type | tuple[type, ...], Callable[[Any, Sequence[object]], Fo
     (types.FrameType, _frame),
     (_CACHE, _cache),
     (contextvars.Context, _context),
-    (types.MappingProxyType, _through(dict, "['…']")),
-    (SimpleQueue, _through(list, "[…]")),
+    (types.MappingProxyType, _through(dict, VALUE)),
+    (SimpleQueue, _through(list, ITEM)),
     (memoryview, _memory_view),
     (weakref.ref, _weak),
     (types.BuiltinMethodType, _bound),

@@ -3,6 +3,7 @@
 from labserver.amounts import number
 from labserver.diagnosis.result import NamedHolder
 from labserver.heap.chain import Link
+from labserver.heap.edge import UNKNOWN
 
 
 def holder_index(holder: NamedHolder) -> int:
@@ -39,8 +40,7 @@ def path_name(holder: NamedHolder, last: int) -> str:
     """The chain up to one of its links, as one would write it in code."""
     name = holder.chain[0].name
     for link in holder.chain[1 : last + 1]:
-        edge = link.edge or "?"
-        name += edge if edge[0] in "[{" else f".{edge.removeprefix('local ')}"
+        name += (link.edge or UNKNOWN).in_code
     return name
 
 

@@ -56,7 +56,7 @@ def _add(whole: _Block, holder: NamedHolder) -> None:
     path = ""
     for at, link in enumerate(holder.chain):
         name = link_name(link, root=at == 0)
-        shown = name if at == 0 else f"{link.edge or '?'}: {name}"
+        shown = name if at == 0 else f"{link.words}: {name}"
         path = in_one_line([path, shown] if path else [shown])
         kind = "holder" if at == own else "held" if at > own else "link"
         block = block.blocks.setdefault(shown, _Block(shown, kind, path))

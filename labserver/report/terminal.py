@@ -117,10 +117,9 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         if at == 0:
             yield Text("   ┬───", _FAINT)
         else:
-            edge = link.edge or "?"
-            yield Text.assemble(("   │    ↓ ", _FAINT), (edge, _GUILTY if at == guilty else "cyan"))
+            yield Text.assemble(("   │    ↓ ", _FAINT), (link.words, _GUILTY if at == guilty else "cyan"))
             if at == guilty:
-                yield Text.assemble(("   │      ", _FAINT), ("~" * len(edge), _GUILTY))
+                yield Text.assemble(("   │      ", _FAINT), ("~" * len(link.words), _GUILTY))
         ends = at == last
         line = Text("   ╰→ " if ends else "   ├─ ", _FAINT)
         line.append(link_name(link, root=at == 0), "bold" if at == own or ends else "default")

@@ -19,11 +19,12 @@ from labserver.load.summarise import summarise
 _WITHIN_S = 60  # for hangs only
 _FIGURE = """\
 from labserver.heap.chain import Chain, Link
+from labserver.heap.edge import VALUE, attribute
 from labserver.incident.experiments.figure import show_figure
 from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.suite.findings import run_directory
 run = run_directory(run_dir)
-links = (Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", "bytes"))
+links = (Link(None, "module", "shop"), Link(attribute("STORE"), "dict", "dict"), Link(VALUE, "bytes", "bytes"))
 _ = show_figure(chain_picture(Chain(links), title="Who holds the bytes"), run, "02_heap_over_time")"""
 _PAGE = """\
 from labserver.incident.postmortem.writeup import Writeup

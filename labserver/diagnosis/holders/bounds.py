@@ -69,8 +69,8 @@ def _owners(path: Sequence[object]) -> Iterator[tuple[object, str | None, object
         links = chain_of(list(path[max(end - 2, 0) : end + 1]))
         folded = len(links) == min(end + 1, 3) - 1 and end > 1
         owner = path[end - 2] if folded else path[end - 1]
-        edge = links[-1].edge or "?"
-        yield owner, edge if edge.isidentifier() else None, path[end]
+        edge = links[-1].edge
+        yield owner, None if edge is None else edge.attribute, path[end]
         found += 1
         end -= 2 if folded else 1
 

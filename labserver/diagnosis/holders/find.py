@@ -14,7 +14,7 @@ from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.places import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
 from labserver.diagnosis.holders.sources import Sources
-from labserver.heap.edges import UNNAMED
+from labserver.heap.edge import Edge
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
 from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
@@ -104,7 +104,7 @@ class _Group:
 
     node: int
     entries: Indices
-    edge: str | None = None
+    edge: Edge | None = None
 
 
 def find_growth(graph: HeapGraph, before: Snapshot, *, most: int = 10) -> Comparison:
@@ -188,10 +188,10 @@ class _Finder:
         if not 0 < heavy.size <= _MOST_EDGES:
             return [group]
         edges = {int(top): self._paths.edge(group.node, int(top)) for top in tops[heavy].tolist()}
-        if len(set(edges.values())) == 1 and _is_an_item(next(iter(edges.values()))):
+        if len(set(edges.values())) == 1 and next(iter(edges.values())).is_one_of_many:
             return [group]
         # What went is taken for the forerunner of what came with its type, the largest of the largest.
-        names: dict[int, str] = {}
+        names: dict[int, Edge] = {}
         gone = [index for index in np.argsort(weight, kind="stable").tolist() if tops[index] < 0]
         for index in sorted(heavy.tolist(), key=lambda index: -weight[index]):
             names[index] = edges[int(tops[index])]
@@ -201,7 +201,7 @@ class _Finder:
                 names[forerunner] = names[index]
                 gone.remove(forerunner)
         label = np.zeros(tops.size, dtype=np.int64)  # 0 for what has no name of its own
-        distinct = sorted(set(names.values()))
+        distinct = sorted(set(names.values()), key=lambda edge: edge.words)
         for index, name in names.items():
             label[index] = 1 + distinct.index(name)
         parts = [(entries[label[which] == number], edge) for number, edge in enumerate([None, *distinct])]
@@ -240,11 +240,11 @@ class _Finder:
 
     def _merged(self, groups: Sequence[_Group]) -> list[_Group]:
         """One group for each path, then one for each holder."""
-        by_path: dict[tuple[str, str | None, int], list[_Group]] = defaultdict(list)
+        by_path: dict[tuple[str, Edge | None, int], list[_Group]] = defaultdict(list)
         for group in groups:
             kind = int(self._graph.types[group.node]) if self._parents[group.node] < 0 else 0
             by_path[self._paths.chain(group.node).trail, group.edge, kind].append(group)
-        by_node: dict[tuple[int, str | None], list[_Group]] = defaultdict(list)
+        by_node: dict[tuple[int, Edge | None], list[_Group]] = defaultdict(list)
         for (_, edge, _), alike in by_path.items():
             node = self._paths.last_common([group.node for group in alike])
             by_node[node, edge].append(_Group(node, np.concatenate([group.entries for group in alike]), edge))
@@ -323,11 +323,6 @@ class _Finder:
         members = moved[(which == kind) & (found.count[moved] > 0)]
         largest = members[np.argmax(found.bytes[members])]
         return int(found.node[largest]), int(found.count[moved[which == kind]].sum())
-
-
-def _is_an_item(edge: str) -> bool:
-    """Whether an edge is one of many that look alike."""
-    return edge[0] in "[{" or edge in UNNAMED
 
 
 def _note(holder: Holder) -> str:

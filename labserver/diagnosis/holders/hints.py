@@ -85,7 +85,7 @@ def hint_for_finding(kind: str) -> str:
 
 def _on_the_chain(chain: Sequence[Link]) -> str | None:
     for owner, link in pairwise(chain):
-        hint = _BY_LINK_AND_EDGE.get((owner.type, link.edge or "")) or _BY_LINK.get(link.type)
+        hint = _BY_LINK_AND_EDGE.get((owner.type, link.words)) or _BY_LINK.get(link.type)
         if hint is not None:
             return hint
     return None

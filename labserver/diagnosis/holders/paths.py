@@ -9,7 +9,8 @@ import numpy as np
 from labserver.diagnosis.holders.places import NESTING
 from labserver.heap.chain import Chain, Link
 from labserver.heap.chains import chain_of
-from labserver.heap.edges import UNNAMED, namespace
+from labserver.heap.edge import UNKNOWN, VALUE, Edge
+from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name
 from labserver.heap.root import Root, RootKind
@@ -66,21 +67,22 @@ class Paths:
     def chain_below(self, node: int, example: int) -> Chain:
         """The path to an example of what a node refers to by many names: that name is left out."""
         chain, at = self.chain(example), len(self.chain(node).links)
-        if at >= len(chain.links) or not (chain.links[at].edge or "?").isidentifier():
+        if at >= len(chain.links) or (chain.links[at].edge or UNKNOWN).attribute is None:
             return chain
-        named = replace(chain.links[at], edge="['…']")
+        named = replace(chain.links[at], edge=VALUE)
         return Chain((*chain.links[:at], named, *chain.links[at + 1 :]))
 
-    def edge(self, owner: int, child: int) -> str:
+    def edge(self, owner: int, child: int) -> Edge:
         """How an object refers to another."""
         objects = [self._graph.objects[index] for index in [*path_to(owner, self._parents)[-2:], child]]
-        return chain_of(objects)[-1].edge or "?"
+        return chain_of(objects)[-1].edge or UNKNOWN
 
     def owner(self, node: int) -> int:
         """The object that a reader knows: of a namespace its owner, of what no edge names the last that one does."""
         while (above := int(self._parents[node])) >= 0:
             is_namespace = namespace(self._graph.objects[above], self._graph.objects[node]) is not None
-            if not is_namespace and self.chain(node).links[-1].edge not in UNNAMED:
+            edge = self.chain(node).links[-1].edge
+            if not is_namespace and (edge is None or edge.is_named):
                 break
             node = above
         return node

@@ -13,6 +13,7 @@ from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.heap.chain import Link
+from labserver.heap.edge import ITEM, attribute
 from labserver.load.answer import Answer
 from labserver.stats.interval import Interval
 
@@ -28,8 +29,8 @@ HOLDER = NamedHolder(
     share_of_growth=0.99,
     chain=(
         Link(None, "module", "module shop"),
-        Link("KEPT", "list", "list"),
-        Link("[…]", "bytes", "bytes"),
+        Link(attribute("KEPT"), "list", "list"),
+        Link(ITEM, "bytes", "bytes"),
     ),
     allocated_at=("shop.py:3 in work",),
     fingerprint="aa",

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from labserver.heap.chains import chain_of, chain_to, objgraph_chain
-from labserver.heap.edges import edge_name
+from labserver.heap.edge import UNKNOWN
+from labserver.heap.edges import edge_to
 from labserver.heap.graph import heap_graph
 
 SIZE = 123_457
@@ -345,7 +346,7 @@ def test_types_with_a_broken_size_do_not_end_the_walk(shop):
 
 @pytest.mark.parametrize("owner", [Box(), {}, [], (), Slotted()], ids=lambda owner: type(owner).__name__)
 def test_what_can_be_looked_through_has_no_field_of_c(owner):
-    assert edge_name(owner, bytearray()) == "?"
+    assert edge_to(owner, bytearray()) == UNKNOWN
 
 
 @pytest.mark.parametrize("hold", [in_module_list, in_slot, in_instance, in_deque], ids=lambda hold: hold.__name__)
@@ -408,4 +409,4 @@ def test_a_proxy_is_not_asked_for_its_class(shop):
 
 def test_another_packages_ndarray_is_not_numpys():
     foreign = type("ndarray", (), {"__slots__": ()})
-    assert edge_name(foreign(), bytearray()) == "?"
+    assert edge_to(foreign(), bytearray()) == UNKNOWN

@@ -503,8 +503,8 @@ def test_a_list_of_liars_is_one_link(monkeypatch):
         object.__setattr__(one, "after", following)
     with monkeypatch.context() as patch:
         patch.setattr(LIES, "answer", fail)
-        edges = [link.edge for link in chain_of([*nodes, b"image"])]
-    assert edges == [None, "(Liar.after)×8", "after"]
+        edges = [link.words for link in chain_of([*nodes, b"image"])]
+    assert edges == ["", "(Liar.after)×8", "after"]
     assert LIES.calls == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain, Link
+from labserver.heap.edge import ITEM, attribute
 from labserver.heap.wire import (
     BaselineTaken,
     Collected,
@@ -26,7 +27,7 @@ HOLDER = HolderGrowth(
     buffers=100,
     growth_bytes=500_000,
     retained_bytes=503_300,
-    chain=Chain((Link(None, "module", "shop"), Link("KEPT", "list", "list"), Link("[…]", "bytes", "bytes"))),
+    chain=Chain((Link(None, "module", "shop"), Link(attribute("KEPT"), "list", "list"), Link(ITEM, "bytes", "bytes"))),
     also_held_by=("module shop → LOG",),
     allocated_at=("shop.py:3 in work",),
     fingerprint="0",

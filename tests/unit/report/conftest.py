@@ -4,6 +4,7 @@ from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
+from labserver.heap.edge import VALUE, attribute
 from labserver.stats.interval import Interval
 
 HOLDER = NamedHolder(
@@ -17,9 +18,9 @@ HOLDER = NamedHolder(
     share_of_growth=0.9994,
     chain=(
         Link(None, "module", "shop"),
-        Link("STORE", "Store", "Store"),
-        Link("_jobs", "dict", "dict"),
-        Link("['…']", "bytes", "bytes"),
+        Link(attribute("STORE"), "Store", "Store"),
+        Link(attribute("_jobs"), "dict", "dict"),
+        Link(VALUE, "bytes", "bytes"),
     ),
     allocated_at=("shop.py:41 in render", "shop.py:20 in work"),
     fingerprint="0123",

@@ -7,6 +7,7 @@ import pytest
 
 from labserver.diagnosis.fact import said
 from labserver.heap.chain import Link
+from labserver.heap.edge import attribute
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of
 from labserver.report.icicle import icicle_of
@@ -82,7 +83,7 @@ def test_what_could_not_start_says_why_and_no_figures(nothing):
 def test_the_application_cannot_write_into_the_page(leak):
     evil = "<script>alert(1)</script>"
     (holder,) = leak.holders
-    link = Link(evil, evil, evil)
+    link = Link(attribute(evil), evil, evil)
     chained = replace(holder, chain=(*holder.chain, link), allocated_at=(evil,), also_held_by=(evil,), bound_from=evil)
     page = html_of(replace(leak, target=evil, noted=said(evil), holders=(replace(chained, bound=1),)))
     assert "<script" not in page
@@ -127,7 +128,7 @@ def test_the_icicle_is_as_wide_as_the_bytes(leak):
         holder_type="list",
         holder_at=1,
         growth_bytes=holder.growth_bytes // 2,
-        chain=(holder.chain[0], Link("LOG", "list", "list"), holder.chain[-1]),
+        chain=(holder.chain[0], Link(attribute("LOG"), "list", "list"), holder.chain[-1]),
     )
     svg = icicle_of(replace(leak, holders=(holder, other)))
     blocks = {one.find("title").text.split("\n")[0]: one.find("rect") for one in ET.fromstring(svg).iter("g")}

@@ -122,7 +122,7 @@ def chain_picture(chain: Chain, *, title: str, note: str = "") -> Figure:
             axes.text(5, y + 0.36, link.title + kind + (f"  {note}" if last and note else ""), ha="center", va="center")
             if row:
                 axes.annotate("", (5, y - 0.1), (5, y - 0.7), arrowprops={"arrowstyle": "->", "color": "0.4"})
-                axes.text(5.15, y - 0.4, link.edge or "", va="center", family="monospace", fontsize=9, color="0.25")
+                axes.text(5.15, y - 0.4, link.words, va="center", family="monospace", fontsize=9, color="0.25")
         return figure
 
 

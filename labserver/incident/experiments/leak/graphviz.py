@@ -14,7 +14,7 @@ def to_dot(chain: Chain) -> str:
     for number, link in enumerate(chain.links):
         lines.append(f"  n{number} [label={_quoted(link.title)}];")
         if number:
-            lines.append(f"  n{number - 1} -> n{number} [label={_quoted(link.edge or '')}];")
+            lines.append(f"  n{number - 1} -> n{number} [label={_quoted(link.words)}];")
     return "\n".join([*lines, "}", ""])
 
 

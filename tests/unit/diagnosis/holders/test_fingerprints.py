@@ -134,7 +134,7 @@ def test_a_chain_keeps_its_links(holders):
     assert chains["a6831bb4e0b77194"] == [
         {"edge": None, "type": "module", "name": "shop"},
         {"edge": "hook", "type": "function", "name": "made_with.<locals>.<lambda>"},
-        {"edge": "closure kept", "type": "list", "name": "list"},
+        {"edge": "closure kept", "type": "list", "name": "list", "how": {"kind": "closure", "name": "kept"}},
         {"edge": "[…]", "type": "bytes", "name": "bytes"},
     ]
     assert chains["9d4b89a1809e9367"] == [

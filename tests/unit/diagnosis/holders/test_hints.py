@@ -2,10 +2,11 @@ import pytest
 
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
 from labserver.heap.chain import Link
+from labserver.heap.edge import Edge
 
 
 def chain(*links):
-    return [Link(edge, kind, kind) for edge, kind in [(None, "module"), *links]]
+    return [Link(None, "module", "module"), *(Link(Edge.of_words(words), kind, kind) for words, kind in links)]
 
 
 @pytest.mark.parametrize(

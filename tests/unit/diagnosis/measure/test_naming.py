@@ -4,11 +4,12 @@ import pytest
 
 from labserver.diagnosis.measure.naming import name_holders
 from labserver.heap.chain import Chain, Link
+from labserver.heap.edge import attribute
 from labserver.heap.wire import BaselineTaken, FloorReading, HeapGrowth, HolderGrowth
 
 JOBS = 400
 GROWTH = 8_000_000
-CHAIN = Chain((Link(None, "module", "shop"), Link("DOCS", "list", "list")))
+CHAIN = Chain((Link(None, "module", "shop"), Link(attribute("DOCS"), "list", "list")))
 
 
 def holder(buffers, growth_bytes):

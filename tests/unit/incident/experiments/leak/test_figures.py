@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from labserver.heap.chain import Chain, Link
+from labserver.heap.edge import VALUE, attribute
 from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
 from labserver.heap.tracemalloc_tools import AllocationSite, Frame
@@ -20,7 +21,7 @@ def site(growth, blocks):
     return AllocationSite((Frame("shop/jobs.py", 41, "render"),), growth, blocks, growth, blocks)
 
 
-CHAIN = Chain((Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", "bytes")))
+CHAIN = Chain((Link(None, "module", "shop"), Link(attribute("STORE"), "dict", "dict"), Link(VALUE, "bytes", "bytes")))
 
 
 def test_both_stores_start_at_their_first_load_and_share_one_plot():

@@ -4,9 +4,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from labserver.heap.chain import Chain, Link
+from labserver.heap.edge import VALUE, attribute
 from labserver.incident.experiments.leak.graphviz import save_dot, to_dot
 
-CHAIN = Chain((Link(None, "module", "shop"), Link("STORE", "dict", "dict"), Link("['…']", "bytes", 'by"tes')))
+CHAIN = Chain((Link(None, "module", "shop"), Link(attribute("STORE"), "dict", "dict"), Link(VALUE, "bytes", 'by"tes')))
 
 
 def test_every_object_and_edge_is_in_the_source():
