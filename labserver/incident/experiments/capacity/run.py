@@ -29,7 +29,7 @@ from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
 from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
-from labserver.suite.progress import Progress
+from labserver.suite.status_line import StatusLine
 
 _WARM_UP_JOBS = 16
 _LOOK_S = 0.01
@@ -198,10 +198,10 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
     if not limits_address_space():
         return {}
     mean = float(np.mean(picture_bytes(photos, Settings())))
-    progress, with_ttl = Progress(), Settings(store=ttl_store, workers=1)
+    status_line, with_ttl = StatusLine(), Settings(store=ttl_store, workers=1)
 
     def trial(name: str, settings: Settings, rate: float) -> Trial:
-        progress.say(f"{name.replace('_', ' ')}: {mebibytes(room, 0)}, {rate:g} jobs/s")
+        status_line.say(f"{name.replace('_', ' ')}: {mebibytes(room, 0)}, {rate:g} jobs/s")
         # All that budget's clients come back; of the others' a few show what was left.
         readers = 100_000 if name == "byte_budget" else 10
         until_s = life_s * rate_per_s / rate * _LIVES[name]

@@ -25,7 +25,7 @@ from labserver.incident.service.stores import create_store
 from labserver.load import Summary, VirtualUsers, virtual_users
 from labserver.stats.floor_noise import FLOOR_NOISE
 from labserver.stats.interval import Interval, bytes_per_job
-from labserver.suite.progress import Progress
+from labserver.suite.status_line import StatusLine
 
 # Not zero: Python keeps but one empty bytes object.
 _EMPTY = 64
@@ -60,7 +60,7 @@ class Experiment:
     monitor: Monitor
     meter: Meter
     load: Workload
-    progress: Progress
+    status_line: StatusLine
     threads_at_rest: int
     summaries_file: Path
     cycles: int = 0
@@ -73,7 +73,7 @@ class Experiment:
         Lazy imports, caches and pools fill during the first jobs; that growth ends and is no leak.
         """
         self.monitor.mark("warm-up")
-        self.progress.say(f"{self.store}: warm-up, {jobs} jobs")
+        self.status_line.say(f"{self.store}: warm-up, {jobs} jobs")
         self.users.run(iterations=jobs)
         self._drain()
         self.age_results()
@@ -83,7 +83,9 @@ class Experiment:
         """Run the load once and wait until the server has nothing left to do; results may still be kept."""
         self.cycles += 1
         self.monitor.mark("load")
-        self.progress.say(f"{self.store}: cycle {self.cycles}, {self.load.users} users for {self.load.duration_s:g} s")
+        self.status_line.say(
+            f"{self.store}: cycle {self.cycles}, {self.load.users} users for {self.load.duration_s:g} s"
+        )
         summary = self.users.run(duration_s=self.load.duration_s)
         # To a file at once: kept summaries would be growth of the observer's own.
         with self.summaries_file.open("a", encoding="utf-8") as file:
@@ -126,7 +128,7 @@ class Experiment:
         """
         settings = self.server.service.settings
         seconds = settings.ttl_s + 2 * settings.sweep_s
-        self.progress.say(f"{self.store}: waiting {seconds:g} s, longer than the TTL of {settings.ttl_s:g} s")
+        self.status_line.say(f"{self.store}: waiting {seconds:g} s, longer than the TTL of {settings.ttl_s:g} s")
         kept = self.server.service.live_jobs()
         time.sleep(seconds)
         self.monitor.mark("TTL passed")
@@ -137,7 +139,7 @@ class Experiment:
         """Take a floor and remember it."""
         reading = self.meter.floor(threads=self.threads_at_rest)
         self.floors.append(reading)
-        self.progress.say(
+        self.status_line.say(
             f"{self.store}: floor {len(self.floors) - 1} at {reading.finished_jobs} jobs: "
             f"{reading.traced_bytes / 2**20:.1f} MiB traced, {reading.live_jobs} jobs kept"
         )
@@ -230,11 +232,11 @@ def experiment(
     ):
         service = server.service
         meter = Meter(lambda: (service.live_jobs(), service.finished_jobs()))
-        progress = Progress()
+        status_line = StatusLine()
         with Monitor(meter, interval_s=sample_interval_s, csv_path=csv) as monitor:
             summaries = csv.with_suffix(".loads.jsonl")
             summaries.write_text("", encoding="utf-8")
-            yield Experiment(server, users, monitor, meter, load, progress, threading.active_count(), summaries)
+            yield Experiment(server, users, monitor, meter, load, status_line, threading.active_count(), summaries)
 
 
 def record_bytes(settings: Settings, *, records: int = 2000) -> float:

@@ -10,7 +10,7 @@ from labserver.diagnosis.measure.check import run_check
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureKeywords
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
-from labserver.suite.progress import Progress
+from labserver.suite.status_line import StatusLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def check_service(
     *,
     folder: str,
     users: int,
-    progress: Progress,
+    status_line: StatusLine,
     **options: Unpack[MeasureKeywords],
 ) -> CheckResult:
     """Check one application, as `labserver.diagnosis.run_check` does.
@@ -42,7 +42,7 @@ def check_service(
         requests: one job, request by request.
         folder: where the module is imported from; relative to the notebook's folder.
         users: jobs under way at the same time.
-        progress: where to say how far it is.
+        status_line: where to say how far it is.
         **options: see `labserver.diagnosis.measure.options.MeasureOptions`.
 
     Raises:
@@ -54,7 +54,7 @@ def check_service(
 
     def say(now: CheckProgress) -> None:
         known = "" if now.interval is None else f": {now.interval}"
-        progress.say(f"{target}: {now.phase}, {now.jobs} jobs{known}")
+        status_line.say(f"{target}: {now.phase}, {now.jobs} jobs{known}")
 
     with chdir(folder):
         return run_check(CheckOptions(target, tuple(requests), users=users, **options), say)

@@ -16,7 +16,7 @@ from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import STORES, create_store
 from labserver.names import unknown_name
-from labserver.suite.progress import Progress
+from labserver.suite.status_line import StatusLine
 
 # Longer than any run: the sweeper's own thread never comes, the script sweeps by its clock.
 _NEVER_S = 10.0**6
@@ -101,11 +101,11 @@ def compare(  # noqa: PLR0913 - keyword-only, each with a unit of its own
     """
     runs: dict[str, StoreRun] = {}
     missing: dict[str, str] = {}
-    progress = Progress()
+    status_line = StatusLine()
     with tracing(1), scripted_client(seed=seed, users=4) as client:
         _warm_up(client, curves, result_px)
         for number, store in enumerate(stores, 1):
-            progress.say(f"{store}: store {number} of {len(stores)}")
+            status_line.say(f"{store}: store {number} of {len(stores)}")
             settings = settings_for(store, script, budget_results=budget_results, result_px=result_px)
             reason = why_missing(settings)
             if reason:

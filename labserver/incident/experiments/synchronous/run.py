@@ -26,7 +26,7 @@ from labserver.incident.hosting.face_api import FaceApiProcess, face_api_process
 from labserver.incident.service.faceapi import FaceSettings
 from labserver.load.traffic import Traffic, traffic
 from labserver.stats.line import Line
-from labserver.suite.progress import Progress
+from labserver.suite.status_line import StatusLine
 
 UNBOUNDED = 1_000_000
 """The size of a queue that stands for one without a bound."""
@@ -76,7 +76,7 @@ class Experiments:
         self._conditions = conditions
         self._face = face
         self._traffic = source
-        self._progress = Progress()
+        self._status_line = StatusLine()
 
     def level(self, users: int, *, journey: str = "compose") -> Level:
         """Let so many users work in a closed loop.
@@ -102,7 +102,7 @@ class Experiments:
         conditions = self._conditions
         from_s = conditions.settled_s(users)
         to_s = from_s + conditions.measure_s
-        self._progress.say(f"{journey}: {users} users for {to_s:.1f} s")
+        self._status_line.say(f"{journey}: {users} users for {to_s:.1f} s")
         with self._gateway(queue_size=max(users, 64)) as gateway:
             course = self._traffic.closed(
                 gateway.url,
@@ -123,7 +123,7 @@ class Experiments:
     def impatience(self, users: int, timeout_s: float) -> Impatience:
         """Let users give up after `timeout_s` and ask again, and count what the AI service does for them."""
         duration_s = self._conditions.settled_s(users) + self._conditions.measure_s
-        self._progress.say(f"{users} users who wait for {timeout_s:.2f} s")
+        self._status_line.say(f"{users} users who wait for {timeout_s:.2f} s")
         before = self.finished_inferences()
         with self._gateway() as gateway:
             course = self._traffic.closed(
@@ -145,7 +145,7 @@ class Experiments:
             seconds: how long.
             capacity: faces a second that the prediction reckons with.
         """
-        self._progress.say(f"{rate:.1f} arrivals a second for {seconds:g} s")
+        self._status_line.say(f"{rate:.1f} arrivals a second for {seconds:g} s")
         with self._gateway() as gateway:
             course = self._traffic.open(gateway.url, rate=rate, duration_s=seconds)
         times = np.arange(0.0, seconds, SAMPLE_S)
@@ -164,7 +164,7 @@ class Experiments:
             finish: whether to wait for the jobs that were taken.
         """
         conditions = self._conditions
-        self._progress.say(f"{rate:.1f} jobs a second for {seconds:g} s, at most {queue_size:,} of them waiting")
+        self._status_line.say(f"{rate:.1f} jobs a second for {seconds:g} s, at most {queue_size:,} of them waiting")
         finish_s = 3 * (rate * seconds / capacity + conditions.inference_s) if finish else 0.0
         with self._gateway(queue_size=queue_size) as gateway, QueueSampler(gateway) as sampler:
             course = self._traffic.open(

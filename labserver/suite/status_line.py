@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 
-class Progress:
+class StatusLine:
     """Says what is being done.
 
     In a notebook each line replaces the one before, so that the output does not grow; elsewhere lines go to stderr.
