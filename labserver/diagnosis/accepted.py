@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State, Status
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import UsageError
 
@@ -113,13 +114,14 @@ def judge(result: CheckResult, known: dict[str, Accepted], today: date) -> Check
 
 def _status(entry: Accepted | None, per_job: float, today: date) -> Status:
     if entry is None:
-        return Status(State.NEW, "new: the baseline does not accept it")
+        return Status(State.NEW)
+    accepted = {"until": entry.expires.isoformat(), "reason": entry.reason}
     if today > entry.expires:
-        return Status(State.EXPIRED, f"expired: was accepted until {entry.expires} ({entry.reason})")
+        return Status(State.EXPIRED, accepted)
     bound = entry.at_most_bytes_per_job
     if bound is not None and per_job > bound:
-        return Status(State.GROWN, f"grown: {per_job:,.0f} B/job, accepted up to {bound:,.0f} ({entry.reason})")
-    return Status(State.ACCEPTED, f"accepted until {entry.expires}: {entry.reason}")
+        return Status(State.GROWN, {"per_job": per_job, "at_most": bound, "reason": entry.reason})
+    return Status(State.ACCEPTED, accepted)
 
 
 def _all_accepted(result: CheckResult) -> bool:

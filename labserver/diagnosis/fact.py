@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,12 @@ class Fact:
 
     kind: StrEnum
     arguments: Mapping[str, "str | float | Fact"] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fact as JSON: its kind, and its arguments by their names."""
+        return {"kind": str(self.kind)} | {
+            name: value.to_dict() if isinstance(value, Fact) else value for name, value in self.arguments.items()
+        }
 
 
 class Reason(Fact):
@@ -102,3 +109,47 @@ class NoteKind(StrEnum):
     """The error's own `text`."""
     SAID = "said"
     """The `text` of the process under test, or of what was met on the way to it."""
+
+
+class FoundKind(StrEnum):
+    """What findings tell of growth without a holder: `per_job` bytes of it, and each the arguments that it has."""
+
+    C_HELD = "c-held"
+    """So many `items` of a `type`, by way of the `path`."""
+    CYCLES = "cycles"
+    """So many `objects`."""
+    CYCLES_UNCOLLECTED = "cycles-uncollected"
+    """`at` a line; a collection that the application leaves out has freed so many `objects`, and `freed` so much."""
+    NATIVE = "native"
+    """What an `owner` may own."""
+    UNEXPLAINED = "unexplained"
+    """`at` a line."""
+    THREADS = "threads"
+    """So many `threads`, of so many `jobs`."""
+    AT = "at"
+    """Part of others: the `line`."""
+    FREED = "freed"
+    """Part of another: the `bytes`."""
+    OWNER = "owner"
+    """Part of another: so many `items` of a `type`, below the `path`."""
+
+
+class State(StrEnum):
+    """How a holder or a finding stands to the accepted ones of a baseline file."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    """`until` a day, for a `reason`."""
+    EXPIRED = "expired"
+    """The same."""
+    GROWN = "grown"
+    """To `per_job` bytes, where `at_most` so many are accepted for a `reason`."""
+
+
+class FailedKind(StrEnum):
+    """Which jobs failed, so that nothing can be judged; `why` the first one did."""
+
+    EVERY = "every"
+    EVERY_MEASURED = "every-measured"
+    ONE = "one"
+    NOTHING_SAYS_WHY = "nothing-says-why"

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from labserver.diagnosis.fact import Fact, FailedKind
+from labserver.diagnosis.sentences import sentence
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
 from labserver.text import harmless
@@ -40,12 +42,13 @@ class JobsFailed(CannotRun):
     """Jobs failed, and nothing can be judged.
 
     Args:
-        what: which jobs, such as `Every job failed`.
+        which: of the jobs.
         failure: why the first one did.
     """
 
-    def __init__(self, what: str, failure: Failure | None) -> None:
-        super().__init__(f"{what}: {failure or 'nothing says why'}.")
+    def __init__(self, which: FailedKind, failure: Failure | None) -> None:
+        why = Fact(FailedKind.NOTHING_SAYS_WHY) if failure is None else failure.why
+        super().__init__(sentence(Fact(which, {"why": why})))
         self.failure = failure
 
 

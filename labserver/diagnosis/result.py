@@ -4,10 +4,9 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from labserver.diagnosis.fact import Note
+from labserver.diagnosis.fact import Fact, Note, State
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
@@ -20,21 +19,24 @@ SCHEMA = "labserver.check/1"
 _FINGERPRINT_DIGITS = 12
 
 
-class State(StrEnum):
-    """How a holder or a finding stands to the accepted ones of a baseline file."""
+class Status(Fact):
+    """How a holder or a finding stands to a baseline file, and why."""
 
-    NEW = "new"
-    ACCEPTED = "accepted"
-    EXPIRED = "expired"
-    GROWN = "grown"
+    __slots__ = ()
 
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return State(self.kind)
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a holder or a finding stands to a baseline file, and a sentence that says why."""
+    @property
+    def text(self) -> str:
+        """The same in a sentence that says why."""
+        return sentence(self)
 
-    state: State
-    text: str
+    def to_dict(self) -> dict[str, Any]:
+        """The status as JSON."""
+        return {"state": str(self.state), "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,11 @@ class NamedHolder:
 
     def to_dict(self) -> dict[str, Any]:
         """The holder as JSON."""
-        values = asdict(self) | {"chain": [link.in_words() for link in self.chain], "hint": self.hint}
+        values = asdict(self) | {
+            "chain": [link.in_words() for link in self.chain],
+            "status": None if self.status is None else self.status.to_dict(),
+            "hint": self.hint,
+        }
         del values["holder_at"]  # it says nothing that the path does not
         return values
 
@@ -128,15 +134,20 @@ class Finding:
         kind: `unexplained`, `native`, `cycles`, `c-held` or `threads`.
         bytes_per_job: how much of it.
         allocated_at: where it is allocated, as far as known, the innermost line first.
-        text: the same in a sentence.
+        told: the same with what is known of it.
         status: how it stands to a baseline file; None without one.
     """
 
     kind: str
     bytes_per_job: float
     allocated_at: tuple[str, ...]
-    text: str
+    told: Fact
     status: Status | None = None
+
+    @property
+    def text(self) -> str:
+        """What is told, in a sentence."""
+        return sentence(self.told)
 
     @property
     def fingerprint(self) -> str:
@@ -151,7 +162,15 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON."""
-        return asdict(self) | {"fingerprint": self.fingerprint, "hint": self.hint}
+        return {
+            "kind": self.kind,
+            "bytes_per_job": self.bytes_per_job,
+            "allocated_at": self.allocated_at,
+            "text": self.text,
+            "status": None if self.status is None else self.status.to_dict(),
+            "fingerprint": self.fingerprint,
+            "hint": self.hint,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +255,7 @@ class CheckResult:
             "holders": [holder.to_dict() for holder in self.holders],
             "findings": [finding.to_dict() for finding in self.findings],
             "notes": list(self.notes),
+            "noted": [note.to_dict() for note in self.noted],
             "floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.floors],
             "provenance": dict(self.provenance),
         }

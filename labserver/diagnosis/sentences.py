@@ -6,7 +6,7 @@ from string import Formatter
 from typing import Any
 
 from labserver.amounts import count, percent
-from labserver.diagnosis.fact import Fact, NoteKind, ReasonKind
+from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, NoteKind, ReasonKind, State
 
 # A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
 _REASONS: dict[StrEnum, str] = {
@@ -65,8 +65,49 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.CANNOT_RUN: "{text}",
     NoteKind.SAID: "{text}",
 }
+_FOUND: dict[StrEnum, str] = {
+    FoundKind.C_HELD: (
+        "{per_job:,.0f} B/job are kept by references from C code: {items:,} × {type} that no module, frame or object "
+        "is seen to refer to, by way of {path}."
+    ),
+    FoundKind.CYCLES: ("{per_job:,.0f} B/job wait in cycles that a collection did not free: {objects:,} objects."),
+    FoundKind.CYCLES_UNCOLLECTED: (
+        "The collector is switched off: {per_job:,.0f} B/job wait in cycles{at}; gc.collect() freed {objects:,} "
+        "objects{freed}."
+    ),
+    FoundKind.NATIVE: (
+        "{per_job:,.0f} B/job are taken from the C library by native code, where no tracing sees them.{owner}"
+    ),
+    FoundKind.UNEXPLAINED: (
+        "{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{at}."
+    ),
+    FoundKind.THREADS: (
+        "{threads:,} threads were started by {jobs:,} jobs and still run, each with its stack and what it refers to."
+    ),
+    FoundKind.AT: ", allocated at {line}",
+    FoundKind.FREED: " and {bytes:,} B",
+    FoundKind.OWNER: " The {items:,} × {type} that {path} leads to came with the jobs and may own them.",
+}
+_STATES: dict[StrEnum, str] = {
+    State.NEW: "new: the baseline does not accept it",
+    State.ACCEPTED: "accepted until {until}: {reason}",
+    State.EXPIRED: "expired: was accepted until {until} ({reason})",
+    State.GROWN: "grown: {per_job:,.0f} B/job, accepted up to {at_most:,.0f} ({reason})",
+}
+_FAILED: dict[StrEnum, str] = {
+    FailedKind.EVERY: "Every job failed: {why}.",
+    FailedKind.EVERY_MEASURED: "Every measured job failed: {why}.",
+    FailedKind.ONE: "A job failed: {why}.",
+    FailedKind.NOTHING_SAYS_WHY: "nothing says why",
+}
 # Members of two enumerations are equal where their values are, so each has forms of its own.
-_FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {ReasonKind: _REASONS, NoteKind: _NOTES}
+_FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
+    ReasonKind: _REASONS,
+    NoteKind: _NOTES,
+    FoundKind: _FOUND,
+    State: _STATES,
+    FailedKind: _FAILED,
+}
 
 
 class _Words(Formatter):

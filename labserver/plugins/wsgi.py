@@ -6,6 +6,7 @@ from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
+from labserver.diagnosis.fact import FailedKind
 from labserver.diagnosis.failure import Failure, JobsFailed, end_of
 from labserver.errors import CannotRun, UsageError
 from labserver.load.answer import answer_from
@@ -36,7 +37,7 @@ def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callab
             except KeyError as error:
                 raise CannotRun(f"{template} needs {{{error.args[0]}}}, which no JSON answer before it has.") from None
             if answer.status_code >= 400:
-                raise JobsFailed("A job failed", session.failure(f"{template} answered {answer.status_code}", answer))
+                raise JobsFailed(FailedKind.ONE, session.failure(f"{template} answered {answer.status_code}", answer))
             known.learn(_fields(answer))
 
     return job

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labserver.amounts import number, size
-from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.growth import growth_sentence, share
 from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word

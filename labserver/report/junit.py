@@ -6,7 +6,8 @@ A leak is a failure, what cannot be said an error, what a baseline file accepts 
 from xml.etree import ElementTree as ET
 
 from labserver.amounts import number
-from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.growth import share
 from labserver.report.headline import headline, reason

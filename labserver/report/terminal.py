@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from labserver.amounts import number, size
-from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State, Status
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.failure_detail import details_of
 from labserver.report.growth import growth_sentence, share
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word

@@ -9,7 +9,7 @@ stands in a dataclass of `heuristics`, a note that it adds has a kind in `fact` 
 import time
 from dataclasses import replace
 
-from labserver.diagnosis.fact import Note, NoteKind
+from labserver.diagnosis.fact import FailedKind, Note, NoteKind
 from labserver.diagnosis.failure import JobsFailed
 from labserver.diagnosis.instruments import COMMANDS
 from labserver.diagnosis.measure.cycles import last_word
@@ -108,7 +108,7 @@ def _decide(state: CheckState) -> None:
         state.decision = last_word(state)
     state.measured = measured = Measured.by(state.driver)
     if measured.jobs and measured.errors >= measured.jobs:  # one that was cut short fails uncounted
-        raise JobsFailed("Every measured job failed", measured.first_failure)
+        raise JobsFailed(FailedKind.EVERY_MEASURED, measured.first_failure)
 
 
 def _result(state: CheckState, verdict: Verdict, interval: Interval | None) -> CheckResult:

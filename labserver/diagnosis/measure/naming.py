@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labserver.diagnosis.fact import Note, NoteKind, said
+from labserver.diagnosis.fact import Fact, FoundKind, Note, NoteKind, said
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.errors import CannotLook
@@ -162,7 +162,7 @@ def _traced_pass(
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """Growth that no chain from a module or a running frame explains, in sentences.
+    """Growth that no chain from a module or a running frame explains.
 
     Attributes:
         growth_bytes: the whole growth.
@@ -177,11 +177,8 @@ class _Lost:
     def c_held(self, item: HolderGrowth, lines: Sequence[str]) -> Finding:
         """What C code keeps alive by references that nothing shows."""
         per_job = item.growth_bytes / self.jobs
-        text = (
-            f"{per_job:,.0f} B/job are kept by references from C code: {item.buffers:,} × {item.buffer_type} "
-            f"that no module, frame or object is seen to refer to, by way of {item.path}."
-        )
-        return Finding("c-held", per_job, tuple(lines), text)
+        told = Fact(FoundKind.C_HELD, {"per_job": per_job} | _items(item))
+        return Finding("c-held", per_job, tuple(lines), told)
 
     def cycles(self, garbage: Garbage, collected: Collected | None) -> Finding:
         """What waits for a collection.
@@ -191,15 +188,14 @@ class _Lost:
             collected: what a collection freed, where the application has switched its collector off.
         """
         per_job = garbage.bytes / self.jobs
-        if collected is None:
-            text = f"{per_job:,.0f} B/job wait in cycles that a collection did not free: {garbage.objects:,} objects."
-        else:
-            freed = "" if collected.bytes is None else f" and {collected.bytes:,} B"
-            text = (
-                f"The collector is switched off: {per_job:,.0f} B/job wait in cycles{self._at()}; gc.collect() freed "
-                f"{collected.objects:,} objects{freed}."
+        told = Fact(FoundKind.CYCLES, {"per_job": per_job, "objects": garbage.objects})
+        if collected is not None:
+            freed = "" if collected.bytes is None else Fact(FoundKind.FREED, {"bytes": collected.bytes})
+            told = Fact(
+                FoundKind.CYCLES_UNCOLLECTED,
+                {"per_job": per_job, "at": self._at(), "objects": collected.objects, "freed": freed},
             )
-        return Finding("cycles", per_job, tuple(self.traced.leading_lines), text)
+        return Finding("cycles", per_job, tuple(self.traced.leading_lines), told)
 
     def unexplained(self, rest: int, owners: Sequence[HolderGrowth]) -> Finding:
         """What has no holder: the C library's, where tracing sees less of a job than the meter does.
@@ -210,15 +206,16 @@ class _Lost:
         """
         per_job, traced = rest / self.jobs, self.traced.bytes_per_job
         if traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2:
-            text = f"{per_job:,.0f} B/job are taken from the C library by native code, where no tracing sees them."
-            if owners:
-                first = owners[0]
-                what = f"{first.buffers:,} × {first.buffer_type} that {first.path} leads to"
-                text += f" The {what} came with the jobs and may own them."
-            return Finding("native", per_job, (), text)
-        text = f"{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{self._at()}."
-        return Finding("unexplained", per_job, tuple(self.traced.leading_lines), text)
+            owner = Fact(FoundKind.OWNER, _items(owners[0])) if owners else ""
+            return Finding("native", per_job, (), Fact(FoundKind.NATIVE, {"per_job": per_job, "owner": owner}))
+        told = Fact(FoundKind.UNEXPLAINED, {"per_job": per_job, "at": self._at()})
+        return Finding("unexplained", per_job, tuple(self.traced.leading_lines), told)
 
-    def _at(self) -> str:
+    def _at(self) -> Fact | str:
         lines = self.traced.leading_lines
-        return f", allocated at {lines[0]}" if lines else ""
+        return Fact(FoundKind.AT, {"line": lines[0]}) if lines else ""
+
+
+def _items(item: HolderGrowth) -> dict[str, str | float | Fact]:
+    """What came to a holder, as the arguments of a fact."""
+    return {"items": item.buffers, "type": item.buffer_type, "path": item.path}

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labserver.cli import main
-from labserver.diagnosis.fact import said
+from labserver.diagnosis.fact import FailedKind, said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.diagnosis.measure.check import Interrupted
 from labserver.diagnosis.measure.options import CheckProgress
@@ -173,7 +173,7 @@ def test_what_cannot_run_is_125_and_still_leaves_its_files(answers, capsys, tmp_
 
 def test_where_every_job_failed_the_answer_and_the_output_are_told(answers, capsys, tmp_path):
     answer = Answer(500, "INTERNAL SERVER ERROR", 17, "no such <b>table")
-    answers(JobsFailed("Every job failed", Failure("GET /work answered 500", answer, ("KeyError: 'DSN'",))))
+    answers(JobsFailed(FailedKind.EVERY, Failure("GET /work answered 500", answer, ("KeyError: 'DSN'",))))
     assert check("--json", "a.json", "--junit", "a.xml", "--html", "a.html", "--quiet") == 125
     out, err = capsys.readouterr()
     assert out == ""
@@ -209,6 +209,7 @@ def test_an_interrupted_check_shows_the_floors_it_has(answers, tmp_path):
     assert plain["floors"] == [{"jobs": jobs, "bytes": size} for jobs, size in floors]
     assert (plain["verdict"], plain["jobs"]) == ("inconclusive", 100)
     assert plain["notes"] == ["Slow.", "Interrupted after 100 jobs: what was known so far."]
+    assert plain["noted"] == [{"kind": "said", "text": "Slow."}, {"kind": "interrupted", "jobs": 100}]
 
 
 def test_github_gets_a_summary_and_annotations(answers, capsys, monkeypatch, tmp_path):

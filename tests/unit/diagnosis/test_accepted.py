@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
-from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, State
+from labserver.diagnosis.fact import State, said
+from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import UsageError
 from labserver.stats.interval import Interval
@@ -84,7 +85,7 @@ def test_growth_without_a_name_is_not_accepted_beyond_the_tolerance(known, held,
 
 
 def test_findings_are_accepted_like_holders(known):
-    finding = Finding("unexplained", 990.0, ("a.py:1 in f",), "990 B/job")
+    finding = Finding("unexplained", 990.0, ("a.py:1 in f",), *said("990 B/job"))
     judged = judge(leak(findings=(finding,)), known(ENTRY | {"fingerprint": finding.fingerprint}), TODAY)
     assert judged.accepted
     assert not judge(leak(findings=(finding,)), known(ENTRY), TODAY).accepted

@@ -3,6 +3,7 @@ import traceback
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labserver.diagnosis.fact import FailedKind
 from labserver.diagnosis.failure import Failure, JobsFailed, end_of, has_traceback
 
 HEADER = "Traceback (most recent call last):"
@@ -95,5 +96,5 @@ def test_whatever_is_printed_the_end_is_short_and_harmless(text, tracebacks):
 
 def test_the_error_is_one_sentence():
     failure = Failure("GET / answered 500", output=(HEADER,))
-    assert str(JobsFailed("Every job failed", failure)) == "Every job failed: GET / answered 500."
-    assert str(JobsFailed("Every job failed", None)) == "Every job failed: nothing says why."
+    assert str(JobsFailed(FailedKind.EVERY, failure)) == "Every job failed: GET / answered 500."
+    assert str(JobsFailed(FailedKind.EVERY, None)) == "Every job failed: nothing says why."

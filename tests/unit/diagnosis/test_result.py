@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import HolderGrowth
@@ -65,7 +66,9 @@ def test_the_growth_is_what_is_held_found_and_left():
         0,
         10_000,
     )
-    found = replace(RESULT, findings=(Finding("cycles", 60.0, (), ""), Finding("unexplained", 40.0, (), "")))
+    found = replace(
+        RESULT, findings=(Finding("cycles", 60.0, (), *said("")), Finding("unexplained", 40.0, (), *said("")))
+    )
     assert (found.growth.found, found.growth.unexplained) == (6_000, 4_000)
     assert found.growth.held + found.growth.found + found.growth.unexplained == found.growth.total
 
@@ -75,7 +78,9 @@ def test_two_floors_are_needed_for_a_growth():
 
 
 def test_the_json_keeps_the_contract():
-    plain = replace(RESULT, native=Interval(12.0, -300.0, 320.0, 0.99), findings=(Finding("native", 1.0, (), "x"),))
+    plain = replace(
+        RESULT, native=Interval(12.0, -300.0, 320.0, 0.99), findings=(Finding("native", 1.0, (), *said("x")),)
+    )
     plain = plain.to_dict()
     assert plain["schema"] == "labserver.check/1"
     assert plain["verdict"] == "leak"
@@ -84,14 +89,17 @@ def test_the_json_keeps_the_contract():
     assert {"target", "tolerance_bytes_per_job", "meter", "jobs", "seconds", "errors", "notes"} < plain.keys()
     assert plain["holders"][0].keys() > {"path", "holder_type", "buffer_type", "buffers", "retained_bytes"}
     assert plain["holders"][0].keys() > {"share_of_growth", "chain", "allocated_at", "fingerprint", "hint"}
-    assert plain["findings"][0].keys() > {"kind", "bytes_per_job", "allocated_at", "text"}
+    assert list(plain["findings"][0]) == [
+        "kind", "bytes_per_job", "allocated_at", "text", "status", "fingerprint", "hint",
+    ]  # fmt: skip
+    assert plain["findings"][0]["text"] == "x"
     assert plain["growth"]["unexplained_bytes"] == 9_900
     assert replace(RESULT, interval=None, floors=()).to_dict()["growth"] is None
 
 
 def test_the_fingerprint_of_a_finding_outlives_a_moved_line():
     first, moved, other, kind = (
-        Finding(kind, size, (site,), "").fingerprint
+        Finding(kind, size, (site,), *said("")).fingerprint
         for kind, size, site in (
             ("native", 1.0, "a.py:1 in f"),
             ("native", 9.0, "a.py:77 in f"),

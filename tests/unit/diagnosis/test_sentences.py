@@ -1,6 +1,6 @@
 import pytest
 
-from labserver.diagnosis.fact import Fact, Note, NoteKind, Reason, ReasonKind, said
+from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, Note, NoteKind, Reason, ReasonKind, State, said
 from labserver.diagnosis.sentences import sentence
 
 ARGUMENTS = {
@@ -19,6 +19,16 @@ ARGUMENTS = {
     "frames": 10,
     "reason": Reason(ReasonKind.FILLS),
     "text": "As it was said.",
+    "per_job": 1200.4,
+    "at_most": 1000,
+    "type": "bytes",
+    "objects": 5600,
+    "bytes": 78_000,
+    "line": "shop.py:3 in work",
+    "at": Fact(FoundKind.AT, {"line": "shop.py:3 in work"}),
+    "freed": "",
+    "owner": "",
+    "until": "2030-01-31",
 }
 
 
@@ -27,6 +37,58 @@ def test_every_fact_has_words_and_a_note_is_a_sentence(kind):
     words = sentence(Fact(kind, ARGUMENTS))
     assert "{" not in words.replace(ARGUMENTS["path"], "")
     assert words.endswith(".") == isinstance(kind, NoteKind)
+
+
+WORDS = {
+    FoundKind.C_HELD: "1,200 B/job are kept by references from C code: 1,200 × bytes that no module, frame or object "
+    "is seen to refer to, by way of module shop → {STORE}.",
+    FoundKind.CYCLES: "1,200 B/job wait in cycles that a collection did not free: 5,600 objects.",
+    FoundKind.CYCLES_UNCOLLECTED: "The collector is switched off: 1,200 B/job wait in cycles, allocated at shop.py:3 "
+    "in work; gc.collect() freed 5,600 objects.",
+    FoundKind.NATIVE: "1,200 B/job are taken from the C library by native code, where no tracing sees them.",
+    FoundKind.UNEXPLAINED: "1,200 B/job have no holder that can be reached from a module or a running frame, allocated "
+    "at shop.py:3 in work.",
+    FoundKind.THREADS: "7 threads were started by 3,400 jobs and still run, each with its stack and what it refers to.",
+    FoundKind.AT: ", allocated at shop.py:3 in work",
+    FoundKind.FREED: " and 78,000 B",
+    FoundKind.OWNER: " The 1,200 × bytes that module shop → {STORE} leads to came with the jobs and may own them.",
+}
+STATES = {
+    State.NEW: "new: the baseline does not accept it",
+    State.ACCEPTED: "accepted until 2030-01-31: ticket 7",
+    State.EXPIRED: "expired: was accepted until 2030-01-31 (ticket 7)",
+    State.GROWN: "grown: 1,200 B/job, accepted up to 1,000 (ticket 7)",
+}
+FAILED = {
+    FailedKind.EVERY: "Every job failed: it broke.",
+    FailedKind.EVERY_MEASURED: "Every measured job failed: it broke.",
+    FailedKind.ONE: "A job failed: it broke.",
+    FailedKind.NOTHING_SAYS_WHY: "nothing says why",
+}
+
+
+@pytest.mark.parametrize("kind", FoundKind)
+def test_what_a_finding_tells(kind):
+    assert sentence(Fact(kind, ARGUMENTS)) == WORDS[kind]
+
+
+@pytest.mark.parametrize("state", State)
+def test_how_a_part_stands_to_a_baseline(state):
+    assert sentence(Fact(state, ARGUMENTS | {"reason": "ticket 7"})) == STATES[state]
+
+
+@pytest.mark.parametrize("kind", FailedKind)
+def test_which_jobs_failed(kind):
+    assert sentence(Fact(kind, ARGUMENTS)) == FAILED[kind]
+
+
+def test_a_fact_is_json_with_those_that_are_part_of_it():
+    undecided = Note(NoteKind.UNDECIDED, {"jobs": 9, "reason": Reason(ReasonKind.NOT_FULL, {"path": "a", "bound": 5})})
+    assert undecided.to_dict() == {
+        "kind": "undecided",
+        "jobs": 9,
+        "reason": {"kind": "not-full", "path": "a", "bound": 5},
+    }
 
 
 def test_a_reason_and_a_note_of_one_name_are_told_apart():

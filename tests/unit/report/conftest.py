@@ -43,7 +43,7 @@ def leak():
         errors=3,
         floors=tuple((30 * at, 20_000_000 + 6_003_702 * at) for at in range(9)),
         holders=(HOLDER,),
-        findings=(Finding("native", 12.0, (), "12 B/job are native."),),
+        findings=(Finding("native", 12.0, (), *said("12 B/job are native.")),),
         noted=(
             Note(
                 NoteKind.JOBS_FAILED,

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.diagnosis.fact import said
+from labserver.diagnosis.fact import FailedKind, said
 from labserver.diagnosis.failure import Failure, JobsFailed
 from labserver.errors import CannotRun
 from labserver.load.answer import Answer
@@ -32,7 +32,7 @@ def headings(failure):
 
 
 def test_an_error_reads_from_its_sentence_to_the_traceback():
-    lines = explained(JobsFailed("Every job failed", FAILURE)).splitlines()
+    lines = explained(JobsFailed(FailedKind.EVERY, FAILURE)).splitlines()
     assert lines[0] == "Every job failed: GET /work answered 500."
     assert lines[1] == "The first failed job was answered 500 INTERNAL SERVER ERROR and 1,234 bytes, which begin:"
     assert lines[2] == f"    {EVIL}"

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from labserver.diagnosis.result import State, Status
+from labserver.diagnosis.fact import State, said
+from labserver.diagnosis.result import Status
 from labserver.report.github import annotations_of, summary_of
 
 
@@ -34,13 +35,13 @@ def test_annotations_name_files_from_the_top_of_the_repository(leak, monkeypatch
 
 
 def test_annotations_escape_what_would_end_them(leak):
-    finding = replace(leak.findings[0], text="100 %\nnot ::error", allocated_at=("a,b:c.py:3 in x",))
+    finding = replace(leak.findings[0], told=said("100 %\nnot ::error")[0], allocated_at=("a,b:c.py:3 in x",))
     (line,) = annotations_of(replace(leak, holders=(), findings=(finding,)))
     assert line == "::error file=a%2Cb%3Ac.py,line=3,title=Memory leak check::100 %25%0Anot ::error"
 
 
 def test_what_is_accepted_is_a_notice_and_what_cannot_be_said_a_warning(leak, clean, nothing):
-    accepted = replace(leak.holders[0], status=Status(State.ACCEPTED, "accepted until 2030-01-31: ticket 7"))
+    accepted = replace(leak.holders[0], status=Status(State.ACCEPTED, {"until": "2030-01-31", "reason": "ticket 7"}))
     (line,) = annotations_of(replace(leak, holders=(accepted,), findings=()))
     assert line.startswith("::notice file=shop.py")
     assert next(annotations_of(nothing)).startswith("::warning ")

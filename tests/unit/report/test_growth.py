@@ -4,6 +4,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labserver.diagnosis.fact import said
 from labserver.diagnosis.result import CheckResult, Finding
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.growth import growth_sentence
@@ -21,7 +22,7 @@ SHARE = re.compile(r"([−\d.]+) %")
 def result_of(holder, total, held, found):
     holders = tuple(replace(holder, growth_bytes=size, share_of_growth=min(size / total, 1.0)) for size in held)
     floors = ((0, 0), (50, total // 2), (100, total))
-    findings = tuple(Finding("native", size / 100, (), "Native.") for size in found)
+    findings = tuple(Finding("native", size / 100, (), *said("Native.")) for size in found)
     interval = Interval(total / 100, total / 101, total / 99, 0.99)
     return CheckResult("shop:app", Verdict.LEAK, interval, 256, "both", 100, 1.0, 0, floors, holders, findings)
 

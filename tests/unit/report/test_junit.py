@@ -3,7 +3,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.diagnosis.result import State, Status
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import Status
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.junit import junit_of
 
@@ -36,7 +37,7 @@ def test_what_cannot_be_said_is_an_error(name, request):
 
 def test_what_is_accepted_is_skipped_with_its_reason(leak):
     (holder,) = leak.holders
-    accepted = replace(holder, status=Status(State.ACCEPTED, "accepted until 2030-01-31: ticket 7"))
+    accepted = replace(holder, status=Status(State.ACCEPTED, {"until": "2030-01-31", "reason": "ticket 7"}))
     root, found = cases(replace(leak, holders=(accepted,), findings=(), accepted=True))
     assert [case.tag for case in found.values()] == ["skipped", "skipped"]
     assert "ticket 7" in found["shop.STORE._jobs (bytes)"].get("message")

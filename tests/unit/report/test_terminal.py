@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from labserver.diagnosis.result import State, Status
+from labserver.diagnosis.fact import State
+from labserver.diagnosis.result import Status
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.terminal import render, show
 
@@ -83,7 +84,7 @@ def test_bounds_other_holders_and_states_are_said(leak):
         bound=128,
         bound_from="Store.maxsize",
         also_held_by=("module shop → LOG",),
-        status=Status(State.EXPIRED, "expired: was accepted until 2026-01-31 (known)"),
+        status=Status(State.EXPIRED, {"until": "2026-01-31", "reason": "known"}),
     )
     page = render(replace(leak, holders=(said,)))
     assert "declares a bound of 128 (Store.maxsize)" in page

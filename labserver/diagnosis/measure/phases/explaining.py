@@ -1,5 +1,6 @@
 """The explanation of a leak: who holds what has come, and which memory it is."""
 
+from labserver.diagnosis.fact import Fact, FoundKind
 from labserver.diagnosis.measure.naming import Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
@@ -53,7 +54,6 @@ def _with_threads(state: CheckState, findings: tuple[Finding, ...]) -> tuple[Fin
     if not leaves_threads(state):
         return findings
     left, jobs = state.series.threads_left, state.series.jobs[-1]
-    text = f"{left:,} threads were started by {jobs:,} jobs and still run, each with its stack and what it refers to."
     unnamed = sum(finding.bytes_per_job for finding in findings)
     where = next((finding.allocated_at for finding in findings if finding.allocated_at), ())
-    return (Finding("threads", unnamed, where, text),)
+    return (Finding("threads", unnamed, where, Fact(FoundKind.THREADS, {"threads": left, "jobs": jobs})),)

@@ -2,7 +2,7 @@
 
 import time
 
-from labserver.diagnosis.fact import Note, NoteKind
+from labserver.diagnosis.fact import FailedKind, Note, NoteKind
 from labserver.diagnosis.failure import JobsFailed
 from labserver.diagnosis.measure.plan import make_plan
 from labserver.diagnosis.measure.state import CheckState
@@ -37,4 +37,4 @@ def _probe(state: CheckState) -> None:
             time.sleep(warm.probe_pause_s)
         if state.driver.drive(warm.probe_jobs * state.driver.concurrency):
             return
-    raise JobsFailed("Every job failed", state.driver.first_failure)
+    raise JobsFailed(FailedKind.EVERY, state.driver.first_failure)
