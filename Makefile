@@ -23,10 +23,12 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(call beside,$(BIN)/pytest -n 1 $(UNTIMED),\
-	  $(BIN)/pytest -n 2 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration)
-	$(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract
-# The whole story, whose claims about time hold beside two busy processes; the walks over heaps are these, and give way.
-	$(call beside,$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks,nice -n 15 $(BIN)/pytest -n 2 --dist loadfile $(HEAPS))
+	  $(BIN)/pytest -n 3 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration)
+# The whole story, whose claims about time hold beside two busy processes; the walks over heaps and the browsers are these,
+# and give way.
+	$(call beside,$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks,{ \
+	  nice -n 15 $(BIN)/pytest -n 2 --dist loadfile $(HEAPS) && \
+	  nice -n 15 $(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract; })
 
 test-pythons: $(READY)  ## what looks into the interpreter, on every CPython that is found: 3.12 to 3.15
 	$(BIN)/nox --sessions pythons notebooks
