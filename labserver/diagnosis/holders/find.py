@@ -11,7 +11,7 @@ import numpy as np
 from labserver.diagnosis.holders.bounds import Bound, bound_of
 from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
-from labserver.diagnosis.holders.places import merge_alike
+from labserver.diagnosis.holders.siblings import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
 from labserver.diagnosis.holders.sources import Sources
 from labserver.heap.edge import Edge

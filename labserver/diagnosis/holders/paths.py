@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from labserver.diagnosis.holders.places import NESTING
+from labserver.diagnosis.holders.siblings import NESTING
 from labserver.heap.chain import Chain, Link
 from labserver.heap.chains import chain_of
 from labserver.heap.edge import UNKNOWN, VALUE, Edge

@@ -17,9 +17,9 @@ from labserver.diagnosis.measure.driver import Driver, TimeIsUp, driving
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.notes import note_circumstances
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
+from labserver.diagnosis.measure.phases.cache_filling import fill_caches
 from labserver.diagnosis.measure.phases.expiry import wait_for_expiry
 from labserver.diagnosis.measure.phases.explaining import explain
-from labserver.diagnosis.measure.phases.filling import fill_caches
 from labserver.diagnosis.measure.phases.measuring import measure_floors
 from labserver.diagnosis.measure.phases.warm_up import warm_up
 from labserver.diagnosis.measure.state import CheckState, Measured, Phase

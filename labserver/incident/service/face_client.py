@@ -19,8 +19,8 @@ from urllib3 import encode_multipart_formdata
 from urllib3.util import wait_for_read
 
 from labserver.errors import UsageError
+from labserver.incident.service.connection import open_connection
 from labserver.incident.service.face import BadPhoto, Closing, ComposeError, is_png
-from labserver.incident.service.neighbour import open_connection
 
 # A neighbour answers a connection at once.
 _CONNECT_S = 5.0

@@ -1,4 +1,4 @@
-"""A connection to a neighbour: one deadline for all of its addresses, and given up once nobody wants it any more."""
+"""A connection to another service: one deadline for all its addresses, and given up once nobody wants it any more."""
 
 import errno
 import os

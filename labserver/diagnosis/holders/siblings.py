@@ -1,4 +1,4 @@
-"""Places that are alike, such as one list in each user's session: they grow for one reason and get one holder."""
+"""Siblings that are alike, such as one list in each user's session: they grow for one reason and get one holder."""
 
 import functools
 import types

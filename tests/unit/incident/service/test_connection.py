@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from labserver.incident.service import neighbour as module
+from labserver.incident.service import connection as module
+from labserver.incident.service.connection import open_connection
 from labserver.incident.service.face import Closing
 from labserver.incident.service.face_client import FaceClient
-from labserver.incident.service.neighbour import open_connection
 
 
 @pytest.fixture
