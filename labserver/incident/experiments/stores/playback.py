@@ -14,7 +14,7 @@ import numpy as np
 from labserver.errors import CannotRun
 from labserver.heap.meters import wait_until
 from labserver.incident.experiments.stores.client import Answer, Call, ScriptedClient
-from labserver.incident.experiments.stores.sampler import Sampler
+from labserver.incident.experiments.stores.sampler import StoreSampler
 from labserver.incident.experiments.stores.script import Script, ScriptClock, Visit
 from labserver.incident.experiments.stores.store_run import Floor, StoreRun
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
@@ -54,7 +54,7 @@ def run_script(settings: Settings, script: Script, client: ScriptedClient, csv: 
     with embedded(settings, clock=clock) as server:
         client.ask(server.url, [("status", "nobody")] * 8)  # what every new application makes once
         _rest(server)
-        with Sampler(server.service.store, clock, csv) as sampler:
+        with StoreSampler(server.service.store, clock, csv) as sampler:
             return _Playback(server, clock, script, client, sampler).play(settings)
 
 
@@ -62,7 +62,7 @@ class _Playback:
     """The script's events in the order of their instants."""
 
     def __init__(
-        self, server: EmbeddedServer, clock: ScriptClock, script: Script, client: ScriptedClient, sampler: Sampler
+        self, server: EmbeddedServer, clock: ScriptClock, script: Script, client: ScriptedClient, sampler: StoreSampler
     ) -> None:
         self._server = server
         self._store: JobStore = server.service.store

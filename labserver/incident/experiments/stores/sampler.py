@@ -4,18 +4,20 @@ import threading
 import time
 import tracemalloc
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Self
 
 import psutil
 
 from labserver.incident.experiments.stores.script import ScriptClock
 from labserver.incident.service.stores import JobStore
+from labserver.sampler import Sampler
 
 COLUMNS = ("clock_s", "kept_bytes", "jobs_kept", "threads", "traced_bytes")
 _EVERY_S = 0.02
 
 
-class Sampler:
+class StoreSampler:
     """Reads a store from a thread of its own, and whenever told; rows go to the file at once.
 
     Attributes:
@@ -33,22 +35,22 @@ class Sampler:
         self._own_cpu_s = 0.0
         self._threads_at_rest = threading.active_count() + 1  # its own
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="labserver-sampler", daemon=True)
+        self._sampler = Sampler(self._beat, interval_s=_EVERY_S, name="labserver-sampler")
         self._file: IO[str] | None = None
         self._heap_at_rest = tracemalloc.get_traced_memory()[0]
 
     def __enter__(self) -> Self:
         self._file = self.csv.open("w", buffering=1, encoding="utf-8")
         self._file.write(",".join(COLUMNS) + "\n")
-        self._thread.start()
+        self._sampler.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._file is not None:
-            self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        try:
+            self._sampler.__exit__(kind, error, tb)
+        finally:
+            if self._file is not None:
+                self._file.close()
 
     def sample(self) -> None:
         """Read now."""
@@ -68,7 +70,6 @@ class Sampler:
         with_servers_s = time.process_time() + sum(sum(server.cpu_times()[:2]) for server in servers)
         return with_servers_s - time.thread_time() - self._own_cpu_s
 
-    def _run(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            self.sample()
-            self._own_cpu_s = time.thread_time()
+    def _beat(self, _beat: int, _due: float) -> None:
+        self.sample()
+        self._own_cpu_s = time.thread_time()
