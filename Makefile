@@ -23,7 +23,7 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(call beside,$(BIN)/pytest -n 1 $(UNTIMED),\
-	  $(BIN)/pytest -n 3 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration)
+	  $(BIN)/pytest -n 2 --dist loadfile $(HEAPS:%=--ignore=%) tests/unit tests/integration)
 # The whole story, whose claims about time hold beside two busy processes; the walks over heaps and the browsers are these,
 # and give way.
 	$(call beside,$(BIN)/pytest $(UNTIMED:%=--ignore=%) tests/notebooks,{ \

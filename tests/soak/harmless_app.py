@@ -216,9 +216,10 @@ def main(circumstance, looks):
     while sum(arrived) < sent and time.monotonic() < deadline:
         time.sleep(0.01)
     found["lost_signals"] = sent - sum(arrived)
-    while process.children() and time.monotonic() < deadline:  # the application's own have a moment to end
+    # The application's own have a moment to end. Once there are none, none is left: it may yet start a last one.
+    while (children := process.children()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    found["children_left"] = len(process.children())
+    found["children_left"] = len(children)
     found["threads_left"] = sum(thread.name.startswith("labserver") for thread in threading.enumerate())
     for name, marks in spans.items():
         late = [took for at, took in asked if any(begin <= at + took and at <= end for begin, end in marks)]
