@@ -103,6 +103,38 @@ class Garbage(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removal(Message):
+    """What the code around a container says about letting go of its items.
+
+    Attributes:
+        seen: whether all code that may reach the container was read: that of its referrers and of their classes.
+        by: where something is taken out, such as `Cache.set (shop/cache.py:41)`; None where nothing does.
+        runs: whether a thread, a timer or a task that is alive runs that code, so that it comes by itself.
+    """
+
+    seen: bool = False
+    by: str | None = None
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange(Message):
+    """What a holder gained and lost of one type, itself or below its items.
+
+    Attributes:
+        type: the type's name.
+        came: objects that came since the baseline.
+        gone: that went.
+        bytes: net.
+    """
+
+    type: str
+    came: int
+    gone: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldGroup(Message):
     """A group of objects that came since the baseline and are held in the same place.
 
@@ -120,6 +152,11 @@ class HeldGroup(Message):
         also_held_by: the paths to those others.
         bound: the number of entries that the holder says it keeps at most.
         bound_from: what says so.
+        item_type: the type of what hangs directly below the holder, such as `Session`; None where nobody told.
+        items: how many of these came, less those that went.
+        contents: what the items consist of, by type, the most bytes first.
+        length: entries of the container by now, those of the baseline included; None where it has no length.
+        removal: what speaks for a bound in the code around the container; None where nobody looked.
     """
 
     path: str
@@ -135,6 +172,13 @@ class HeldGroup(Message):
     also_held_by: tuple[str, ...] = ()
     bound: int | None = None
     bound_from: str | None = None
+    item_type: str | None = None
+    items: int | None = None
+    contents: tuple[TypeChange, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(TypeChange.from_json, items))}
+    )
+    length: int | None = None
+    removal: Removal | None = field(default=None, metadata={"read": lambda told: told and Removal.from_json(told)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +190,14 @@ class HolderGrowth(HeldGroup):
             hold the group as well, if all of them did; None from a version that did not tell.
         allocated_at: the lines that allocated one of its objects, the allocating one first; empty where nobody traced.
         fingerprint: a short name, the same in every run.
+        cohorts: of the items that are there now, how many were first seen at the baseline, at the first look after it,
+            and so on up to this one; empty where nobody remembers them.
     """
 
     holder_retained_bytes: int | None = None
     allocated_at: tuple[str, ...] = ()
     fingerprint: str
+    cohorts: tuple[int, ...] = ()
 
     @property
     def is_held_by_c(self) -> bool:
