@@ -17,6 +17,12 @@ def size(value: float) -> str:
     return f"{exact} ({value / unit:.1f} {name})".replace("-", _MINUS) if abs(value) >= _HANDIER_FROM else exact
 
 
+def rough_size(value: float) -> str:
+    """Bytes in the largest unit that fits: `45.8 MiB`, `200 B`."""
+    unit, name = unit_of(value)
+    return (f"{number(value)} B" if unit == 1 else f"{value / unit:,.1f} {name}").replace("-", _MINUS)
+
+
 def unit_of(value: float) -> tuple[int, str]:
     """The largest unit that there is at least one of, in bytes, and its name."""
     power = next((power for power in range(len(_UNITS) - 1, 0, -1) if abs(value) >= 1024**power), 0)

@@ -59,6 +59,7 @@ class ReasonKind(StrEnum):
     MAY_BE_A_CACHE = "may-be-a-cache"
     SLOWS_DOWN = "slows-down"
     FILLS = "fills"
+    LETS_GO = "lets-go"
     NOT_FULL = "not-full"
     """The holder's `path`, and the `bound` that there was no time to fill."""
     NOT_COUNTED = "not-counted"
@@ -84,6 +85,20 @@ class NoteKind(StrEnum):
     """Memory fell without load within `seconds`."""
     FILLED = "filled"
     """The holder's `path`, and the `bound` up to which it was filled."""
+    STOPPED = "stopped"
+    """The holder's `path`, and the `entries` at which it was seen to grow no further."""
+    CHALLENGED = "challenged"
+    """The holder's `path`, its `entries`, their `bytes`, and `although` what could remove them."""
+    CHALLENGED_BYTES = "challenged-bytes"
+    """So many `jobs` and `bytes`, without a holder."""
+    LETS_GO = "lets-go"
+    """The holder's `path`, and the `most` items that it kept at a time."""
+    BEYOND_MEMORY = "beyond-memory"
+    """The holder's `path`, its `bound`, and the `bytes` of so many entries."""
+    RISES = "rises"
+    """By `per_job` bytes, within the `tolerance`, `by` whom."""
+    NEXT = "next"
+    """The `option` to give and its `value`."""
     JOBS_FAILED = "jobs-failed"
     """So many `failed` of the `jobs`, as a `share` of them, and `why` the first one did."""
     THREADS_LEFT = "threads-left"
@@ -132,6 +147,18 @@ class FoundKind(StrEnum):
     """Part of another: the `bytes`."""
     OWNER = "owner"
     """Part of another: so many `items` of a `type`, below the `path`."""
+
+
+class PartKind(StrEnum):
+    """Parts of notes."""
+
+    ALTHOUGH = "although"
+    """What could remove entries: `by`."""
+    UNSEEN = "unseen"
+    """The code around could not be read."""
+    BY = "by"
+    """The holder's `path`."""
+    NOBODY = "nobody"
 
 
 class State(StrEnum):

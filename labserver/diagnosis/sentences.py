@@ -5,8 +5,8 @@ from enum import StrEnum
 from string import Formatter
 from typing import Any
 
-from labserver.amounts import count, percent
-from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, NoteKind, ReasonKind, State
+from labserver.amounts import count, percent, rough_size
+from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, NoteKind, PartKind, ReasonKind, State
 
 # A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
 _REASONS: dict[StrEnum, str] = {
@@ -26,6 +26,7 @@ _REASONS: dict[StrEnum, str] = {
     ReasonKind.MAY_BE_A_CACHE: "the growth may be that of a cache that takes thousands of jobs to fill",
     ReasonKind.SLOWS_DOWN: "the growth is slowing down, as that of a cache that fills",
     ReasonKind.FILLS: "a cache is filling up to its bound",
+    ReasonKind.LETS_GO: "most of the growth is of items that are let go of after a while",
     ReasonKind.NOT_FULL: "the growth is that of {path}, which declares a bound of {bound:,} and is not full yet",
     ReasonKind.NOT_COUNTED: "the holders have not been counted yet",
     ReasonKind.FEW_LARGE_ITEMS: "a holder has gained a few large items",
@@ -47,6 +48,17 @@ _NOTES: dict[StrEnum, str] = {
         "Memory went down by itself within {seconds:.1f} s without load: measured anew, with that wait before each "
         "floor."
     ),
+    NoteKind.STOPPED: "{path} grew no further from {entries:,} entries on: measured anew, from there.",
+    NoteKind.CHALLENGED: "Challenged: {path} shows no bound up to {entries:,} entries ({bytes:bytes}){although}.",
+    NoteKind.CHALLENGED_BYTES: "Challenged: memory goes on to grow up to {bytes:bytes} in {jobs:,} jobs.",
+    NoteKind.LETS_GO: (
+        "{path} lets go of its oldest items; it kept {most:,} more at most. What is judged is what stays beside them."
+    ),
+    NoteKind.BEYOND_MEMORY: (
+        "{path} declares {bound:,} entries: {bytes:bytes}, more than the service may take, so that the bound is none."
+    ),
+    NoteKind.RISES: "Memory grows by {per_job:,.0f} B a job, within the tolerance of {tolerance:,.0f} B{by}.",
+    NoteKind.NEXT: "Next: the same with {option} {value}.",
     NoteKind.FILLED: "{path} was filled up to its bound of {bound:,} before the measured jobs.",
     NoteKind.JOBS_FAILED: "{failed} of {jobs} jobs failed ({share:%}): {why}.",
     NoteKind.THREADS_LEFT: "{threads} threads were started by {jobs} jobs and still run.",
@@ -88,6 +100,12 @@ _FOUND: dict[StrEnum, str] = {
     FoundKind.FREED: " and {bytes:,} B",
     FoundKind.OWNER: " The {items:,} × {type} that {path} leads to came with the jobs and may own them.",
 }
+_PARTS: dict[StrEnum, str] = {
+    PartKind.ALTHOUGH: ", although {by} can remove some",
+    PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
+    PartKind.BY: ", most of it in {path}",
+    PartKind.NOBODY: "",
+}
 _STATES: dict[StrEnum, str] = {
     State.NEW: "new: the baseline does not accept it",
     State.ACCEPTED: "accepted until {until}: {reason}",
@@ -105,13 +123,14 @@ _FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
     ReasonKind: _REASONS,
     NoteKind: _NOTES,
     FoundKind: _FOUND,
+    PartKind: _PARTS,
     State: _STATES,
     FailedKind: _FAILED,
 }
 
 
 class _Words(Formatter):
-    """Forms as those of `str.format`; beside its own specifications it knows `%` and a noun, as in `{items:item}`."""
+    """Forms as those of `str.format`, which also know `%`, `bytes` and a noun, as in `{items:item}`."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """The value in words."""
@@ -119,6 +138,8 @@ class _Words(Formatter):
             return sentence(value)
         if format_spec == "%":
             return percent(value)
+        if format_spec == "bytes":
+            return rough_size(value)
         return count(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 

@@ -56,6 +56,11 @@ def look_budget() -> Budget:
     return Budget(max(most, 0))
 
 
+def memory_limit() -> int:
+    """The bytes that this process and those beside it may take: of its control groups, or of the machine."""
+    return min([psutil.virtual_memory().total, *(limit for _, limit, _ in _groups())])
+
+
 def _free() -> Iterator[tuple[int, str]]:
     yield psutil.virtual_memory().available, "on this machine"
     for group, limit, used in _groups():

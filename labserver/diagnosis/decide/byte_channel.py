@@ -145,10 +145,11 @@ def fading_of_bytes(jobs: Sequence[float], sizes: Sequence[float], *, noise_byte
 
 def _grows_without_jumps(floors: Floors, start: int, tolerance: float) -> bool:
     """Whether the growth is more than the tolerance also without its highest steps."""
-    jobs, sizes = floors.jobs[start:], floors.sizes[start:]
-    rises = sorted(after - before for before, after in itertools.pairwise(sizes))
-    rest = rises[: -THRESHOLDS.jumps]
-    return bool(rest) and sum(rest) > tolerance * (jobs[-1] - jobs[0]) * len(rest) / len(rises)
+    jobs, sizes = itertools.pairwise(floors.jobs[start:]), itertools.pairwise(floors.sizes[start:])
+    # Between the floors of a challenge are more and more jobs, so a rise counts by what it has above the tolerance.
+    above = sorted(b - a - tolerance * (after - before) for (before, after), (a, b) in zip(jobs, sizes, strict=True))
+    rest = above[: -THRESHOLDS.jumps]
+    return bool(rest) and sum(rest) > 0
 
 
 def _straight_from(floors: Floors, start: int, line: FloorLine, least: int = 0) -> int:

@@ -100,6 +100,8 @@ def steadiness_of_holders(evidence: Evidence, per_job: float) -> Steadiness:
 def steadiness_of_gain(gain: Gain, evidence: Evidence) -> Steadiness:
     """How a holder's items develop; of a handful no trend is sure, so it is enough that they go on."""
     jobs = evidence.jobs[-1]
+    if gain.lets_go and not gain.is_filling:
+        return Steadiness.LETS_GO
     steadiness = steadiness_of_counts(gain, jobs, final=evidence.final)
     few = THRESHOLDS.items <= gain.items < THRESHOLDS.few_share * jobs and jobs >= THRESHOLDS.few_jobs
     return Steadiness.GOES_ON if steadiness is Steadiness.UNSURE and few and _goes_on(gain) else steadiness

@@ -50,6 +50,7 @@ class Timing:
 TIMING = Timing()
 _UNDECIDED = {
     Steadiness.FILLING: ReasonKind.FILLS,
+    Steadiness.LETS_GO: ReasonKind.LETS_GO,
     Steadiness.SLOWING: ReasonKind.SLOWS_DOWN,
     Steadiness.UNSURE: ReasonKind.MAY_BE_A_CACHE,
 }
@@ -161,7 +162,7 @@ def _counted(evidence: Evidence, rules: Rules, otherwise: Decision) -> Decision:
             found = (Note(NoteKind.FOUND_BY_COUNTING, gained), *_doubts(steadiness))
             leak = Decision(Verdict.LEAK, otherwise.interval, notes=found)
             return grounded(leak, Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, gained))
-        if steadiness is not Steadiness.SLOWING:
+        if steadiness not in {Steadiness.SLOWING, Steadiness.LETS_GO}:
             notes.append(Note(NoteKind.GAINED, gained | {"item_bytes": gain.item_bytes}))
     if quiet and notes and not evidence.final:
         return _undecided(otherwise.interval, Reason(ReasonKind.FEW_LARGE_ITEMS))

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labserver.diagnosis.decide.survival import THRESHOLDS, Cohorts, survival
+from labserver.heap.wire import Removal
+
 
 @dataclass(frozen=True, slots=True)
 class Gain:
@@ -14,6 +17,8 @@ class Gain:
         counts: items gained since the first floor, at each.
         item_bytes: the mean size of an item.
         bound: the number of items that the holder says it keeps at most.
+        looks: its cohorts at each count; empty where nobody remembers items.
+        removal: what speaks for a bound in the code around it; None where nobody looked.
     """
 
     path: str
@@ -21,6 +26,18 @@ class Gain:
     counts: tuple[int, ...]
     item_bytes: float
     bound: int | None = None
+    looks: tuple[Cohorts, ...] = ()
+    removal: Removal | None = None
+
+    @property
+    def survival(self) -> float | None:
+        """The part of its oldest items that it still keeps; None where that is not known."""
+        return survival(self.looks)
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it is seen to let go of its oldest items, as a leak does not."""
+        return (share := self.survival) is not None and share < THRESHOLDS.whole
 
     @property
     def items(self) -> int:

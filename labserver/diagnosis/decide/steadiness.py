@@ -9,6 +9,8 @@ class Steadiness(StrEnum):
 
     FILLING = "filling"
     """It is a holder's that declares a bound and has not reached it."""
+    LETS_GO = "lets-go"
+    """It is a holder's that does not keep its oldest items."""
     SLOWING = "slowing"
     UNSURE = "unsure"
     UNKNOWN = "unknown"

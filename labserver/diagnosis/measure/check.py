@@ -17,7 +17,7 @@ from labserver.diagnosis.measure.driver import Driver, TimeIsUp, driving
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.notes import note_circumstances
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
-from labserver.diagnosis.measure.phases.cache_filling import fill_caches
+from labserver.diagnosis.measure.phases.challenge import challenge
 from labserver.diagnosis.measure.phases.expiry import wait_for_expiry
 from labserver.diagnosis.measure.phases.explaining import explain
 from labserver.diagnosis.measure.phases.measuring import measure_floors
@@ -30,7 +30,7 @@ from labserver.targets.child import START_S
 from labserver.targets.instrumented import Instrumented
 from labserver.targets.target import open_target, parse_target
 
-DECIDING: tuple[Phase, ...] = (warm_up, measure_floors, wait_for_expiry, fill_caches)
+DECIDING: tuple[Phase, ...] = (warm_up, measure_floors, wait_for_expiry, challenge)
 """Until there is a decision; when the seconds are over, the rest is left out."""
 EXPLAINING: tuple[Phase, ...] = (note_circumstances, explain)
 """Once it is final."""

@@ -3,9 +3,17 @@
 import time
 
 from labserver.diagnosis.decide.decision import Decision
-from labserver.diagnosis.fact import said
+from labserver.diagnosis.fact import ReasonKind, said
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
+
+_FOR_A_CHALLENGE = {
+    ReasonKind.MAY_BE_A_CACHE,
+    ReasonKind.SLOWS_DOWN,
+    ReasonKind.LETS_GO,
+    ReasonKind.COMES_BACK,
+    ReasonKind.COUNTED_BUT_MAY_BE_NONE,
+}
 
 
 def run_cycles(state: CheckState, *, filled: bool = False) -> Decision:
@@ -25,7 +33,9 @@ def run_cycles(state: CheckState, *, filled: bool = False) -> Decision:
         reading = state.floors.take()
     state.series.add(0, reading)
     decision = state.series.decide(final=False)
-    while decision.verdict is Verdict.INCONCLUSIVE and (filled or not decision.fills) and not _is_over(state):
+    while decision.verdict is Verdict.INCONCLUSIVE and not _is_over(state):
+        if not filled and (decision.fills or _is_for_a_challenge(state, decision)):
+            break
         driver.drive(min(plan.cycle, plan.jobs - driver.jobs))
         state.series.add(driver.jobs, state.floors.take())
         decision = _decide(state, final=_is_over(state))
@@ -54,6 +64,12 @@ def _begin_counting(state: CheckState) -> None:
         state.series.begin_counting(growth)
 
 
+def _is_for_a_challenge(state: CheckState, decision: Decision) -> bool:
+    """Whether it grows, and only more jobs can tell whether that ends: those of a challenge come quicker."""
+    kind = None if decision.reason is None else decision.reason.kind
+    return kind in _FOR_A_CHALLENGE and state.series.jobs[-1] >= state.heuristics.cycles.telling_jobs
+
+
 def _is_over(state: CheckState) -> bool:
     plan, floors = state.plan, len(state.series.jobs)
     return state.driver.jobs >= plan.jobs or floors >= plan.floors or state.left_s() < plan.cycle_s
@@ -62,10 +78,10 @@ def _is_over(state: CheckState) -> bool:
 def _decide(state: CheckState, *, final: bool) -> Decision:
     """Decide; count what the holders have gained where that is due, or the answer depends on it."""
     if state.can_look and (len(state.series.jobs) - 1) % state.heuristics.counting.every_floors == 0:
-        _count(state)
+        count_holders(state)
     decision = state.series.decide(final=final)
     if decision.wants_counts and (final or _is_count_due(state)):
-        _count(state)
+        count_holders(state)
         decision = state.series.decide(final=final)
     return decision
 
@@ -76,6 +92,7 @@ def _is_count_due(state: CheckState) -> bool:
     return state.count_s < counting.quick_s or not counted or state.series.jobs[-1] >= counting.later * counted[-1]
 
 
-def _count(state: CheckState) -> None:
+def count_holders(state: CheckState) -> None:
+    """Count what the holders have gained by the last floor, where looks succeed."""
     if (growth := state.look(state.process.growth)) is not None:
         state.series.count(growth)

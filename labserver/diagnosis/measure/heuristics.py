@@ -42,6 +42,8 @@ class Cycles:
         floors_that_fit: cycles that there must be time for; where there is not, the cycles become longer and fewer. The
             decision first looks at nine floors.
         fewest_floors: of the slowest application: four are the fewest that are decided by.
+        telling_jobs: measured jobs after which growth of which only more jobs can tell whether it ends is challenged:
+            at full speed, and with fewer floors.
     """
 
     jobs: int = 50
@@ -50,6 +52,7 @@ class Cycles:
     measuring_share: float = 0.85
     floors_that_fit: int = 10
     fewest_floors: int = 5
+    telling_jobs: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ class Counting:
         later: jobs, as a factor of those at the last count, after which a slow look is worth its seconds again.
         explained: part of the growth from which on a holder, or some of them, account for it.
         thread_bytes: of a thread that still runs: the pages of its stack that it touched and its first objects.
+        enough_lasting: counts from which on what lasts beside items that are let go of is decided by.
+        fewest_lasting: the same at the last decision.
     """
 
     every_floors: int = 4
@@ -105,6 +110,8 @@ class Counting:
     later: float = 1.25
     explained: float = 0.5
     thread_bytes: float = 16_384.0
+    enough_lasting: int = 6
+    fewest_lasting: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +140,41 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
-    """The jobs that a cache gets to reach the bound it declares.
+class Challenging:
+    """The jobs and seconds that a suspected holder gets to show a bound, or to let go of what it has.
 
     Attributes:
-        jobs_an_entry: some keys repeat, so that a job does not always bring an entry.
+        little: entries, where nothing in the code ever removes one: a map of some thousand products fills as well.
+        little_s: seconds for these.
+        fast_share: part of the entries and seconds that a coarse answer takes.
+        runs: the seconds as a factor, where a thread, a timer or a task that is alive can remove them: it may come
+            once a minute.
+        margin: the jobs to a declared bound as a factor: some keys repeat, so that not every job brings an entry.
+        filling_share: part of the seconds that are left, which filling up to a declared bound takes at most.
+        most_jobs: as a factor of `max_jobs`: who limits the jobs does not want thousands.
+        memory_share: part of the memory that the service may take, which a challenge fills at most.
+        most_bytes: the same in bytes.
+        stops: part of the growth a job so far, below which the last jobs' growth shows a bound.
+        goes_on: the same, from which on it goes on as it began.
+        telling_items: that the last jobs must have been expected to bring for that, and for the next below.
+        telling_noise: standard deviations of a floor, the same for growth that nobody counts.
+        rounds: challenges of one check: beside a cache that was full at last, something else may grow.
     """
 
-    jobs_an_entry: int = 2
+    little: int = 2_000
+    little_s: float = 5.0
+    fast_share: float = 0.2
+    runs: float = 2.0
+    margin: float = 1.2
+    filling_share: float = 0.5
+    most_jobs: int = 8
+    memory_share: float = 0.125
+    most_bytes: float = 2.0**30
+    stops: float = 0.25
+    goes_on: float = 0.75
+    telling_items: int = 50
+    telling_noise: float = 12.0
+    rounds: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +203,5 @@ class Heuristics:
     patience: Patience = field(default_factory=Patience)
     counting: Counting = field(default_factory=Counting)
     expiry: Expiry = field(default_factory=Expiry)
-    filling: Filling = field(default_factory=Filling)
+    challenging: Challenging = field(default_factory=Challenging)
     telling: Telling = field(default_factory=Telling)

@@ -34,6 +34,9 @@ class MeasureOptions:
         confidence: of the interval.
         settle: seconds to wait before each floor: the longest time a result may rightly live.
         fast: fewer jobs, for a coarser answer.
+        challenge: entries that a suspected holder may gain while it gets the chance to show a bound, or to let go.
+        challenge_seconds: seconds that it gets for them; twice as many where something that runs can let go of them.
+        budget: bytes that the service may take; None for the limit of its control group, or of the machine.
         stall_ms: for how long a look at the heap may hold the application up where it can be taken in no forked child;
             if not given, a second for an application that the check starts, and 0 for one that runs already.
     """
@@ -44,6 +47,16 @@ class MeasureOptions:
     confidence: float = _option(0.99, "Of the interval.")
     settle: float = _option(0.0, "Wait before a floor: a result's longest life.", metavar="SECONDS")
     fast: bool = _option(default=False, help_text="At most 250 jobs, tolerance at least 512.")
+    challenge: int = _option(
+        25_000, "Entries that a suspected holder may gain to show a bound before it is called a leak; 0 for none."
+    )
+    challenge_seconds: float = _option(30.0, "Seconds that it gets for them.")
+    budget: int | None = _option(
+        None,
+        "Memory that the service may take: a bound beyond it is none. If not given, that of its control group, or of "
+        "the machine.",
+        metavar="BYTES",
+    )
     stall_ms: float | None = _option(
         None,
         "How long a look at the heap may hold up an application of which no forked child lives; 1000 for one that the "
@@ -57,11 +70,17 @@ class MeasureOptions:
         Raises:
             UsageError: an option makes no sense; the sentence says which.
         """
-        _require_numbers(self, ("max_seconds", "tolerance", "confidence", "settle"), Real)
-        _require_numbers(self, ("max_jobs",), Integral)
+        _require_numbers(self, ("max_seconds", "tolerance", "confidence", "settle", "challenge_seconds"), Real)
+        _require_numbers(self, ("max_jobs", "challenge"), Integral)
         if not 0.5 <= self.confidence < 1:
             raise UsageError(f"confidence is {self.confidence}: it must be from 0.5 to below 1, such as 0.99.")
         _require_positive(self, ("tolerance", "max_seconds", "max_jobs"))
+        if self.budget is not None:
+            _require_numbers(self, ("budget",), Integral)
+            _require_positive(self, ("budget",))
+        for name in ("challenge", "challenge_seconds"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}: it must be 0 or more.")
         if not 0 <= self.settle < self.max_seconds:
             raise UsageError(f"settle is {self.settle}: it must be 0 or more seconds, and less than max_seconds.")
 
@@ -75,6 +94,9 @@ class MeasureKeywords(TypedDict, total=False):
     confidence: float
     settle: float
     fast: bool
+    challenge: int
+    challenge_seconds: float
+    budget: int | None
     stall_ms: float | None
 
 

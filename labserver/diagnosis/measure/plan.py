@@ -16,12 +16,14 @@ class Plan:
         jobs: measured jobs after which an undecided check ends.
         floors: floors after which it ends, the first included.
         cycle_s: seconds that a cycle and its floor are expected to take.
+        jobs_per_s: the application's rate in the warm-up.
     """
 
     cycle: int
     jobs: int
     floors: int
     cycle_s: float
+    jobs_per_s: float = 1.0
 
 
 def make_plan(options: MeasureOptions, cycles: Cycles, *, jobs_per_s: float, floor_s: float, left_s: float) -> Plan:
@@ -43,4 +45,4 @@ def make_plan(options: MeasureOptions, cycles: Cycles, *, jobs_per_s: float, flo
         floors = int(min(max(usable_s / (2 * floor_s), cycles.fewest_floors), TIMING.first_floors + 1))
         cycle = int(max((usable_s / floors - floor_s) * jobs_per_s, 1))
         cycle = min(cycle, max(most // (floors - 1), 1))
-    return Plan(cycle, most, floors, cycle / jobs_per_s + floor_s)
+    return Plan(cycle, most, floors, cycle / jobs_per_s + floor_s, jobs_per_s)

@@ -1,19 +1,20 @@
 """What a check has read so far: floors, and what the holders have gained at some of them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from labserver.diagnosis.decide.decision import Decision, decide, grounded
 from labserver.diagnosis.decide.evidence import Evidence, Gain
 from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.heuristics import Heuristics
+from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.rules import mapped_rules
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading, HeapGrowth, MemoryMeter
 from labserver.stats.interval import Interval, bytes_per_job
 
 THREADS = "threads that still run"
-GARBAGE = "garbage in cycles"
 
 
 class Series:
@@ -23,9 +24,12 @@ class Series:
         rules: what counts as a leak.
         heuristics: what coarse readings and counts are believed to say.
         countable: whether holders can be counted at all.
+        most_bytes: that the process may take: a bound beyond them is none.
     """
 
-    def __init__(self, rules: Rules, heuristics: Heuristics, *, countable: bool = True) -> None:
+    def __init__(
+        self, rules: Rules, heuristics: Heuristics, *, countable: bool = True, most_bytes: float = float("inf")
+    ) -> None:
         self._rules = rules
         self._mapped_rules = mapped_rules(rules, heuristics.coarseness)
         self._counting = heuristics.counting
@@ -35,14 +39,11 @@ class Series:
         self.meter = "both"
         self.collecting = True
         self.growth: HeapGrowth | None = None
-        self.counted_at: list[int] = []
         self._heap: list[int] = []
         self._mapped: list[int] = []
         self._with_pages = False
         self._threads: list[int] = []
-        self._at_first: dict[str, _Items] = {}
-        self._bytes_at_first: int | None = None
-        self._kept: dict[str, Gain] = {}
+        self.histories = Histories(most_bytes)
 
     def add(self, jobs: int, reading: FloorReading) -> None:
         """A floor."""
@@ -58,9 +59,7 @@ class Series:
         """What the holders have gained by the last floor."""
         self.growth = growth
         self._countable = self._countable and growth.complete  # or two looks are of different parts
-        self.counted_at.append(self.jobs[-1])
-        gains = {name: item.less(self._at_first.get(name)) for name, item in self._items(growth).items()}
-        self._kept = {name: self._continued(name, gained) for name, gained in gains.items() if gained.count > 0}
+        self.histories.add(self.jobs[-1], growth, collecting=self.collecting)
 
     def stop_counting(self) -> None:
         """From now on the floors alone count: the heap cannot be looked at any more."""
@@ -68,24 +67,17 @@ class Series:
 
     def begin_counting(self, growth: HeapGrowth) -> None:
         """What the holders seem to have gained before there was any job: what a look at the heap itself brings."""
-        self._at_first = self._items(growth)
-        self._bytes_at_first = growth.bytes
+        self.histories.begin(growth, collecting=self.collecting)
 
-    def _items(self, growth: HeapGrowth) -> dict[str, "_Items"]:
-        items = {
-            one.fingerprint: _Items(one.path, one.buffers, one.growth_bytes, one.bound)
-            for one in growth.holders
-            if one.buffers > 0
-        }
-        if not self.collecting and growth.garbage.objects:
-            items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
-        return items
+    @property
+    def counted_at(self) -> list[int]:
+        """Finished jobs at each count."""
+        return self.histories.jobs
 
-    def _continued(self, name: str, gained: "_Items") -> Gain:
-        before = dict(zip(self._kept[name].jobs, self._kept[name].counts, strict=True)) if name in self._kept else {}
-        counts = [before.get(jobs, 0) for jobs in self.counted_at[:-1]]
-        size = gained.bytes / gained.count
-        return Gain(gained.path, tuple(self.counted_at), (*counts, gained.count), size, gained.bound)
+    @property
+    def beyond_memory(self) -> dict[str, tuple[int, float]]:
+        """The holders whose declared bound memory cannot hold: the bound, and its bytes, by path."""
+        return self.histories.beyond_memory
 
     @property
     def floors(self) -> list[int]:
@@ -97,10 +89,7 @@ class Series:
     @property
     def objects_per_job(self) -> float | None:
         """Bytes of Python's objects that came with each job, from the last look at the heap; None without one."""
-        gained = None if self.growth is None else self.growth.bytes
-        if gained is None or self._bytes_at_first is None or not self.counted_at[-1]:
-            return None
-        return float(gained - self._bytes_at_first) / self.counted_at[-1]
+        return self.histories.objects_per_job
 
     @property
     def threads_left(self) -> int:
@@ -119,13 +108,41 @@ class Series:
             final: whether nothing more will come.
             counted: whether to go by the holders' counts, and ask for new ones.
         """
-        kept = tuple(self._kept.values()) + self._started_threads() if self._countable and counted else None
+        gains = self.histories.gains() + self._started_threads() if self._countable and counted else None
         counted_at = self.counted_at[-1] if self.counted_at else -1
-        decision = decide(Evidence(self.jobs, self._heap, kept, counted_at, final), self._rules)
+        decision = decide(Evidence(self.jobs, self._heap, gains, counted_at, final), self._rules)
         by_bytes = decision.interval is not None and decision.interval.low > self._rules.tolerance
         if decision.wants_counts or (decision.verdict is Verdict.LEAK and by_bytes):
             return decision
+        if gains is not None and decision.verdict is Verdict.INCONCLUSIVE:
+            decision = self._of_what_lasts(decision, final=final)
         return self._with_mapped(decision, final=final)
+
+    def _of_what_lasts(self, otherwise: Decision, *, final: bool) -> Decision:
+        """What memory does beside items that their holder is seen to let go of, where it has such; else the same."""
+        passing = self.histories.passing(self._least_growth)
+        lasting = self.histories.lasting() if passing else None
+        if lasting is None or self.counted_at[-1] != self.jobs[-1]:
+            return otherwise
+        enough = self._counting.fewest_lasting if final else self._counting.enough_lasting
+        if len(lasting.jobs) < enough or self._native_grows():
+            return otherwise
+        decision = decide(lasting, self._rules)
+        if decision.verdict is Verdict.INCONCLUSIVE:
+            return otherwise
+        notes = tuple(Note(NoteKind.LETS_GO, {"path": gain.path, "most": most}) for gain, most in passing)
+        return replace(decision, notes=(*notes, *decision.notes))
+
+    def _native_grows(self) -> bool:
+        """Whether what Python's objects do not account for may grow by more than the tolerance."""
+        beside = dict(zip(self.jobs, self._heap, strict=True))
+        objects = self.histories.object_bytes
+        points = [(jobs, beside[jobs] - size) for jobs, size in zip(self.counted_at, objects, strict=True)]
+        # Items may come or go between a floor and its look, so a line through all would follow one that is off.
+        slopes = sorted(
+            (b - a) / (after - before) for i, (before, a) in enumerate(points) for after, b in points[i + 1 :]
+        )
+        return not slopes or slopes[len(slopes) // 2] > self._rules.tolerance
 
     def whole(self) -> Interval:
         """Bytes per job over all floors, at least three."""
@@ -160,28 +177,20 @@ class Series:
     @property
     def largest(self) -> Gain | None:
         """The holder that has gained most by the last look at the heap, where that is most of the growth."""
-        kept = max(self._kept.values(), key=lambda kept: kept.gained_bytes, default=None)
+        kept = max(self.histories.gains(), key=lambda kept: kept.gained_bytes, default=None)
         growth = max(self.grown, self._least_growth)
         return kept if kept is not None and kept.gained_bytes >= self._counting.explained * growth else None
 
-    def filling(self) -> tuple[str, int] | None:
-        """The cache whose declared bound is not reached yet, and that bound, if the growth is mostly its."""
-        holders = () if self.growth is None else self.growth.holders
-        bounded = [(one, one.bound) for one in holders if one.bound is not None and 0 < one.buffers <= one.bound]
-        if not bounded or sum(one.growth_bytes for one, _ in bounded) < self._counting.explained * self.grown:
-            return None
-        return bounded[0][0].holder, max(bound for _, bound in bounded)
+    def suspects(self) -> tuple[Gain, ...]:
+        """The holders that together explain the growth by the last look, the largest first; none where they do not."""
+        return tuple(self._explaining()) if self._countable else ()
 
-
-@dataclass(frozen=True, slots=True)
-class _Items:
-    """What a holder has gained: how many items, and their bytes."""
-
-    path: str
-    count: int
-    bytes: int
-    bound: int | None = None
-
-    def less(self, first: "_Items | None") -> "_Items":
-        """The same without what was gained already at first."""
-        return self if first is None else replace(self, count=self.count - first.count, bytes=self.bytes - first.bytes)
+    def _explaining(self) -> Iterator[Gain]:
+        explained, gains = 0.0, sorted(self.histories.gains(), key=lambda gain: -gain.gained_bytes)
+        if sum(gain.gained_bytes for gain in gains) < self._counting.explained * self.grown:
+            return
+        for gain in gains:
+            yield gain
+            explained += gain.gained_bytes
+            if explained >= self._counting.explained * self.grown:
+                return

@@ -18,6 +18,7 @@ from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
+from labserver.heap.budget import memory_limit
 from labserver.stats.interval import Interval
 from labserver.targets.instrumented import Instrumented
 
@@ -61,6 +62,7 @@ class CheckState:
         holders: who holds what has come.
         findings: growth without a holder.
         native: bytes per job beyond Python's objects; None where nobody knows.
+        most_bytes: that the process may take.
         meter: the memory that carries the verdict; None for what the series says.
     """
 
@@ -82,12 +84,14 @@ class CheckState:
     findings: tuple[Finding, ...] = ()
     native: Interval | None = None
     meter: str | None = None
+    most_bytes: float = float("inf")
 
     @classmethod
     def of(
         cls, target: str, options: MeasureOptions, process: Instrumented, driver: Driver, heuristics: Heuristics
     ) -> "CheckState":
         """The state of a check that begins."""
+        most_bytes = float(options.budget or memory_limit())
         rules = rules_of(options, heuristics.coarseness, instrumented=process.instrumented)
         return cls(
             target=target,
@@ -97,14 +101,15 @@ class CheckState:
             heuristics=heuristics,
             rules=rules,
             floors=Floors(process, driver, heuristics.patience, options.settle),
-            series=Series(rules, heuristics, countable=process.instrumented),
+            series=Series(rules, heuristics, countable=process.instrumented, most_bytes=most_bytes),
             can_look=process.instrumented,
             notes=[*said(*process.notes)],
+            most_bytes=most_bytes,
         )
 
     def begin_series(self) -> None:
         """Measure anew: what was read before counts no more."""
-        self.series = Series(self.rules, self.heuristics, countable=self.can_look)
+        self.series = Series(self.rules, self.heuristics, countable=self.can_look, most_bytes=self.most_bytes)
 
     @property
     def counted(self) -> Measured:

@@ -1,0 +1,194 @@
+"""What each holder kept at each count, and what lasts of it."""
+
+from dataclasses import dataclass, field
+
+from labserver.diagnosis.decide.evidence import Evidence, Gain
+from labserver.diagnosis.decide.survival import Cohorts, young
+from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
+
+GARBAGE = "garbage in cycles"
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What a holder has gained by one look: how many items, their bytes, and what is known of it."""
+
+    path: str
+    count: int
+    bytes: int
+    bound: int | None = None
+    cohorts: Cohorts = ()
+    removal: Removal | None = None
+
+
+@dataclass(slots=True)
+class _History:
+    """One holder at each count so far.
+
+    Attributes:
+        latest: what the last look that named it told.
+        counts: items gained since the first floor, at each.
+        looks: its cohorts at each.
+    """
+
+    latest: _Items
+    counts: list[int] = field(default_factory=list)
+    looks: list[Cohorts] = field(default_factory=list)
+    item_bytes: float = 0.0
+
+
+class Histories:
+    """What the holders kept at each count since the first floor.
+
+    Args:
+        most_bytes: that the process may take: a bound beyond them is none.
+
+    Attributes:
+        jobs: finished jobs at each count.
+        object_bytes: bytes of all objects beyond those of the baseline, at each.
+        beyond_memory: the holders whose bound is none for that reason, with the bound and its bytes.
+    """
+
+    def __init__(self, most_bytes: float) -> None:
+        self._most_bytes = most_bytes
+        self.jobs: list[int] = []
+        self.object_bytes: list[int] = []
+        self.beyond_memory: dict[str, tuple[int, float]] = {}
+        self._histories: dict[str, _History] = {}
+        self._at_first: dict[str, _Items] = {}
+        self._bytes_at_first: int | None = None
+
+    def begin(self, growth: HeapGrowth, *, collecting: bool) -> None:
+        """What the holders seem to have gained before there was any job: what a look at the heap itself brings."""
+        self._at_first = self._items(growth, collecting=collecting)
+        self._bytes_at_first = growth.bytes
+
+    def add(self, jobs: int, growth: HeapGrowth, *, collecting: bool) -> None:
+        """A count.
+
+        Args:
+            jobs: that are finished.
+            growth: since the baseline.
+            collecting: whether the collector is on, so that garbage goes.
+        """
+        found = self._items(growth, collecting=collecting)
+        for name, items in found.items():
+            if name not in self._histories:
+                before = len(self.jobs)
+                self._histories[name] = _History(items, [0] * before, [()] * before)
+        self.jobs.append(jobs)
+        self.object_bytes.append(growth.bytes or 0)
+        remembered = {one.fingerprint: one.cohorts for one in growth.remembered}
+        for name, history in self._histories.items():
+            self._continue(name, history, found.get(name), remembered.get(name, ()))
+
+    def _continue(self, name: str, history: _History, items: _Items | None, remembered: Cohorts) -> None:
+        if items is None:
+            history.counts.append(self._by_cohorts(history, remembered))
+            history.looks.append(remembered)
+            return
+        first = self._at_first.get(name)
+        count, size = items.count - (first.count if first else 0), items.bytes - (first.bytes if first else 0)
+        history.latest = items
+        history.counts.append(count)
+        history.looks.append(items.cohorts)
+        if count > 0:
+            history.item_bytes = size / count
+
+    @staticmethod
+    def _by_cohorts(history: _History, cohorts: Cohorts) -> int:
+        """The items gained where a holder is remembered and not named, since it has less than at the baseline."""
+        known = [(count, look) for count, look in zip(history.counts, history.looks, strict=True) if look]
+        if not cohorts or not known:
+            return 0
+        count, look = known[-1]
+        return count + sum(cohorts) - sum(look)
+
+    @property
+    def objects_per_job(self) -> float | None:
+        """Bytes of all objects that came with each job, by the last count; None without one."""
+        if self._bytes_at_first is None or not self.jobs or not self.jobs[-1]:
+            return None
+        return float(self.object_bytes[-1] - self._bytes_at_first) / self.jobs[-1]
+
+    def gains(self) -> tuple[Gain, ...]:
+        """The holders that keep more than at the first floor."""
+        return tuple(self._gain(one) for one in self._histories.values() if one.counts[-1] > 0)
+
+    def counts_of(self, path: str) -> list[int]:
+        """The items that the holder of a path had gained at each count."""
+        found = next((one for one in self._histories.values() if one.latest.path == path), None)
+        return [0] * len(self.jobs) if found is None else found.counts
+
+    def items_of(self, path: str) -> int:
+        """The same at the last count."""
+        return (self.counts_of(path) or [0])[-1]
+
+    def passing(self, least_bytes: float) -> list[tuple[Gain, int]]:
+        """The holders that are seen to let go of their oldest items, with the most items gained at any count.
+
+        Args:
+            least_bytes: that they must have made up at some count.
+        """
+        found = []
+        for one in self._histories.values():
+            gain, most = self._gain(one), max(one.counts)
+            if gain.lets_go and most * one.item_bytes >= least_bytes:
+                found.append((gain, most))
+        return found
+
+    def lasting(self) -> Evidence | None:
+        """What lasts of memory: all objects but the young items of holders that let go of their oldest.
+
+        A leak lasts, and so shows with the same slope, two looks later. Both figures are of one instant, so it needs no
+        rest. None where a holder lets go and is not remembered at every count.
+        """
+        passing = {name: one for name, one in self._histories.items() if self._gain(one).lets_go}
+        first = max((next(at for at, look in enumerate(one.looks) if look) for one in passing.values()), default=0)
+        sizes = [float(size) for size in self.object_bytes[first:]]
+        for one in passing.values():
+            looks = one.looks[first:]
+            if not all(looks):
+                return None
+            sizes = [size - one.item_bytes * young(look) for size, look in zip(sizes, looks, strict=True)]
+        others = [self._gain(one, first) for name, one in self._histories.items() if name not in passing]
+        gains = tuple(gain for gain in others if gain.items > 0)
+        jobs = self._jobs_from(first)
+        return Evidence(jobs, sizes, gains, jobs[-1], final=True) if jobs else None
+
+    def _jobs_from(self, first: int) -> list[int]:
+        """The jobs at each count from one on, since the count before it."""
+        begin = self.jobs[first - 1] if first else 0
+        return [jobs - begin for jobs in self.jobs[first:]]
+
+    def _gain(self, one: _History, first: int = 0) -> Gain:
+        latest, start = one.latest, one.counts[first - 1] if first else 0
+        return Gain(
+            latest.path,
+            tuple(self._jobs_from(first)),
+            tuple(count - start for count in one.counts[first:]),
+            one.item_bytes,
+            self._bound(latest.path, latest.bound, one.item_bytes),
+            tuple(one.looks[first:]),
+            latest.removal,
+        )
+
+    def _bound(self, path: str, bound: int | None, item_bytes: float) -> int | None:
+        """A bound that memory can hold; one that it cannot is none."""
+        if bound is None or bound * item_bytes <= self._most_bytes:
+            return bound
+        self.beyond_memory[path] = (bound, bound * item_bytes)
+        return None
+
+    @staticmethod
+    def _items(growth: HeapGrowth, *, collecting: bool) -> dict[str, _Items]:
+        items = {one.fingerprint: _of(one) for one in growth.holders if one.buffers > 0}
+        if not collecting and growth.garbage.objects:
+            items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
+        return items
+
+
+def _of(one: HolderGrowth) -> _Items:
+    # Jobs and bounds are of what hangs directly below the holder; older versions tell the heaviest type alone.
+    count = one.buffers if one.items is None or one.items <= 0 else one.items
+    return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal)
