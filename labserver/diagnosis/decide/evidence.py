@@ -19,6 +19,7 @@ class Gain:
         bound: the number of items that the holder says it keeps at most.
         looks: its cohorts at each count; empty where nobody remembers items.
         removal: what speaks for a bound in the code around it; None where nobody looked.
+        length: the items that it keeps by the last count, those of the first floor included; None where not known.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Gain:
     bound: int | None = None
     looks: tuple[Cohorts, ...] = ()
     removal: Removal | None = None
+    length: int | None = None
 
     @property
     def survival(self) -> float | None:
@@ -52,7 +54,12 @@ class Gain:
     @property
     def is_filling(self) -> bool:
         """Whether a declared bound still allows the growth."""
-        return self.bound is not None and self.items <= self.bound
+        return self.room > 0
+
+    @property
+    def room(self) -> int:
+        """The items that may still come up to a declared bound, and one; 0 without one, and beyond it."""
+        return 0 if self.bound is None else max(self.bound - max(self.items, self.length or 0) + 1, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class _Items:
     bound: int | None = None
     cohorts: Cohorts = ()
     removal: Removal | None = None
+    length: int | None = None
 
 
 @dataclass(slots=True)
@@ -171,6 +172,7 @@ class Histories:
             self._bound(latest.path, latest.bound, one.item_bytes),
             tuple(one.looks[first:]),
             latest.removal,
+            latest.length,
         )
 
     def _bound(self, path: str, bound: int | None, item_bytes: float) -> int | None:
@@ -191,4 +193,4 @@ class Histories:
 def _of(one: HolderGrowth) -> _Items:
     # Jobs and bounds are of what hangs directly below the holder; older versions tell the heaviest type alone.
     count = one.buffers if one.items is None or one.items <= 0 else one.items
-    return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal)
+    return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal, one.length)

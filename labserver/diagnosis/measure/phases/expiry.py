@@ -32,9 +32,15 @@ def _may_expire(state: CheckState) -> bool:
     """Whether there is growth that nobody has explained, and nobody has said how long a result lives."""
     if state.decision.fills or state.decision.verdict is Verdict.NO_LEAK:
         return False
-    if state.options.settle or not state.process.instrumented:
+    if state.options.settle or not state.process.instrumented or _nothing_removes(state):
         return False
     return state.series.grown > state.heuristics.coarseness.seen_noise * state.rules.noise_bytes
+
+
+def _nothing_removes(state: CheckState) -> bool:
+    """Whether all code around what has grown was seen, and none of it lets go of anything."""
+    seen = [one.removal for one in state.series.suspects()]
+    return bool(seen) and all(one is not None and one.seen and one.by is None for one in seen)
 
 
 def _time_to_fall(state: CheckState) -> float | None:
