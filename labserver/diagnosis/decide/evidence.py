@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labserver.diagnosis.decide.survival import THRESHOLDS, Cohorts, survival
+from labserver.diagnosis.decide.survival import THRESHOLDS, Cohorts, Survival
 from labserver.heap.wire import Removal
 
 
@@ -32,14 +32,14 @@ class Gain:
     length: int | None = None
 
     @property
-    def survival(self) -> float | None:
-        """The part of its oldest items that it still keeps; None where that is not known."""
-        return survival(self.looks)
+    def survival(self) -> Survival:
+        """What became of its cohorts."""
+        return Survival(self.looks)
 
     @property
     def lets_go(self) -> bool:
         """Whether it is seen to let go of its oldest items, as a leak does not."""
-        return (share := self.survival) is not None and share < THRESHOLDS.whole
+        return (share := self.survival.share) is not None and share < THRESHOLDS.whole
 
     @property
     def items(self) -> int:

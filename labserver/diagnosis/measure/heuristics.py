@@ -155,7 +155,8 @@ class Challenging:
         memory_share: part of the memory that the service may take, which a challenge fills at most.
         most_bytes: the same in bytes.
         stops: part of the growth a job so far, below which the last jobs' growth shows a bound.
-        goes_on: the same, from which on it goes on as it began.
+        again: what was seen to stop, as a factor of the entries that it had: beyond that it did not.
+        goes_on: the same as `stops`, from which on it goes on as it began.
         telling_items: that the last jobs must have been expected to bring for that, and for the next below.
         telling_noise: standard deviations of a floor, the same for growth that nobody counts.
         rounds: challenges of one check: beside a cache that was full at last, something else may grow.
@@ -164,13 +165,14 @@ class Challenging:
     little: int = 2_000
     little_s: float = 5.0
     fast_share: float = 0.2
-    runs: float = 2.0
+    runs: float = 1.2
     margin: float = 1.2
     filling_share: float = 0.5
     most_jobs: int = 8
     memory_share: float = 0.125
     most_bytes: float = 2.0**30
-    stops: float = 0.25
+    stops: float = 0.1
+    again: float = 1.25
     goes_on: float = 0.75
     telling_items: int = 50
     telling_noise: float = 12.0

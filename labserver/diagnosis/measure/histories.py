@@ -1,9 +1,11 @@
 """What each holder kept at each count, and what lasts of it."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from labserver.diagnosis.decide.count_channel import most_per_job
 from labserver.diagnosis.decide.evidence import Evidence, Gain
-from labserver.diagnosis.decide.survival import Cohorts, young
+from labserver.diagnosis.decide.survival import Cohorts, Survival
 from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
 
 GARBAGE = "garbage in cycles"
@@ -43,6 +45,7 @@ class Histories:
 
     Args:
         most_bytes: that the process may take: a bound beyond them is none.
+        stopped: the entries at which holders were seen to grow no further, by path.
 
     Attributes:
         jobs: finished jobs at each count.
@@ -50,8 +53,9 @@ class Histories:
         beyond_memory: the holders whose bound is none for that reason, with the bound and its bytes.
     """
 
-    def __init__(self, most_bytes: float) -> None:
+    def __init__(self, most_bytes: float, stopped: Mapping[str, int]) -> None:
         self._most_bytes = most_bytes
+        self._stopped = stopped
         self.jobs: list[int] = []
         self.object_bytes: list[int] = []
         self.beyond_memory: dict[str, tuple[int, float]] = {}
@@ -125,8 +129,13 @@ class Histories:
         """The same at the last count."""
         return (self.counts_of(path) or [0])[-1]
 
+    def length_of(self, path: str) -> int:
+        """The items of the holder of a path by the last count, those of the baseline included where they are known."""
+        found = next((one for one in self._histories.values() if one.latest.path == path), None)
+        return 0 if found is None else max(found.counts[-1], found.latest.length or 0, sum(found.looks[-1]))
+
     def passing(self, least_bytes: float) -> list[tuple[Gain, int]]:
-        """The holders that are seen to let go of their oldest items, with the most items gained at any count.
+        """The holders whose items are seen to go after a while, with the most items gained at any count.
 
         Args:
             least_bytes: that they must have made up at some count.
@@ -134,28 +143,39 @@ class Histories:
         found = []
         for one in self._histories.values():
             gain, most = self._gain(one), max(one.counts)
-            if gain.lets_go and most * one.item_bytes >= least_bytes:
+            if most * one.item_bytes >= least_bytes and gain.survival.passes:
                 found.append((gain, most))
         return found
 
-    def lasting(self) -> Evidence | None:
-        """What lasts of memory: all objects but the young items of holders that let go of their oldest.
+    def lasting(self, passing: Collection[str], tolerance: float) -> Evidence | None:
+        """What lasts of memory: all objects but the items of holders that let go of them.
 
-        A leak lasts, and so shows with the same slope, two looks later. Both figures are of one instant, so it needs no
-        rest. None where a holder lets go and is not remembered at every count.
+        Both figures are of one instant, so it needs no rest. None where such a holder is not remembered at each count,
+        or may keep more of its items for ever than the tolerance.
+
+        Args:
+            passing: those holders' paths.
+            tolerance: bytes per job.
         """
-        passing = {name: one for name, one in self._histories.items() if self._gain(one).lets_go}
-        first = max((next(at for at, look in enumerate(one.looks) if look) for one in passing.values()), default=0)
+        gone = [one for one in self._histories.values() if one.latest.path in passing]
+        first = max((next(at for at, look in enumerate(one.looks) if look) for one in gone), default=0)
         sizes = [float(size) for size in self.object_bytes[first:]]
-        for one in passing.values():
+        for one in gone:
             looks = one.looks[first:]
-            if not all(looks):
+            if not all(looks) or self._left_per_job(one) * one.item_bytes >= tolerance:
                 return None
-            sizes = [size - one.item_bytes * young(look) for size, look in zip(sizes, looks, strict=True)]
-        others = [self._gain(one, first) for name, one in self._histories.items() if name not in passing]
+            sizes = [size - one.item_bytes * sum(look) for size, look in zip(sizes, looks, strict=True)]
+        others = [self._gain(one, first) for one in self._histories.values() if one not in gone]
         gains = tuple(gain for gain in others if gain.items > 0)
         jobs = self._jobs_from(first)
         return Evidence(jobs, sizes, gains, jobs[-1], final=True) if jobs else None
+
+    def _left_per_job(self, one: _History) -> float:
+        """The items a job that may last for ever, by what is left of the cohorts that are gone."""
+        survival = Survival(tuple(one.looks))
+        of_last = len(survival.last) - 1 - survival.gone[-1]
+        jobs = self.jobs[-1 - of_last] if of_last < len(self.jobs) else 0
+        return most_per_job(survival.left, jobs) if jobs else 0.0
 
     def _jobs_from(self, first: int) -> list[int]:
         """The jobs at each count from one on, since the count before it."""
@@ -176,7 +196,9 @@ class Histories:
         )
 
     def _bound(self, path: str, bound: int | None, item_bytes: float) -> int | None:
-        """A bound that memory can hold; one that it cannot is none."""
+        """A bound that memory can hold; one that it cannot is none. What was seen to stop somewhere has one there."""
+        if path in self._stopped:
+            return self._stopped[path]
         if bound is None or bound * item_bytes <= self._most_bytes:
             return bound
         self.beyond_memory[path] = (bound, bound * item_bytes)

@@ -1,6 +1,6 @@
 """What a check has read so far: floors, and what the holders have gained at some of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from labserver.diagnosis.decide.decision import Decision, decide, grounded
@@ -25,10 +25,17 @@ class Series:
         heuristics: what coarse readings and counts are believed to say.
         countable: whether holders can be counted at all.
         most_bytes: that the process may take: a bound beyond them is none.
+        stopped: the entries at which holders were seen to grow no further, by path.
     """
 
     def __init__(
-        self, rules: Rules, heuristics: Heuristics, *, countable: bool = True, most_bytes: float = float("inf")
+        self,
+        rules: Rules,
+        heuristics: Heuristics,
+        *,
+        countable: bool = True,
+        most_bytes: float = float("inf"),
+        stopped: Mapping[str, int] | None = None,
     ) -> None:
         self._rules = rules
         self._mapped_rules = mapped_rules(rules, heuristics.coarseness)
@@ -43,7 +50,7 @@ class Series:
         self._mapped: list[int] = []
         self._with_pages = False
         self._threads: list[int] = []
-        self.histories = Histories(most_bytes)
+        self.histories = Histories(most_bytes, stopped or {})
 
     def add(self, jobs: int, reading: FloorReading) -> None:
         """A floor."""
@@ -121,7 +128,8 @@ class Series:
     def _of_what_lasts(self, otherwise: Decision, *, final: bool) -> Decision:
         """What memory does beside items that their holder is seen to let go of, where it has such; else the same."""
         passing = self.histories.passing(self._least_growth)
-        lasting = self.histories.lasting() if passing else None
+        paths = {gain.path for gain, _ in passing}
+        lasting = self.histories.lasting(paths, self._rules.tolerance) if passing else None
         if lasting is None or self.counted_at[-1] != self.jobs[-1]:
             return otherwise
         enough = self._counting.fewest_lasting if final else self._counting.enough_lasting

@@ -63,6 +63,7 @@ class CheckState:
         findings: growth without a holder.
         native: bytes per job beyond Python's objects; None where nobody knows.
         most_bytes: that the process may take.
+        stopped: the entries at which holders were seen to grow no further, by path.
         meter: the memory that carries the verdict; None for what the series says.
     """
 
@@ -85,6 +86,7 @@ class CheckState:
     native: Interval | None = None
     meter: str | None = None
     most_bytes: float = float("inf")
+    stopped: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -109,7 +111,13 @@ class CheckState:
 
     def begin_series(self) -> None:
         """Measure anew: what was read before counts no more."""
-        self.series = Series(self.rules, self.heuristics, countable=self.can_look, most_bytes=self.most_bytes)
+        self.series = Series(
+            self.rules,
+            self.heuristics,
+            countable=self.can_look,
+            most_bytes=self.most_bytes,
+            stopped=self.stopped,
+        )
 
     @property
     def counted(self) -> Measured:

@@ -12,7 +12,6 @@ from labserver.diagnosis.decide.decision import Decision
 from labserver.diagnosis.decide.evidence import Gain
 from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, Reason, ReasonKind
 from labserver.diagnosis.measure.cycles import count_holders, run_cycles
-from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
 
@@ -29,12 +28,14 @@ class Dare:
         seconds: for them.
         suspects: the holders that explain the growth; empty where none do.
         bound: what the first of them declares to keep at most, where it is to be filled up to that.
+        is_little: whether it is less than the options allow, since nothing speaks for a bound.
     """
 
     jobs: int
     seconds: float
     suspects: tuple[Gain, ...]
     bound: int | None = None
+    is_little: bool = False
 
 
 class _End(Enum):
@@ -54,10 +55,14 @@ def challenge(state: CheckState) -> None:
         if dare is None:
             return
         began = state.driver.seconds()
-        if _take(state, dare) is not _End.STOPS:
-            return
+        end = _take(state, dare)
         left_s -= 0 if dare.bound else state.driver.seconds() - began
-        state.decision = run_cycles(state, filled=True)
+        if end is _End.STOPS:
+            state.decision = run_cycles(state, filled=True)
+        elif end is _End.DECIDED or not (dare.is_little or dare.bound):
+            return
+        elif dare.is_little and state.decision.verdict is not Verdict.INCONCLUSIVE:
+            return
 
 
 def _seconds(state: CheckState) -> float:
@@ -79,16 +84,17 @@ def _dare(state: CheckState, left_s: float) -> Dare | None:
         bound, size = state.series.beyond_memory[beyond[0]]
         state.notes.append(Note(NoteKind.BEYOND_MEMORY, {"path": beyond[0], "bound": bound, "bytes": size}))
         return None
-    entries, seconds = state.options.challenge * (left_s / max(state.options.challenge_seconds, 1e-9)), left_s
-    if decision.verdict is Verdict.LEAK and not _may_remove(suspects):
-        share = figures.fast_share if state.options.fast else 1.0
+    share = figures.fast_share if state.options.fast else 1.0
+    entries, seconds = share * state.options.challenge, left_s
+    is_little = decision.verdict is Verdict.LEAK and not _may_remove(suspects)
+    if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
     if any(one.removal is not None and one.removal.runs for one in suspects):
         seconds *= figures.runs
     per_job = max((one.items / jobs for one in suspects), default=1.0)
     more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * state.options.max_jobs)
     seconds = min(seconds, figures.filling_share * state.left_s())
-    return Dare(more, seconds, suspects) if more > 0 and seconds > 0 else None
+    return Dare(more, seconds, suspects, is_little=is_little) if more > 0 and seconds > 0 else None
 
 
 def _may_remove(suspects: Sequence[Gain]) -> bool:
@@ -121,12 +127,10 @@ def _filling(state: CheckState, suspects: tuple[Gain, ...]) -> Dare | None:
 
 def _take(state: CheckState, dare: Dare) -> _End:
     """Run the jobs, with ever more of them between two floors, until the answer is known or they are done."""
-    if dare.bound is not None:
-        return _fill(state, dare)
     driver, series, called = state.driver, state.series, state.decision
     until = driver.seconds() + dare.seconds
     first = series.jobs[-1]
-    driver.name(f"challenging {dare.suspects[0].path}" if dare.suspects else "challenging the growth")
+    driver.name(_title(dare))
     paces: list[float] = []
     while (jobs := _next_step(state, first + dare.jobs)) > 0 and driver.seconds() < until:
         _drive(state, jobs, until)
@@ -142,33 +146,37 @@ def _take(state: CheckState, dare: Dare) -> _End:
         pace = _pace(state, dare, first)
         paces += [] if pace is None else [pace]
         if pace is not None and pace < state.heuristics.challenging.stops and not _fell(pace, dare):
-            path = dare.suspects[0].path if dare.suspects else "memory"
-            entries = series.histories.items_of(path) if dare.suspects else 0
-            state.notes += [Note(NoteKind.STOPPED, {"path": path, "entries": entries})] if dare.suspects else []
+            _remember_stop(state, dare)
             return _End.STOPS
-    if series.jobs[-1] > first:
+    if dare.bound is not None:
+        if state.decision.fills:
+            why = Reason(ReasonKind.NOT_FULL, {"path": dare.suspects[0].path, "bound": dare.bound})
+            state.decision = replace(state.decision, reason=why)
+    elif series.jobs[-1] > first:
         _conclude(state, dare, called, paces)
     return _End.OVER
+
+
+def _title(dare: Dare) -> str:
+    if dare.bound is not None:
+        return f"filling {dare.suspects[0].path} up to its bound of {dare.bound:,}"
+    return f"challenging {dare.suspects[0].path}" if dare.suspects else "challenging the growth"
+
+
+def _remember_stop(state: CheckState, dare: Dare) -> None:
+    """Take what has come to an end for a bound, with some room, where none was declared."""
+    if dare.bound is not None:
+        state.notes.append(Note(NoteKind.FILLED, {"path": dare.suspects[0].path, "bound": dare.bound}))
+        return
+    for one in dare.suspects:
+        entries = state.series.histories.length_of(one.path)
+        state.stopped[one.path] = int(state.heuristics.challenging.again * entries)
+        state.notes.append(Note(NoteKind.STOPPED, {"path": one.path, "entries": entries}))
 
 
 def _fell(pace: float, dare: Dare) -> bool:
     """Whether something was let go of that will come again: to measure anew would begin with it anew."""
     return pace < 0 and any(one.looks for one in dare.suspects)
-
-
-def _fill(state: CheckState, dare: Dare) -> _End:
-    driver, cache = state.driver, dare.suspects[0]
-    driver.name(f"filling {cache.path} up to its bound of {dare.bound:,}")
-    measured, errors = driver.jobs, driver.errors
-    try:
-        driver.drive(dare.jobs)
-    except TimeIsUp:
-        driver.jobs, driver.errors = measured, errors  # the verdict rests on those
-        why = Reason(ReasonKind.NOT_FULL, {"path": cache.path, "bound": dare.bound or 0})
-        state.decision = Decision(Verdict.INCONCLUSIVE, state.decision.interval, why, fills=True)
-        return _End.OVER
-    state.notes.append(Note(NoteKind.FILLED, {"path": cache.path, "bound": dare.bound or 0}))
-    return _End.STOPS
 
 
 def _next_step(state: CheckState, last: int) -> int:
