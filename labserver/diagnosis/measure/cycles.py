@@ -2,7 +2,7 @@
 
 import time
 
-from labserver.diagnosis.decide.decision import Decision
+from labserver.diagnosis.decide.decision import TIMING, Decision
 from labserver.diagnosis.fact import ReasonKind, said
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
@@ -24,24 +24,39 @@ def run_cycles(state: CheckState, *, filled: bool = False) -> Decision:
         filled: whether what declares a bound had the jobs to reach it. What is emptied when it is full still grows
             up to that once more: only beyond it is the bound none.
     """
-    state.begin_series()
     driver, plan = state.driver, state.plan
-    driver.begin("measuring")
-    reading = state.floors.take()
-    if state.can_look:
-        _begin_counting(state)
-        reading = state.floors.take()
-    state.series.add(0, reading)
-    decision = state.series.decide(final=False)
+    decision, again = _begin(state), state.heuristics.cycles.begin_again
     while decision.verdict is Verdict.INCONCLUSIVE and not _is_over(state):
         if not filled and (decision.fills or _is_for_a_challenge(state, decision)):
             break
+        if again and _began_high(state):
+            decision, again = _begin(state), again - 1
         driver.drive(min(plan.cycle, plan.jobs - driver.jobs))
         state.series.add(driver.jobs, state.floors.take())
         decision = _decide(state, final=_is_over(state))
         driver.interval = decision.interval
         driver.say()
     return decision
+
+
+def _begin(state: CheckState) -> Decision:
+    """Take the first floor, and remember the heap as it is then."""
+    state.begin_series()
+    state.driver.begin("measuring")
+    reading = state.floors.take()
+    if state.can_look:
+        _begin_counting(state)
+        reading = state.floors.take()
+    state.series.add(0, reading)
+    return state.series.decide(final=False)
+
+
+def _began_high(state: CheckState) -> bool:
+    """Whether memory has fallen far below the first floor: what was full then has gained nothing, so it has no name."""
+    series = state.series
+    far = state.heuristics.cycles.far * state.rules.noise_bytes
+    fell = series.floors[0] - series.floors[-1] > far
+    return state.can_look and fell and len(series.jobs) > TIMING.first_floors and not series.suspects()
 
 
 def last_word(state: CheckState) -> Decision:

@@ -44,6 +44,8 @@ class Cycles:
         fewest_floors: of the slowest application: four are the fewest that are decided by.
         telling_jobs: measured jobs after which growth of which only more jobs can tell whether it ends is challenged:
             at full speed, and with fewer floors.
+        far: standard deviations of a floor by which memory must have fallen for what was full at first to be looked for.
+        begin_again: times that the measuring begins anew for that, from below.
     """
 
     jobs: int = 50
@@ -53,6 +55,8 @@ class Cycles:
     floors_that_fit: int = 10
     fewest_floors: int = 5
     telling_jobs: int = 1_000
+    far: float = 40.0
+    begin_again: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ class Challenging:
         runs: the seconds as a factor, where a thread, a timer or a task that is alive can remove them: it may come
             once a minute.
         margin: the jobs to a declared bound as a factor: some keys repeat, so that not every job brings an entry.
+        full: the part of a declared bound from which on it counts as reached: some keep a little less.
         filling_share: part of the seconds that are left, which filling up to a declared bound takes at most.
         most_jobs: as a factor of `max_jobs`: who limits the jobs does not want thousands.
         memory_share: part of the memory that the service may take, which a challenge fills at most.
@@ -167,6 +172,7 @@ class Challenging:
     fast_share: float = 0.2
     runs: float = 1.2
     margin: float = 1.2
+    full: float = 0.95
     filling_share: float = 0.5
     most_jobs: int = 8
     memory_share: float = 0.125

@@ -132,6 +132,8 @@ def _take(state: CheckState, dare: Dare) -> _End:
     first = series.jobs[-1]
     driver.name(_title(dare))
     paces: list[float] = []
+    if series.counted_at[-1:] != [first]:
+        count_holders(state)
     while (jobs := _next_step(state, first + dare.jobs)) > 0 and driver.seconds() < until:
         _drive(state, jobs, until)
         if state.driver.jobs == series.jobs[-1]:
@@ -149,6 +151,9 @@ def _take(state: CheckState, dare: Dare) -> _End:
             _remember_stop(state, dare)
             return _End.STOPS
     if dare.bound is not None:
+        if series.histories.length_of(dare.suspects[0].path) >= state.heuristics.challenging.full * dare.bound:
+            _remember_stop(state, dare)
+            return _End.STOPS
         if state.decision.fills:
             why = Reason(ReasonKind.NOT_FULL, {"path": dare.suspects[0].path, "bound": dare.bound})
             state.decision = replace(state.decision, reason=why)
@@ -201,7 +206,7 @@ def _pace(state: CheckState, dare: Dare, first: int) -> float | None:
     """The growth a job since the last floor, as a part of what it was before; None where too little was to come."""
     figures, series = state.heuristics.challenging, state.series
     at = series.jobs.index(first)
-    if dare.suspects and state.can_look:
+    if dare.suspects and first in series.counted_at and state.can_look:
         counts = [series.histories.counts_of(one.path) for one in dare.suspects]
         now, before, then = (sum(each[k] for each in counts) for k in (-1, -2, series.counted_at.index(first)))
         least: float = figures.telling_items
