@@ -54,7 +54,7 @@ def background(rng: Rng, table: dict[str, dict], *stores: Store) -> Server:
         beside = rng.exponential(20_000) if late and rng.random() < 0.2 else 0.0
         return float(scale * np.interp(rng.random(), at, quantiles) + beside)
 
-    return Server(trend, drawn, stores, 10 ** rng.uniform(2, 3.2))
+    return Server(trend, drawn, stores, 10 ** rng.uniform(2.3, 3.2))
 
 
 def cache(rng: Rng, jobs: np.ndarray, keys: float, use: float) -> np.ndarray:
@@ -126,7 +126,7 @@ def unique(rng: Rng, table: dict) -> Server:
         return -(-over // step) * step
 
     size = 10 ** rng.uniform(2, 4)
-    told = bound if rng.random() < 0.5 else None
+    told = bound if rng.random() < 0.9 else None
     return background(rng, table, Store(came, size, gone, told, seen(rng)))
 
 
@@ -144,7 +144,7 @@ def swept(rng: Rng, table: dict) -> Server:
         return gained["gone"]
 
     gained["last"] = 0
-    return background(rng, table, Store(came, size, gone, removal=seen(rng, runs=rng.random() < 0.7)))
+    return background(rng, table, Store(came, size, gone, removal=seen(rng, runs=rng.random() < 0.9)))
 
 
 def _leak(rng: Rng, table: dict, gained: np.ndarray, each: float) -> Server:
@@ -212,9 +212,7 @@ def _at_random(rng: Rng, share: float) -> np.ndarray:
 
 
 Make = Callable[[Rng, dict], Server]
-CLEAN: dict[str, Make] = {
-    make.__name__: make for make in (idle, filling, slow, steps, scatter, unique, swept, seldom)
-}
+CLEAN: dict[str, Make] = {make.__name__: make for make in (idle, filling, slow, steps, scatter, unique, swept, seldom)}
 LEAKY: dict[str, Make] = {make.__name__: make for make in (constant, uncounted, half, some, late, bursts, beside)}
 BELOW: dict[str, Make] = {"rare": rare}
 KINDS = CLEAN | LEAKY | BELOW
@@ -252,7 +250,12 @@ def simulate(kinds: dict[str, Make], runs: int, seed: int, options: MeasureOptio
     """Run each kind equally often."""
     each = runs // len(kinds)
     batches = [(kind, range(at, min(at + _BATCH, each))) for kind in kinds for at in range(0, each, _BATCH)]
-    arguments = ([kind for kind, _ in batches], [seed] * len(batches), [n for _, n in batches], [options] * len(batches))
+    arguments = (
+        [kind for kind, _ in batches],
+        [seed] * len(batches),
+        [n for _, n in batches],
+        [options] * len(batches),
+    )
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
             done = list(pool.map(_batch, *arguments))

@@ -44,8 +44,9 @@ class Cycles:
         fewest_floors: of the slowest application: four are the fewest that are decided by.
         telling_jobs: measured jobs after which growth of which only more jobs can tell whether it ends is challenged:
             at full speed, and with fewer floors.
-        far: standard deviations of a floor by which memory must have fallen for what was full at first to be looked for.
-        begin_again: times that the measuring begins anew for that, from below.
+        far: standard deviations of a floor by which memory must have fallen for it all to begin anew, from below:
+            what was full at first has gained nothing, and so no look names it.
+        begin_again: times that it does.
     """
 
     jobs: int = 50
@@ -154,6 +155,8 @@ class Challenging:
         runs: the seconds as a factor, where a thread, a timer or a task that is alive can remove them: it may come
             once a minute.
         margin: the jobs to a declared bound as a factor: some keys repeat, so that not every job brings an entry.
+        unnamed: jobs, where nobody who holds the growth can be named.
+        wait_s: seconds from one look to the next while something is waited for that lets go by itself.
         full: the part of a declared bound from which on it counts as reached: some keep a little less.
         filling_share: part of the seconds that are left, which filling up to a declared bound takes at most.
         most_jobs: as a factor of `max_jobs`: who limits the jobs does not want thousands.
@@ -162,15 +165,17 @@ class Challenging:
         stops: part of the growth a job so far, below which the last jobs' growth shows a bound.
         again: what was seen to stop, as a factor of the entries that it had: beyond that it did not.
         goes_on: the same as `stops`, from which on it goes on as it began.
-        telling_items: that the last jobs must have been expected to bring for that, and for the next below.
+        telling_errors: standard errors of counts by which the last jobs must have brought too little for either.
         telling_noise: standard deviations of a floor, the same for growth that nobody counts.
         rounds: challenges of one check: beside a cache that was full at last, something else may grow.
     """
 
     little: int = 2_000
     little_s: float = 5.0
+    unnamed: int = 10_000
+    wait_s: float = 5.0
     fast_share: float = 0.2
-    runs: float = 1.2
+    runs: float = 1.4
     margin: float = 1.2
     full: float = 0.95
     filling_share: float = 0.5
@@ -180,7 +185,7 @@ class Challenging:
     stops: float = 0.1
     again: float = 1.25
     goes_on: float = 0.75
-    telling_items: int = 50
+    telling_errors: float = 4.0
     telling_noise: float = 12.0
     rounds: int = 3
 
@@ -192,12 +197,14 @@ class Telling:
     Attributes:
         fewest_threads: that are left before they are named: a pool's five first ones are none.
         thread_share: threads a job from which on they are named.
+        rising: part of the tolerance from which on growth below it is worth a word.
         hides: over the measured jobs, the rarest part of the jobs that shows with 99 % certainty: ln 100, as
             (1 − p) to the power of n is 1 % at n × p = 4.6.
     """
 
     fewest_threads: int = 6
     thread_share: float = 0.02
+    rising: float = 0.25
     hides: float = 4.6
 
 

@@ -125,10 +125,6 @@ class Histories:
         found = next((one for one in self._histories.values() if one.latest.path == path), None)
         return [0] * len(self.jobs) if found is None else found.counts
 
-    def items_of(self, path: str) -> int:
-        """The same at the last count."""
-        return (self.counts_of(path) or [0])[-1]
-
     def length_of(self, path: str) -> int:
         """The items of the holder of a path by the last count, those of the baseline included where they are known."""
         found = next((one for one in self._histories.values() if one.latest.path == path), None)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from labserver.diagnosis.fact import Note, NoteKind
+from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind
+from labserver.diagnosis.measure.next_step import next_step
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
 
@@ -34,9 +35,23 @@ def _of_the_jobs(state: CheckState) -> Iterator[Note]:
 
 def _of_the_verdict(state: CheckState) -> Iterator[Note]:
     jobs, decision = state.counted.jobs, state.decision
+    if decision.verdict is Verdict.NO_LEAK:
+        yield from _rises(state)
     if decision.verdict is Verdict.NO_LEAK and jobs:
         yield Note(NoteKind.MAY_HIDE, {"jobs": max(int(jobs / state.heuristics.telling.hides), 1)})
     if decision.reason is not None:
         yield Note(NoteKind.UNDECIDED, {"jobs": jobs, "reason": decision.reason})
-        if not decision.fills and (kept := state.series.largest) is not None:
+        if (kept := state.series.largest) is not None:
             yield Note(NoteKind.MOST_HELD, {"path": kept.path, "items": kept.items})
+        if (step := next_step(state)) is not None:
+            yield step
+
+
+def _rises(state: CheckState) -> Iterator[Note]:
+    """Growth that is sure, and within the tolerance, with its holder."""
+    interval, tolerance = state.decision.interval, state.rules.tolerance
+    if interval is None or interval.low <= 0 or interval.estimate < state.heuristics.telling.rising * tolerance:
+        return
+    kept = state.series.largest
+    by = Fact(PartKind.NOBODY) if kept is None else Fact(PartKind.BY, {"path": kept.path})
+    yield Note(NoteKind.RISES, {"per_job": interval.estimate, "tolerance": tolerance, "by": by})

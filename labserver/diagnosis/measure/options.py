@@ -50,7 +50,7 @@ class MeasureOptions:
     challenge: int = _option(
         25_000, "Entries that a suspected holder may gain to show a bound before it is called a leak; 0 for none."
     )
-    challenge_seconds: float = _option(55.0, "Seconds that it gets for them.")
+    challenge_seconds: float = _option(45.0, "Seconds that it gets for them.")
     budget: int | None = _option(
         None,
         "Memory that the service may take: a bound beyond it is none. If not given, that of its control group, or of "

@@ -82,11 +82,6 @@ class Series:
         return self.histories.jobs
 
     @property
-    def beyond_memory(self) -> dict[str, tuple[int, float]]:
-        """The holders whose declared bound memory cannot hold: the bound, and its bytes, by path."""
-        return self.histories.beyond_memory
-
-    @property
     def floors(self) -> list[int]:
         """Bytes at each floor, with the memory that is mapped directly where that is what grows."""
         if not self._with_pages:

@@ -1,0 +1,117 @@
+"""What a suspected holder is dared to show: the jobs and seconds of a challenge, by what speaks for a bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from labserver.diagnosis.decide.evidence import Gain
+from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
+from labserver.diagnosis.measure.state import CheckState
+from labserver.diagnosis.verdict import Verdict
+
+_HOPELESS = {ReasonKind.EXPIRES, ReasonKind.NO_SLOPE, ReasonKind.FEW_FLOORS, ReasonKind.NOT_COUNTED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dare:
+    """What a challenge asks for.
+
+    Attributes:
+        jobs: to be run, at most.
+        seconds: for them.
+        suspects: the holders that explain the growth; empty where none do.
+        bound: what the first of them declares to keep at most, where it is to be filled up to that.
+        waits: whether the seconds are waited for when the jobs are done: what lets go does so by itself.
+        is_little: whether it is less than the options allow, since nothing speaks for a bound.
+    """
+
+    jobs: int
+    seconds: float
+    suspects: tuple[Gain, ...]
+    bound: int | None = None
+    waits: bool = False
+    is_little: bool = False
+
+    @property
+    def title(self) -> str:
+        """What is done, for the progress."""
+        if not self.suspects:
+            return "challenging the growth"
+        path = self.suspects[0].path
+        return f"challenging {path}" if self.bound is None else f"filling {path} up to its bound of {self.bound:,}"
+
+
+def dare_of(state: CheckState, left_s: float) -> Dare | None:
+    """What to ask of the growth that the decision is about; None where there is none, or nothing more to be learnt.
+
+    Args:
+        state: of the check; gets a note, or another reason, where there is no time.
+        left_s: seconds that are left for challenges.
+    """
+    decision, jobs = state.decision, max(state.series.jobs[-1], 1)
+    suspects = _suspects(state)
+    if decision.verdict is Verdict.NO_LEAK or (decision.reason is not None and decision.reason.kind in _HOPELESS):
+        return None
+    if decision.fills:
+        return _filling(state, suspects)
+    if decision.verdict is Verdict.LEAK and _note_bounds_beyond_memory(state, suspects):
+        return None
+    figures, options = state.heuristics.challenging, state.options
+    share = figures.fast_share if options.fast else 1.0
+    entries, seconds = share * (options.challenge if suspects else min(options.challenge, figures.unnamed)), left_s
+    few = any(note.kind is NoteKind.FEW_ITEMS for note in decision.notes)
+    is_little = decision.verdict is Verdict.LEAK and not few and not _may_remove(suspects)
+    if is_little:
+        entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
+    waits = any(one.removal is not None and one.removal.runs for one in suspects)
+    seconds = min(seconds * (figures.runs if waits else 1.0), figures.filling_share * state.left_s())
+    per_job = max((one.items / jobs for one in suspects), default=1.0)
+    more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * options.max_jobs)
+    if more <= 0 or seconds <= 0:
+        return None
+    return Dare(jobs=more, seconds=seconds, suspects=suspects, waits=waits, is_little=is_little)
+
+
+def _suspects(state: CheckState) -> tuple[Gain, ...]:
+    """The holder that was found by counting, or those that explain the growth."""
+    counted = [note.arguments["path"] for note in state.decision.notes if note.kind is NoteKind.FOUND_BY_COUNTING]
+    found = tuple(gain for gain in state.series.histories.gains() if gain.path in counted)
+    return found or state.series.suspects()
+
+
+def _may_remove(suspects: Sequence[Gain]) -> bool:
+    """Whether something may let go of what the suspects hold, by what can be seen of the code around them."""
+    seen = [one.removal for one in suspects]
+    return not seen or any(one is None or not one.seen or one.by is not None for one in seen)
+
+
+def _note_bounds_beyond_memory(state: CheckState, suspects: Sequence[Gain]) -> bool:
+    """Note the first suspect whose declared bound memory cannot hold: it need not be filled to be none."""
+    beyond = state.series.histories.beyond_memory
+    path = next((one.path for one in suspects if one.path in beyond), None)
+    if path is None:
+        return False
+    bound, size = beyond[path]
+    state.notes.append(Note(NoteKind.BEYOND_MEMORY, {"path": path, "bound": bound, "bytes": size}))
+    return True
+
+
+def _filling(state: CheckState, suspects: Sequence[Gain]) -> Dare | None:
+    """The jobs up to a declared bound; None, and undecided, where there is no time for so many."""
+    figures, jobs, left_s = state.heuristics.challenging, max(state.series.jobs[-1], 1), state.left_s()
+    # Jobs and entries are different units: what fills at ten entries a job is full after a tenth of the jobs.
+    needed = {
+        one: figures.margin * one.room * jobs / one.items + state.plan.cycle for one in suspects if one.is_filling
+    }
+    if not needed:
+        return None
+    cache = max(needed, key=lambda one: needed[one])
+    more, bound = int(needed[cache]), cache.bound or 0
+    seconds = more / state.plan.jobs_per_s
+    if more <= figures.most_jobs * state.options.max_jobs and seconds <= figures.filling_share * left_s:
+        return Dare(jobs=more, seconds=left_s, suspects=(cache,), bound=bound)
+    option, value = "--max-jobs", -(-more // figures.most_jobs)
+    if seconds > figures.filling_share * left_s:
+        option, value = "--max-seconds", int(state.driver.seconds() + seconds / figures.filling_share) + 1
+    state.notes.append(Note(NoteKind.NEXT, {"option": option, "value": value}))
+    state.decision = replace(state.decision, reason=Reason(ReasonKind.NOT_FULL, {"path": cache.path, "bound": bound}))
+    return None
