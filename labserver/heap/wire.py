@@ -157,6 +157,8 @@ class HeldGroup(Message):
         contents: what the items consist of, by type, the most bytes first.
         length: entries of the container by now, those of the baseline included; None where it has no length.
         removal: what speaks for a bound in the code around the container; None where nobody looked.
+        bound_bytes: the most bytes that its owner says it keeps, where the owner counts bytes and not entries.
+        thinks_bytes: how many bytes the owner's own account says it keeps by now.
     """
 
     path: str
@@ -179,6 +181,8 @@ class HeldGroup(Message):
     )
     length: int | None = None
     removal: Removal | None = field(default=None, metadata={"read": lambda told: told and Removal.from_json(told)})
+    bound_bytes: int | None = None
+    thinks_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

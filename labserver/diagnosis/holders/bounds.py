@@ -3,7 +3,6 @@
 It is read from plain attributes and from the code around, which is read and not run.
 """
 
-import contextlib
 import functools
 import re
 import types
@@ -11,20 +10,33 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labserver.diagnosis.holders.bound_code import bound_in_code
-from labserver.diagnosis.holders.handling import attributes
-from labserver.diagnosis.holders.sources import Sources
-from labserver.heap.chains import chain_of
-from labserver.heap.is_a import is_a, is_any, own_attribute, text_of, type_name
-
-# Owners from the holder upwards whose attributes and code say something about it: a dictionary and the object that has
-# it. A third is an application or a session, whose `limit` is of something else.
-_NAMED = 2
-# `maxsize`, `max_entries`, `_Cache__maxsize`, `capacity`, `size_limit`, …
-_WHAT = r"(size|len|length|entries|entry|items|keys|count|elements|records|objects|results|jobs)"
-_BOUND = re.compile(
-    rf"_*(\w+__)?(max(imum)?_?{_WHAT}|{_WHAT}_?(limit|cap|max)|capacity|cap|limit)", re.IGNORECASE | re.ASCII
+from labserver.diagnosis.holders.bound_code import accounts_in_code, bounds_in_code
+from labserver.diagnosis.holders.handling import whole
+from labserver.diagnosis.holders.lengths import length_of
+from labserver.diagnosis.holders.reading import Reading
+from labserver.diagnosis.holders.referrers import Referrer
+from labserver.diagnosis.holders.spelling import SpellingKind
+from labserver.heap.is_a import (
+    is_a,
+    is_any,
+    is_made_in_c,
+    named,
+    namespace_of,
+    of_class,
+    own_attribute,
+    text_of,
+    type_name,
 )
+
+# `maxsize`, `max_entries`, `_Cache__maxsize`, `size_limit`, …; `limit` and `capacity` alone may be of anything, and
+# count where code compares them with the length.
+_WHAT = r"(size|len|length|entries|entry|items|keys|count|elements|records|objects|results|jobs)"
+_BOUND = re.compile(rf"_*(\w+__)?(max(imum)?_?{_WHAT}|{_WHAT}_?(limit|cap|max))", re.IGNORECASE | re.ASCII)
+_IN_BYTES = re.compile(
+    r"_*(\w+__)?(max(imum)?_?((size_?)?(in_?)?bytes|mem(ory)?)|(bytes?|mem(ory)?)_?(limit|budget|cap|max))",
+    re.IGNORECASE | re.ASCII,
+)
+_LIKE_BYTES = re.compile(r"byte|mem|size|weight|budget|volume|usage", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,58 +52,126 @@ class Bound:
     said_by: str
 
 
-def bound_of(path: Sequence[object], sources: Sources | None = None) -> Bound | None:
-    """The smallest bound that a holder keeps, by what it or its owners say; None where none says so.
+@dataclass(frozen=True, slots=True)
+class ByteBudget:
+    """What an owner keeps at most, where it counts bytes.
+
+    Attributes:
+        most: bytes.
+        thinks: bytes that it keeps now, by its own account; None where it keeps none.
+    """
+
+    most: int
+    thinks: int | None = None
+
+
+def bound_of(container: object, referrers: Sequence[Referrer], reading: Reading) -> Bound | None:
+    """The smallest bound on a container's entries; None where nobody says so.
 
     Args:
-        path: the objects from a root to the holder, each referring to the next.
-        sources: of this look, where others are read, too.
+        container: the container.
+        referrers: of these, whose word counts.
+        reading: their code.
     """
-    sources = sources or Sources()
-    bounds: list[Bound] = []
-    for owner, name, held in _owners(path):
-        with contextlib.suppress(Exception):  # an object or a code that cannot be read says nothing
-            bounds += _declared(held)
-            bounds += _declared(owner)
-            if (said := bound_in_code(owner, name, held, sources)) is not None:
-                bounds.append(Bound(*said))
+    length = length_of(container)
+    accounts = [(account, said_by) for account, said_by in accounts_in_code(reading)]
+    in_other_units = {account.limit_name for account, _ in accounts if account.value != length}
+    bounds = [*_declared(container), *(Bound(*found) for found in bounds_in_code(reading))]
+    for referrer in referrers:
+        bounds += [bound for name, bound in _declared_by(referrer, container) if name not in in_other_units]
+    if length:
+        bounds += [Bound(account.limit, said_by) for account, said_by in accounts if account.value == length]
     return min((bound for bound in bounds if bound.entries > 0), key=lambda bound: bound.entries, default=None)
 
 
-def _owners(path: Sequence[object]) -> Iterator[tuple[object, str | None, object]]:
-    """From the holder upwards: an owner, the name by which it refers to what it holds, and that."""
-    if len(path) == 1:
-        yield path[0], None, path[0]
-    found = 0
-    end = len(path) - 1
-    while end > 0 and found < _NAMED:
-        # A namespace lies between an object and what its attribute holds; naming the three folds it.
-        links = chain_of(list(path[max(end - 2, 0) : end + 1]))
-        folded = len(links) == min(end + 1, 3) - 1 and end > 1
-        owner = path[end - 2] if folded else path[end - 1]
-        edge = links[-1].edge
-        yield owner, None if edge is None else edge.attribute, path[end]
-        found += 1
-        end -= 2 if folded else 1
+def byte_budget_of(container: object, referrers: Sequence[Referrer], reading: Reading) -> ByteBudget | None:
+    """The smallest bound in bytes that an owner declares or keeps an account for; None where none does.
+
+    Args:
+        container: what the account is of.
+        referrers: its owners.
+        reading: their code.
+    """
+    length = length_of(container) or 0
+    budgets = [
+        ByteBudget(account.limit, account.value)
+        for account, _ in accounts_in_code(reading)
+        if account.value > length and (_LIKE_BYTES.search(account.name) or _LIKE_BYTES.search(account.limit_name))
+    ]
+    if not budgets:
+        budgets = [
+            ByteBudget(number)
+            for referrer in referrers
+            if _has_attributes(referrer)
+            for name, value in _own(referrer.owner)
+            if (number := whole(value)) and _IN_BYTES.fullmatch(name)
+        ]
+    return min((budget for budget in budgets if budget.most > 0), key=lambda budget: budget.most, default=None)
 
 
-def _declared(owner: object) -> Iterator[Bound]:
-    kind = type_name(owner)
-    if is_a(owner, deque):
-        most = deque.maxlen.__get__(owner)
+def _declared(container: object) -> Iterator[Bound]:
+    """What a container of a type that is made in C says itself."""
+    kind = type_name(container)
+    if is_a(container, deque):
+        most = deque.maxlen.__get__(container)
         if most is not None:
             yield Bound(most, f"{kind}.maxlen")
-    elif is_a(owner, functools._lru_cache_wrapper):  # noqa: SLF001 - the type has no public name
-        size = _in_closure(own_attribute(owner, "cache_parameters"), "maxsize")
+    elif is_a(container, functools._lru_cache_wrapper):  # noqa: SLF001 - the type has no public name
+        size = _in_closure(own_attribute(container, "cache_parameters"), "maxsize")
         if type(size) is int:
-            name = text_of(own_attribute(owner, "__qualname__"), kind)
+            name = text_of(own_attribute(container, "__qualname__"), kind)
             yield Bound(size, f"{name}.cache_parameters()['maxsize']")
-    elif not is_any(owner, (types.ModuleType, type)):
-        yield from (
-            Bound(value, f"{kind}.{name}")
-            for name, value in attributes(owner)
-            if type(value) is int and _BOUND.fullmatch(name)
-        )
+
+
+def _declared_by(referrer: Referrer, container: object) -> Iterator[tuple[str, Bound]]:
+    """What attributes of a container's direct owner say, or its own, where they can be about this container alone."""
+    owner = referrer.owner
+    if not _has_attributes(referrer) or not _is_alone(owner, container):
+        return
+    kind = type_name(owner)
+    for name, value in _own(owner):
+        if type(value) is int and _BOUND.fullmatch(name):
+            yield name, Bound(value, f"{kind}.{name}")
+
+
+def _has_attributes(referrer: Referrer) -> bool:
+    """Whether a referrer is an instance that has the container itself, or is it."""
+    spelling = referrer.spelling
+    return (
+        spelling is not None
+        and not spelling.items
+        and spelling.kind in {SpellingKind.ATTRIBUTE, SpellingKind.OWN}
+        and not is_any(referrer.owner, (types.ModuleType, type, types.FunctionType))
+    )
+
+
+def _is_alone(owner: object, container: object) -> bool:
+    """Whether an owner has no other container, but such as are as long: a table of the same entries."""
+    length = length_of(container)
+    others = [
+        value for _, value in _instance(owner) if value is not container and not is_any(value, (tuple, bytearray))
+    ]
+    return all(length_of(other) in {None, 0, length} for other in others)
+
+
+def _own(owner: object) -> Iterator[tuple[str, object]]:
+    """An instance's attributes and slots, and the plain values of its classes."""
+    yield from _instance(owner)
+    for base in of_class(type(owner), "__mro__"):
+        if not is_made_in_c(base):
+            yield from named(namespace_of(base))
+
+
+def _instance(owner: object) -> Iterator[tuple[str, object]]:
+    """An instance's own attributes and slots."""
+    yield from named(namespace_of(owner))
+    for base in of_class(type(owner), "__mro__"):
+        for name, value in named(namespace_of(base)):
+            if is_a(value, types.MemberDescriptorType) and not is_made_in_c(base):
+                try:
+                    yield name, value.__get__(owner)
+                except (AttributeError, TypeError):  # an empty slot; another class's
+                    continue
 
 
 def _in_closure(function: object, name: str) -> object:

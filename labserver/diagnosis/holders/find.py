@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from labserver.diagnosis.holders.bounds import Bound, bound_of
 from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.siblings import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
-from labserver.diagnosis.holders.sources import Sources
+from labserver.diagnosis.holders.upkeep import Upkeeps
 from labserver.heap.edge import Edge
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
@@ -127,9 +126,9 @@ class _Finder:
         self._before = before
         self._parents = graph.parents()
         self._paths = Paths(graph, self._parents)
-        self._sources = Sources()
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
+        self._upkeeps = Upkeeps(graph, before, self._changes)
 
     def comparison(self, most: int) -> Comparison:
         graph, before = self._graph, self._before
@@ -264,8 +263,7 @@ class _Finder:
         many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
         chain = self._paths.chain_below(group.node, example) if many else self._paths.chain(example)
         others = self._paths.others(group.node, tops, self._changes.new)
-        way = [graph.objects[node] for node in self._paths.nodes(group.node)]
-        bound: Bound | None = bound_of(way, self._sources)
+        upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
         to_holder = self._paths.chain(node)
         return Holder(
@@ -282,8 +280,12 @@ class _Finder:
             retained_bytes=int(self._changes.sizes[group.entries].sum()),
             holder_retained_bytes=self._paths.freed_by([group.node, *others]),
             also_held_by=tuple(sorted({self._paths.chain(node).trail for node in others})),
-            bound=bound.entries if bound else None,
-            bound_from=bound.said_by if bound else None,
+            bound=None if upkeep.bound is None else upkeep.bound.entries,
+            bound_from=None if upkeep.bound is None else upkeep.bound.said_by,
+            length=upkeep.length,
+            removal=upkeep.removal,
+            bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
+            thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
             examples=tuple(self._graph.addresses[examples].tolist()),
             allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),
         )

@@ -2,11 +2,28 @@
 
 import ast
 import operator
+import types
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from labserver.diagnosis.holders.handling import ADDING, ANEW, REMOVING, Comparison, Handling, Place
+from labserver.diagnosis.holders.functions import plain
+from labserver.diagnosis.holders.handling import (
+    ADDING,
+    ADDING_FUNCTIONS,
+    ANEW,
+    REMOVING,
+    REMOVING_FUNCTIONS,
+    Account,
+    Comparison,
+    HandedOn,
+    Handling,
+    Place,
+)
 from labserver.diagnosis.holders.source_flow import SourceFlow, done_at_definition
 from labserver.diagnosis.holders.sources import SCOPES, Definition
+from labserver.diagnosis.holders.spelling import SpellingKind
+from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, own_attribute, text_of
 
 # What the compiler makes one constant of: `10 * 1024`, `1 << 20`.
 _FOLDED: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -18,6 +35,14 @@ _FOLDED: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Pow: operator.pow,
 }
 _MOST_BITS = 64
+_ITEM_OF = frozenset({"get", "setdefault", "pop", "popitem", "popleft", "__getitem__"})
+_VIEWS = frozenset({"values", "items", "copy", "keys"})
+_COPIES = frozenset({"list", "tuple", "sorted", "reversed", "iter", "set", "dict"})
+_C_FUNCTION = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+# Methods of builtins that leave their argument alone: where they keep it, a reference shows.
+_TAKING = frozenset(
+    {*ADDING, "put", "put_nowait", "join", "get", "index", "count", "isdisjoint", "issubset", "issuperset", "union"}
+)
 
 
 def handling_in_source(definition: Definition, place: Place) -> Handling:
@@ -35,11 +60,15 @@ class _Reader:
         self._definition = definition
         self._place = place
         body = definition.node.body
-        self._body: list[ast.stmt] = body if isinstance(body, list) else [ast.Expr(body)]
+        self._body: list[ast.stmt] = body if isinstance(body, list) else [ast.Return(body)]
         self._nodes = list(_own_nodes(self._body))
         # A name that is only declared gets no value.
         self._declared = {node.target for node in self._nodes if isinstance(node, ast.AnnAssign) and node.value is None}
-        self._extended = {node.target for node in self._nodes if isinstance(node, ast.AugAssign)}
+        self._kept = self._kept_on_change()
+        self._locals = set(place.code.co_varnames) | set(place.code.co_cellvars)
+        self._aliases: dict[str, int] = {}
+        self._values: dict[str, ast.expr] = {}
+        self._find_aliases()
 
     def handling(self) -> Handling:
         """All of it."""
@@ -48,96 +77,436 @@ class _Reader:
         # Where each comparison says that there is no room, nothing may be added.
         full = {node: not room for node, (_, room) in found.items()}
         unasked = bool(additions) and SourceFlow(full, additions).reaches(self._body)
+        calls = [node for node in self._nodes if isinstance(node, ast.Call)]
+        returned = [node.value for node in self._nodes if isinstance(node, ast.Return) and node.value is not None]
+        handed_on = tuple(handed for call in calls for handed in self._handed_on(call))
         return Handling(
-            self._removes(), bool(additions), unasked, tuple(comparison for comparison, _ in found.values())
+            removals=tuple(sorted({node.lineno for node in self._removals()})),
+            adds=bool(additions),
+            adds_unasked=unasked,
+            comparisons=(*(comparison for comparison, _ in found.values()), *self._cuts()),
+            accounts=tuple(account for node in self._nodes for account in self._accounts(node)),
+            counted=self._counted(),
+            calls=frozenset(self._calls()),
+            gives_back=any(self._is_container(value) for value in returned),
+            tells_length=any(self._is_length(value) for value in returned),
+            handed_on=handed_on,
+            loses_sight=any(handed.called is None for handed in handed_on) or self._is_yielded(returned),
         )
 
-    def _removes(self) -> bool:
-        called = self._called(REMOVING) | self._items(ast.Del)
-        return bool(called) or (bool(self._stores() - self._extended) and self._place.code.co_name not in ANEW)
+    # What takes something out of the container, or adds to it.
+
+    def _removals(self) -> Iterator[ast.expr]:
+        yield from self._called(REMOVING, holding=True)
+        for node in self._nodes:
+            match node:
+                case ast.Subscript(value, ctx=ast.Del()) if self._holds(value):
+                    yield node
+                case ast.Subscript(value, ast.Slice(), ast.Store()) if self._is_container(value):
+                    yield node
+                case ast.Name(ctx=ast.Del()) | ast.Attribute(ctx=ast.Del()) if self._is_variable(node):
+                    yield node
+                case ast.Call() if self._takes_out(node, REMOVING_FUNCTIONS | REMOVING):
+                    yield node
+        if self._place.code.co_name not in ANEW:
+            yield from (node for node in self._stores() if node not in self._kept)
 
     def _additions(self) -> set[ast.AST]:
-        return self._called(ADDING) | self._items(ast.Store) | (self._stores() & self._extended)
-
-    def _called(self, methods: frozenset[str]) -> set[ast.AST]:
-        """Where one of some methods of the container is got."""
-        return {
-            node
-            for node in self._nodes
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.ctx, ast.Load)
-            and node.attr in methods
-            and self._is_container(node.value)
-        }
-
-    def _items(self, context: type[ast.expr_context]) -> set[ast.AST]:
-        """Where an item of the container is set, or deleted."""
-        return {
+        items = {
             node
             for node in self._nodes
             if isinstance(node, ast.Subscript)
-            and isinstance(node.ctx, context)
+            and isinstance(node.ctx, ast.Store)
+            and not isinstance(node.slice, ast.Slice)
             and node not in self._declared
             and self._is_container(node.value)
         }
+        calls = {node for node in self._nodes if isinstance(node, ast.Call) and self._takes_out(node, ADDING_FUNCTIONS)}
+        stores = {node for node in self._stores() if node in self._kept}
+        return set(self._called(ADDING)) | items | calls | stores
 
-    def _stores(self) -> set[ast.AST]:
+    def _called(self, methods: frozenset[str], *, holding: bool = False) -> Iterator[ast.Attribute]:
+        """Where one of some methods of the container, or of what holds it, is got."""
+        is_meant = self._holds if holding else self._is_container
+        for node in self._nodes:
+            match node:
+                case ast.Attribute(value, attr, ast.Load()) if attr in methods and is_meant(value):
+                    yield node
+
+    def _takes_out(self, call: ast.Call, names: frozenset[str]) -> bool:
+        """Whether a function made in C with one of some names gets the container first: `heappop(QUEUE)`."""
+        if not call.args or not self._is_container(call.args[0]):
+            return False
+        called = self._resolved(call.func)
+        return is_any(called, _C_FUNCTION) and text_of(called.__name__) in names
+
+    def _stores(self) -> Iterator[ast.expr]:
         """Where the container's name gets another value."""
-        if self._place.name is None:
-            return set()
-        code = self._place.code
-        inner = (*code.co_cellvars, *code.co_freevars)  # another variable of that name
-        return {
-            node
-            for node in self._nodes
-            if isinstance(node, ast.Name | ast.Attribute)
-            and isinstance(node.ctx, ast.Store)
-            and node not in self._declared
-            and self._is_container(node)
-            and not (isinstance(node, ast.Name) and self._place.name in inner)
-        }
+        for node in self._nodes:
+            match node:
+                case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                    if node not in self._declared and self._is_variable(node):
+                        yield node
+                case ast.Subscript(ctx=ast.Store()) if self._place.spelling.items and self._is_container(node):
+                    yield node
+
+    def _is_variable(self, node: ast.expr) -> bool:
+        """Whether it is the name that is looked for, and not a mere local of the function."""
+        return self._is_spelt(node) and (
+            self._place.spelling.kind in {SpellingKind.GLOBAL, SpellingKind.ATTRIBUTE}
+            or self._place.spelling.name in self._place.code.co_freevars
+        )
+
+    def _kept_on_change(self) -> set[ast.AST]:
+        """Names whose new value has all of the old one, and such as get a first value."""
+        kept: set[ast.AST] = set()
+        for node in self._nodes:
+            match node:
+                case ast.AugAssign(target, op) if not isinstance(op, ast.Sub | ast.BitAnd):
+                    kept.add(target)
+                case ast.Assign(targets, value):
+                    kept.update(target for target in targets if _has_all(value, target))
+                case ast.If(test, body, _):
+                    kept.update(self._first_values(test, body))
+        return kept
+
+    def _first_values(self, test: ast.expr, body: list[ast.stmt]) -> Iterator[ast.AST]:
+        """What is set only where it was nothing: `if CACHE is None: CACHE = {}`."""
+        match test:
+            case ast.Compare(asked, [ast.Is()], [ast.Constant(None)]) | ast.UnaryOp(ast.Not(), asked):
+                for statement in body:
+                    if isinstance(statement, ast.Assign):
+                        yield from (target for target in statement.targets if _same(target, asked))
+
+    # What it asks for.
 
     def _comparison(self, node: ast.AST) -> tuple[Comparison, bool] | None:
         """A comparison of the container's length with a number, and whether there is room where it holds."""
         if not isinstance(node, ast.Compare) or len(node.ops) != 1:
             return None
-        if not isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+        if not isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE | ast.Eq):
             return None
         smaller = isinstance(node.ops[0], ast.Lt | ast.LtE)
+        exact = isinstance(node.ops[0], ast.Eq)
         left, right = node.left, node.comparators[0]
         for length, limit, room in ((left, right, smaller), (right, left, not smaller)):
+            # A number that is written out is the size of a pair, of a thing to unpack.
+            if exact and _constant(limit) is not None:
+                continue
             if self._is_length(length) and (number := self._number(limit)) is not None:
-                return Comparison(number, node.lineno), room
+                return Comparison(number, node.lineno), room and not exact
         return None
 
+    def _cuts(self) -> Iterator[Comparison]:
+        """How many are left where the container is cut: `len(LOG) - 500` go, `LOG[-500:]` stay."""
+        for node in self._nodes:
+            match node:
+                case ast.BinOp(length, ast.Sub(), limit) if self._is_length(length):
+                    number = self._number(limit)
+                case ast.Subscript(value, ast.Slice(first, last, None)) if self._is_container(value):
+                    number = self._cut(first, last)
+                case _:
+                    continue
+            if number is not None:
+                yield Comparison(abs(number), node.lineno)
+
+    def _cut(self, first: ast.expr | None, last: ast.expr | None) -> int | None:
+        """The items that `[first:last]` leaves or takes, where one of the two is not there."""
+        end = first if last is None else last if first is None else None
+        if isinstance(end, ast.UnaryOp) and isinstance(end.op, ast.USub):
+            end = end.operand
+        return None if end is None else self._number(end)
+
+    def _accounts(self, node: ast.AST) -> Iterator[Account]:
+        """Two numbers that are compared, or taken from one another."""
+        match node:
+            case ast.Compare(left, [ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], [right]):
+                pairs = [(a, b) for a in _terms(left) for b in _terms(right)]
+            case ast.BinOp(left, ast.Sub(), right):
+                pairs = [(left, right)]
+            case _:
+                return
+        for one, other in pairs:
+            for account, limit in ((one, other), (other, one)):
+                name, value = self._named_number(account)
+                number = self._number(limit)
+                if name and value is not None and number is not None:
+                    yield Account(name, value, number, self._named_number(limit)[0], node.lineno)
+
+    def _counted(self) -> frozenset[str]:
+        """The attributes and globals that are counted up or down."""
+        found = set()
+        for node in self._nodes:
+            match node:
+                case ast.AugAssign(target, ast.Add() | ast.Sub()):
+                    found.add(self._name_of(target))
+                case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if _same(
+                    target, left
+                ) or _same(target, right):
+                    found.add(self._name_of(target))
+        return frozenset(found - {""})
+
+    def _calls(self) -> Iterator[str]:
+        """The names of the methods and globals that it calls; what it does to `self[…]` is a method, too."""
+        for node in self._nodes:
+            match node:
+                case ast.Call(ast.Name(name)):
+                    yield name
+                case ast.Call(ast.Attribute(value, attr)) if self._is_self(value) or attr not in REMOVING:
+                    yield attr
+                case ast.Subscript(value, ctx=ast.Del()) if self._is_self(value):
+                    yield "__delitem__"
+                case ast.Subscript(value, ctx=ast.Store()) if self._is_self(value):
+                    yield "__setitem__"
+
+    # Who else gets it.
+
+    def _handed_on(self, call: ast.Call) -> Iterator[HandedOn]:
+        arguments: list[tuple[int | str | None, ast.expr]] = list(enumerate(call.args))
+        arguments += [(keyword.arg, keyword.value) for keyword in call.keywords]
+        for at, value in arguments:
+            if isinstance(value, ast.Starred) or not self._is_container(value):
+                continue  # its items are handed on, not the container
+            match call.func:
+                case ast.Attribute(_, attr) if attr in _TAKING:
+                    continue
+            called = self._resolved(call.func)
+            if is_a(called, type):
+                if is_made_in_c(called) or module_of(called) == "collections":
+                    continue  # a copy
+                called, shift = plain(own_attribute(called, "__init__")), 1
+            elif is_any(called, _C_FUNCTION) and _is_known(called):
+                continue
+            else:
+                bound = self._is_method_call(call.func) and not is_a(called, staticmethod)
+                shift = int(is_a(called, types.MethodType) or bound)
+                called = plain(called)
+            parameter = None if called is None or at is None else _parameter(called, at, shift)
+            yield HandedOn(called if parameter else None, parameter or "")
+
+    def _is_method_call(self, function: ast.expr) -> bool:
+        """Whether a function is got from an instance, which is then its first argument."""
+        match function:
+            case ast.Attribute(value):
+                owner = self._resolved(value)
+                return owner is not None and not is_any(owner, (types.ModuleType, type))
+        return False
+
+    def _is_yielded(self, returned: list[ast.expr]) -> bool:
+        """Whether others get it in another way than by an argument or as the result."""
+        for node in self._nodes:
+            match node:
+                case ast.Yield(ast.expr() as value) | ast.YieldFrom(value) if self._is_container(value):
+                    return True
+        # In a tuple, a list, a condition: whoever takes it apart is not followed.
+        return any(
+            self._is_container(part)
+            for value in returned
+            if isinstance(value, ast.Tuple | ast.List | ast.Dict)
+            for part in ast.iter_child_nodes(value)
+            if isinstance(part, ast.expr)
+        )
+
+    # What a piece of syntax stands for.
+
     def _is_length(self, node: ast.expr) -> bool:
+        found = False
         match node:
             case ast.Call(ast.Name("len"), [argument], []):
-                return self._is_container(argument)
-        return False
+                told = "__len__" in self._place.lengths and self._is_owner(argument)
+                found = told or self._is_container(argument)
+            case ast.Call(ast.Attribute(value, "__len__"), [], []):
+                found = self._is_container(value)
+            case (
+                ast.Call(ast.Attribute(attr=name), [], []) | ast.Call(ast.Name(name), [], []) | ast.Attribute(attr=name)
+            ):
+                found = name in self._place.lengths
+            case ast.Name(name) if name in self._values:
+                found = self._is_length(self._values[name])
+            case ast.NamedExpr(_, value) | ast.BinOp(value, ast.Add(), ast.Constant(int())):
+                found = self._is_length(value)
+        return found
 
     def _is_container(self, node: ast.expr) -> bool:
+        return self._depth(node) == self._place.spelling.items
+
+    def _holds(self, node: ast.expr) -> bool:
+        """Whether it is the container, or what it is an item of."""
+        depth = self._depth(node)
+        return depth is not None and depth <= self._place.spelling.items
+
+    def _depth(self, node: ast.expr) -> int | None:
+        """How many subscripts an expression is below the wanted name; None where it is of something else."""
+        if self._is_spelt(node):
+            return 0
+        found: int | None = None
         match node:
-            case ast.Name("self") if self._place.name is None:
-                return True
             case ast.Name(name):
-                name = self._definition.mangled(name)
-                return name == self._place.name and name not in self._locals()
-            case ast.Attribute(attr=name):
-                return self._definition.mangled(name) == self._place.name
+                found = self._aliases.get(name)
+            case ast.NamedExpr(_, value):
+                found = self._depth(value)
+            case ast.Subscript(value, index) if not isinstance(index, ast.Slice):
+                found = _below(self._depth(value))
+            case ast.Call(ast.Attribute(value, attr)) if attr in _ITEM_OF:
+                found = _below(self._depth(value))
+            case ast.Call(ast.Name("next"), [iterated, *_]):
+                found = self._iterated(iterated)
+            case ast.BoolOp(_, values):
+                found = next((depth for value in values if (depth := self._depth(value)) is not None), None)
+            case ast.IfExp(_, body, otherwise):
+                depth = self._depth(body)
+                found = self._depth(otherwise) if depth is None else depth
+        return found
+
+    def _iterated(self, node: ast.expr) -> int | None:
+        """The depth of what a loop over an expression gives."""
+        match node:
+            case ast.Call(ast.Attribute(value, attr), [], []) if attr in _VIEWS:
+                return _below(self._depth(value))
+            case ast.Call(ast.Name(name), [argument, *_]) if name in _COPIES or name == "enumerate":
+                return self._iterated(argument)
+        return _below(self._depth(node))
+
+    def _is_spelt(self, node: ast.expr) -> bool:
+        """Whether it is the name that is looked for."""
+        kind, wanted = self._place.spelling.kind, self._place.spelling.name
+        found = False
+        match kind, node:
+            case SpellingKind.OWN, ast.Name(name):
+                found = name == self._place.first and self._place.is_method
+            case SpellingKind.OWN, ast.Call(ast.Name("super"), []):
+                found = True
+            case SpellingKind.LOCAL | SpellingKind.GLOBAL, ast.Name(name) if self._definition.mangled(name) == wanted:
+                # In an inner function it may be another variable of that name.
+                inner = wanted in self._locals or wanted in self._place.code.co_freevars
+                found = inner is (kind is SpellingKind.LOCAL)
+            case SpellingKind.GLOBAL, ast.Attribute(value, attr) if not self._place.own and not self._place.doubtful:
+                found = attr == wanted and self._resolved(value) is self._place.owner
+            case SpellingKind.ATTRIBUTE | SpellingKind.GLOBAL, ast.Attribute(value, attr):
+                found = self._definition.mangled(attr) == wanted and not self._is_anothers(value)
+            case SpellingKind.RESULT, ast.Call(ast.Name(name)):
+                found = name == wanted and name not in self._locals
+            case SpellingKind.RESULT, ast.Call(ast.Attribute(value, attr)):
+                found = self._definition.mangled(attr) == wanted and not self._is_anothers(value)
+        return found
+
+    def _is_anothers(self, owner: ast.expr) -> bool:
+        """Whether an attribute is of another object than the container's owner: of another class's `self`."""
+        return self._is_self(owner) and not self._place.own and self._place.is_method
+
+    def _is_self(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Name(name):
+                return name == self._place.first
+            case ast.Call(ast.Name("super"), []):
+                return True
         return False
 
-    def _number(self, node: ast.expr) -> int | None:
-        match node:
-            case ast.Name(name) if (name := self._definition.mangled(name)) not in self._locals():
-                return self._place.global_number(name)
-            case ast.Attribute(attr=name):
-                return self._place.attribute_number(self._definition.mangled(name))
-        return _constant(node)
+    def _is_owner(self, node: ast.expr) -> bool:
+        if self._is_self(node):
+            return self._place.own
+        resolved = self._resolved(node)
+        return resolved is not None and resolved is self._place.owner
 
-    def _locals(self) -> set[str]:
-        code = self._place.code
-        return set(code.co_varnames) - set(code.co_cellvars)
+    def _number(self, node: ast.expr) -> int | None:
+        names = self._dotted(node)
+        if names is None:
+            return _constant(node)
+        if len(names) == 1 and names[0] in self._locals:
+            value = self._values.get(names[0])
+            return self._place.default(names[0]) if value is None else self._number(value)
+        return self._place.number(names)
+
+    def _named_number(self, node: ast.expr) -> tuple[str, int | None]:
+        """The attribute or global that an expression is, and its number."""
+        match node:
+            case ast.Name(name) if name in self._values:
+                return self._named_number(self._values[name])
+        name = self._name_of(node)
+        return name, self._number(node) if name else None
+
+    def _name_of(self, node: ast.expr) -> str:
+        """The attribute or global that an expression is; empty for all else."""
+        match node:
+            case ast.Attribute(_, attr):
+                return self._definition.mangled(attr)
+            case ast.Name(name) if name not in self._locals:
+                return self._definition.mangled(name)
+        return ""
+
+    def _dotted(self, node: ast.expr) -> list[str] | None:
+        """The names in `a.b["c"]`; None for anything else."""
+        match node:
+            case ast.Name(name):
+                return [self._definition.mangled(name)]
+            case ast.Attribute(value, attr):
+                above = self._dotted(value)
+                return None if above is None else [*above, self._definition.mangled(attr)]
+            case ast.Subscript(value, ast.Constant(str(key))):
+                above = self._dotted(value)
+                return None if above is None else [*above, key]
+        return None
+
+    def _resolved(self, node: ast.expr) -> Any:
+        """What an expression of names stands for; None where nobody knows."""
+        names = self._dotted(node)
+        return None if names is None else self._place.resolved(names)
+
+    def _find_aliases(self) -> None:
+        """The local variables that stand for the container, or for another value that is set once."""
+        stored = Counter(
+            node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+        for node in sorted(self._nodes, key=_line):
+            match node:
+                case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
+                    pairs = list(zip(targets, values, strict=True))
+                case ast.Assign(targets, value):
+                    pairs = [(target, value) for target in targets]
+                case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
+                    pairs = [(target, value)]
+                case ast.For(target, over) | ast.AsyncFor(target, over) | ast.comprehension(target, over):
+                    self._loop(target, over)
+                    continue
+                case _:
+                    continue
+            for target, value in pairs:
+                if isinstance(target, ast.Name) and target.id in self._locals:
+                    self._alias(target.id, self._depth(value))
+                    # Only of names that have their value by then, so that nothing is defined by itself.
+                    used = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
+                    if stored[target.id] == 1 and all(not stored[name] or name in self._values for name in used):
+                        self._values[target.id] = value
+
+    def _loop(self, target: ast.expr, over: ast.expr) -> None:
+        depth = self._iterated(over)
+        if isinstance(target, ast.Tuple) and target.elts:  # of `items()` or `enumerate()`, the second
+            target = target.elts[-1]
+        if isinstance(target, ast.Name):
+            self._alias(target.id, depth)
+
+    def _alias(self, name: str, depth: int | None) -> None:
+        # One that is the container itself at a time wins over one that only holds it.
+        if depth is not None and not self._is_spelt(ast.Name(name)):
+            self._aliases[name] = max(depth, self._aliases.get(name, 0))
+
+
+def _below(depth: int | None) -> int | None:
+    return None if depth is None else depth + 1
+
+
+def _is_known(function: Any) -> bool:
+    """Whether a function that is made in C is known to leave its argument alone, or to be told apart by its name."""
+    module = text_of(function.__module__, "") if is_a(function, types.BuiltinFunctionType) else "builtins"
+    return module in {"builtins", "_heapq", "_bisect", "itertools", "_operator", "math", "_json"}
+
+
+def _parameter(function: types.FunctionType, at: int | str, shift: int) -> str | None:
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if isinstance(at, str):
+        return at if at in names else None
+    return names[at + shift] if at + shift < code.co_argcount else None
 
 
 def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -149,11 +518,57 @@ def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
         inside += done_at_definition(node) if isinstance(node, SCOPES) else ast.iter_child_nodes(node)
 
 
+def _line(node: ast.AST) -> int:
+    """Where a node begins; 0 for what has no place of its own."""
+    placed = node.iter if isinstance(node, ast.comprehension) else node
+    found: int = getattr(placed, "lineno", 0)
+    return found
+
+
+def _same(one: ast.AST, other: ast.AST) -> bool:
+    """Whether two expressions are the same name, whatever is done with it."""
+    match one, other:
+        case ast.Name(first), ast.Name(second):
+            return first == second
+        case ast.Attribute(above, first), ast.Attribute(over, second):
+            return first == second and _same(above, over)
+    return False
+
+
+def _has_all(value: ast.expr, target: ast.expr) -> bool:
+    """Whether a value has all that the target had: `{**CACHE, key: value}`, `LOG + [line]`, `LOG or []`."""
+    parts = [value]
+    match value:
+        case ast.BinOp(left, ast.Add() | ast.BitOr(), right):
+            return _has_all(left, target) or _has_all(right, target)
+        case ast.List(items) | ast.Tuple(items) | ast.Set(items):  # all its items, or it is one, as in a stack of pairs
+            parts = [item.value if isinstance(item, ast.Starred) else item for item in items]
+        case ast.Dict(keys, values):
+            parts = [one for key, one in zip(keys, values, strict=True) if key is None]
+        case ast.Call(ast.Name("dict" | "list" | "set" | "tuple"), [first, *_]):
+            parts = [first]
+        case ast.Call(ast.Attribute(first, "copy" | "union")) | ast.BoolOp(ast.Or(), [first, *_]):
+            parts = [first]
+    return any(_same(part, target) for part in parts)
+
+
+def _terms(node: ast.expr) -> Iterator[ast.expr]:
+    """What is added up."""
+    match node:
+        case ast.BinOp(left, ast.Add() | ast.Sub(), right):
+            yield from _terms(left)
+            yield from _terms(right)
+        case _:
+            yield node
+
+
 def _constant(node: ast.expr) -> int | None:
     """The whole number that an expression of constants comes to."""
     match node:
         case ast.Constant(int(value)) if type(value) is int:
             return value
+        case ast.Constant(float(value)) if value.is_integer():
+            return int(value)
         case ast.UnaryOp(ast.USub(), operand):
             number = _constant(operand)
             return None if number is None else -number

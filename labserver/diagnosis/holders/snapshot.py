@@ -29,6 +29,7 @@ class Snapshot:
         parents: who referred to each on a shortest path from a root, as an index into these arrays; -1 for roots and
             for what no root reaches; shape (b,).
         garbage: which no root reached, shape (b,).
+        references: how many references each had, shape (b,).
     """
 
     addresses: Indices
@@ -37,6 +38,7 @@ class Snapshot:
     allocated: Indices
     parents: Indices
     garbage: Mask
+    references: Indices
 
     def save(self, file: Path | IO[bytes]) -> None:
         """Write it to a file."""
@@ -62,6 +64,7 @@ def snapshot_of(graph: HeapGraph) -> Snapshot:
         allocated=allocated_for(graph)[order],
         parents=np.where(parents >= 0, place[parents], -1).astype(np.int32),
         garbage=graph.garbage[order],
+        references=np.diff(graph.starts)[order].astype(np.int32),
     )
 
 

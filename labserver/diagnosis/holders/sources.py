@@ -21,8 +21,8 @@ class SourceLimits:
         all_bytes: of all files in one look.
     """
 
-    file_bytes: int = 1_000_000
-    all_bytes: int = 4_000_000
+    file_bytes: int = 400_000
+    all_bytes: int = 1_000_000
 
 
 LIMITS = SourceLimits()

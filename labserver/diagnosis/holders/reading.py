@@ -1,0 +1,173 @@
+"""All that the code of a process says about one container."""
+
+import dis
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from labserver.diagnosis.holders.functions import routine_of, scopes
+from labserver.diagnosis.holders.handling import ADDING, REMOVING, REMOVING_FUNCTIONS, Handling, Place
+from labserver.diagnosis.holders.handling_in_bytecode import handling_in_bytecode
+from labserver.diagnosis.holders.handling_in_source import handling_in_source
+from labserver.diagnosis.holders.referrers import Referrer, Voice
+from labserver.diagnosis.holders.sources import Sources
+from labserver.diagnosis.holders.spelling import Spelling, SpellingKind
+from labserver.heap.is_a import is_a, of_its_classes
+
+_FOLLOWED = 2  # calls that hand a container on, one from within the other
+_DELETES = dis.opmap["DELETE_SUBSCR"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of code, and what it does with the container.
+
+    Attributes:
+        referrer: by whom the code reaches the container.
+        place: the code.
+        handling: what it does.
+    """
+
+    referrer: Referrer
+    place: Place
+    handling: Handling
+
+    @property
+    def name(self) -> str:
+        """The name by which others call the code."""
+        return self.place.code.co_name
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read about a container.
+
+    Attributes:
+        passages: each piece of code that spells the container, or has to do with such.
+        seen: whether this is all code that may reach it.
+    """
+
+    passages: tuple[Passage, ...]
+    seen: bool
+
+    @property
+    def removing(self) -> frozenset[str]:
+        """The names of the functions that take something out, themselves or through one another."""
+        found = {passage.name for passage in self.passages if passage.handling.removals}
+        while (
+            more := {passage.name for passage in self.passages if not passage.handling.calls.isdisjoint(found)} - found
+        ):
+            found |= more
+        return frozenset(found)
+
+    def takes_out(self, passage: Passage) -> bool:
+        """Whether a piece of code takes something out, itself or through what it calls."""
+        return bool(passage.handling.removals) or not passage.handling.calls.isdisjoint(self.removing)
+
+
+def read(referrers: Iterable[Referrer], sources: Sources) -> Reading:
+    """Read all code that may reach a container.
+
+    Args:
+        referrers: who refers to it.
+        sources: where the code may be read.
+    """
+    return _Reader(sources).reading(list(referrers))
+
+
+class _Reader:
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._helpers: set[tuple[int, str]] = set()
+        self._seen = True
+
+    def reading(self, referrers: list[Referrer]) -> Reading:
+        passages: list[Passage] = []
+        for referrer in referrers:
+            self._seen &= referrer.readable
+            if referrer.spelling is not None:
+                passages += self._of(referrer, referrer.spelling)
+        return Reading(tuple(passages), self._seen)
+
+    def _of(self, referrer: Referrer, spelling: Spelling) -> list[Passage]:
+        """All code that reaches the container through one referrer."""
+        places = [place for voice in referrer.voices for place in _places(referrer, spelling, voice)]
+        first = list(self._read(referrer, [place for place in places if place.mentions]))
+        lengths = frozenset(one.name for one in first if one.handling.tells_length and one.place.own)
+        related = frozenset(one.name for one in first if one.handling.removals)
+        known = [replace(place, lengths=lengths, related=related) for place in places]
+        # Also what only calls those, and all methods of the owner, which may keep an account.
+        wanted = [place for place in known if place.mentions or (place.own and place.me is not None)]
+        found = list(self._read(referrer, wanted))
+        for one in found:
+            self._seen &= not one.handling.loses_sight
+        self._look_at_doubtful(referrer, spelling)
+        found += self._given_back(referrer, spelling, found)
+        return [*found, *self._handed_on(referrer, found)]
+
+    def _read(self, referrer: Referrer, places: Iterable[Place]) -> Iterator[Passage]:
+        for place in places:
+            definition = self._sources.definition(place.code)
+            if definition is not None:
+                yield Passage(referrer, place, handling_in_source(definition, place))
+            else:
+                inline = next(scopes(place.code))  # a comprehension has a code object of its own up to CPython 3.11
+                for code in inline:
+                    part = replace(place, code=code)
+                    if part.mentions:
+                        yield Passage(referrer, part, handling_in_bytecode(part))
+
+    def _given_back(self, referrer: Referrer, spelling: Spelling, found: list[Passage]) -> list[Passage]:
+        """What is done with the container by those who get it from a function, or from a property."""
+        passages = []
+        for name in {one.name for one in found if one.handling.gives_back and not one.name.startswith("<")}:
+            is_property = is_a(of_its_classes(referrer.owner, name), property)
+            kind = SpellingKind.ATTRIBUTE if is_property else SpellingKind.RESULT
+            through = Spelling(kind, name, spelling.items)
+            places = [place for voice in referrer.voices for place in _places(referrer, through, voice)]
+            places += [
+                place
+                for routine in referrer.doubtful
+                for place in _places(referrer, through, Voice(routine, own=False))
+                if _may_change(place.code)
+            ]
+            passages += list(self._read(referrer, [place for place in places if place.mentions]))
+        return passages
+
+    def _handed_on(self, referrer: Referrer, found: list[Passage]) -> Iterator[Passage]:
+        """What functions do with the container that get it as an argument."""
+        for deep in range(_FOLLOWED + 1):
+            calls = [handed for one in found for handed in one.handling.handed_on if handed.called is not None]
+            found = []
+            for handed in calls:
+                if handed.called is None or (id(handed.called.__code__), handed.parameter) in self._helpers:
+                    continue
+                if deep == _FOLLOWED:
+                    self._seen = False
+                    return
+                self._helpers.add((id(handed.called.__code__), handed.parameter))
+                spelling = Spelling(SpellingKind.LOCAL, handed.parameter)
+                places = _places(referrer, spelling, Voice(routine_of(handed.called), own=False))
+                found += self._read(referrer, [place for place in places if place.mentions])
+            for one in found:
+                self._seen &= not one.handling.loses_sight
+            yield from found
+
+    def _look_at_doubtful(self, referrer: Referrer, spelling: Spelling) -> None:
+        """Whether other code takes something out of what goes by the same name: then nobody knows."""
+        for routine in referrer.doubtful:
+            for one in _places(referrer, spelling, Voice(routine, own=False)):
+                place = replace(one, doubtful=True)
+                if place.mentions and _may_change(place.code):
+                    self._seen &= not any(found.handling.removals for found in self._read(referrer, [place]))
+
+
+def _places(referrer: Referrer, spelling: Spelling, voice: Voice) -> Iterator[Place]:
+    """A function's code and that of the functions within it."""
+    for codes in scopes(voice.routine.code):
+        yield Place(codes[0], voice.routine, referrer.owner, spelling, voice.me, voice.own)
+
+
+def _may_change(code: types.CodeType) -> bool:
+    """Whether a function has what it takes to take something out of a container."""
+    return not (REMOVING | REMOVING_FUNCTIONS | ADDING).isdisjoint(code.co_names) or _DELETES in code.co_code[::2]

@@ -1,0 +1,133 @@
+"""What keeps a growing container small: bounds, an account in bytes, code that takes something out."""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from labserver.diagnosis.holders.bounds import Bound, ByteBudget, bound_of, byte_budget_of
+from labserver.diagnosis.holders.changes import Changes
+from labserver.diagnosis.holders.fixed_places import alike_below, fixed_places
+from labserver.diagnosis.holders.functions import Functions
+from labserver.diagnosis.holders.lengths import length_of
+from labserver.diagnosis.holders.reading import Reading, read
+from labserver.diagnosis.holders.referrers import CONTAINERS, Referrer, Referrers
+from labserver.diagnosis.holders.removal import removal_from
+from labserver.diagnosis.holders.running import Running
+from labserver.diagnosis.holders.snapshot import Snapshot
+from labserver.diagnosis.holders.sources import Sources
+from labserver.heap.graph import HeapGraph, Indices
+from labserver.heap.is_a import is_a, is_any
+from labserver.heap.wire import Removal
+
+_CACHE: Any = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
+_KNOWN = (*CONTAINERS, bytearray, bytes, str, _CACHE)
+_LINKS = 3  # from the results of a memoized function up to it
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What is known of a container's keeping.
+
+    Attributes:
+        bound: on its entries; None where nobody declares or keeps one.
+        length: its entries now; None where it has no length.
+        budget: on its bytes, as its owner counts them; None where it does not.
+        removal: what takes something out; None where nobody looked.
+    """
+
+    bound: Bound | None = None
+    length: int | None = None
+    budget: ByteBudget | None = None
+    removal: Removal | None = None
+
+
+class Upkeeps:
+    """Reads the code and the attributes around the containers of one heap.
+
+    Args:
+        graph: the heap now.
+        before: what it was at the baseline.
+        found: what has changed.
+    """
+
+    def __init__(self, graph: HeapGraph, before: Snapshot, found: Changes) -> None:
+        self._graph = graph
+        self._before = before
+        self._found = found
+        self._sources = Sources()
+        self._referrers = Referrers(graph, Functions(graph))
+        self._running = Running(graph)
+
+    def of(self, holder: int, entries: Indices) -> Upkeep:
+        """What keeps a holder small.
+
+        Args:
+            holder: the node that the entries have in common.
+            entries: of the changes, those that hang there.
+        """
+        node, many = self._container(holder, entries)
+        container = self._graph.objects[node]
+        referrers = self._referrers.of(node)
+        reading = read(referrers, self._sources)
+        known = is_any(container, _KNOWN)
+        bound, budget = self._bounds(node, many, referrers, reading)
+        places = fixed_places(self._graph, self._before, self._found, entries, holder)
+        if places is not None and (bound is None or places < bound.entries):
+            bound = Bound(places, f"its {places:,} places have been there from the first look on")
+        return Upkeep(
+            bound=bound,
+            length=length_of(container) if many == 1 else None,
+            budget=budget,
+            removal=removal_from(container, reading, self._running, known=known),
+        )
+
+    def _bounds(
+        self, node: int, many: int, referrers: list[Referrer], reading: Reading
+    ) -> tuple[Bound | None, ByteBudget | None]:
+        """Bounds of those whose word counts: of an owner that came with many of its like, each bounds its own alone."""
+        if self._came_with_others(node):
+            return None, None
+        old = [referrer for referrer in referrers if referrer.node < 0 or not self._came_with_others(referrer.node)]
+        heard = replace(reading, passages=tuple(one for one in reading.passages if one.referrer in old))
+        bound = bound_of(self._graph.objects[node], old, heard)
+        if bound is not None and many > 1:
+            bound = Bound(many * bound.entries, f"{many:,} × {bound.said_by}")
+        return bound, byte_budget_of(self._graph.objects[node], old, heard) if many == 1 else None
+
+    def _came_with_others(self, node: int) -> bool:
+        """Whether an object is one of several of its type that came since the baseline."""
+        new = self._found.new
+        return bool(new[node] and np.count_nonzero(new & (self._graph.types == self._graph.types[node])) > 1)
+
+    def _container(self, holder: int, entries: Indices) -> tuple[int, int]:
+        """What the entries are items of, and how many of its like get some; the holder where it is no container."""
+        memoized = self._memoized(holder)
+        if memoized is not None:
+            return memoized, 1
+        found = self._found
+        growing = entries[found.bytes[entries] > 0]
+        if found.new[holder] or not growing.size:
+            return holder, 1
+        places, which = np.unique(found.place[growing], return_inverse=True)
+        weights = np.bincount(which, weights=found.bytes[growing])
+        place = int(places[np.argmax(weights)])
+        if self._referrers.is_namespace(place):
+            here = growing[found.place[growing] == place]
+            tops, which = np.unique(found.top[here], return_inverse=True)
+            place, places = int(tops[np.argmax(np.bincount(which, weights=found.bytes[here]))]), tops[:1]
+        if place == holder or places.size == 1 or not is_any(self._graph.objects[place], _KNOWN):
+            return (place if is_any(self._graph.objects[place], _KNOWN) else holder), 1
+        return place, alike_below(self._graph, found, int(self._graph.types[place]), holder).size
+
+    def _memoized(self, node: int) -> int | None:
+        """The memoized function whose results an object holds."""
+        parents = self._graph.parents()
+        for _ in range(_LINKS):
+            if is_a(self._graph.objects[node], _CACHE):
+                return node
+            if parents[node] < 0:
+                break
+            node = int(parents[node])
+        return None
