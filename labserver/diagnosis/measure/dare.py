@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from labserver.diagnosis.decide.evidence import Gain
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
+from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
 
@@ -59,7 +60,9 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
     share = figures.fast_share if options.fast else 1.0
     entries, seconds = share * (options.challenge if suspects else min(options.challenge, figures.unnamed)), left_s
     few = any(note.kind is NoteKind.FEW_ITEMS for note in decision.notes)
-    is_little = decision.verdict is Verdict.LEAK and not few and not _may_remove(suspects)
+    # A thread that still runs is in no cache, and thousands of them would harm.
+    speaks_for_a_bound = few or (_may_remove(suspects) and not leaves_threads(state))
+    is_little = decision.verdict is Verdict.LEAK and not speaks_for_a_bound
     if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
     waits = any(one.removal is not None and one.removal.runs for one in suspects)

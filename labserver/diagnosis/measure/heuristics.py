@@ -162,6 +162,7 @@ class Challenging:
         most_jobs: as a factor of `max_jobs`: who limits the jobs does not want thousands.
         memory_share: part of the memory that the service may take, which a challenge fills at most.
         most_bytes: the same in bytes.
+        most_threads: that jobs may leave behind.
         stops: part of the growth a job so far, below which the last jobs' growth shows a bound.
         again: what was seen to stop, as a factor of the entries that it had: beyond that it did not.
         goes_on: the same as `stops`, from which on it goes on as it began.
@@ -182,6 +183,7 @@ class Challenging:
     most_jobs: int = 8
     memory_share: float = 0.125
     most_bytes: float = 2.0**30
+    most_threads: int = 1_000
     stops: float = 0.1
     again: float = 1.25
     goes_on: float = 0.75

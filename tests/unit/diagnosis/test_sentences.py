@@ -1,9 +1,27 @@
 import pytest
 
-from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, Note, NoteKind, Reason, ReasonKind, State, said
+from labserver.diagnosis.fact import (
+    Fact,
+    FailedKind,
+    FoundKind,
+    Note,
+    NoteKind,
+    PartKind,
+    Reason,
+    ReasonKind,
+    State,
+    said,
+)
 from labserver.diagnosis.sentences import sentence
 
 ARGUMENTS = {
+    "entries": 1500,
+    "most": 900,
+    "tolerance": 256.0,
+    "option": "--max-jobs",
+    "value": 9000,
+    "although": Fact(PartKind.ALTHOUGH, {"by": "Cache.set (shop.py:3)"}),
+    "by": "module shop → CACHE",
     "path": "module shop → {STORE}",
     "items": 1200,
     "jobs": 3400,
@@ -53,6 +71,12 @@ WORDS = {
     FoundKind.FREED: " and 78,000 B",
     FoundKind.OWNER: " The 1,200 × bytes that module shop → {STORE} leads to came with the jobs and may own them.",
 }
+PARTS = {
+    PartKind.ALTHOUGH: ", although module shop → CACHE can remove some",
+    PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
+    PartKind.BY: ", most of it in module shop → {STORE}",
+    PartKind.NOBODY: "",
+}
 STATES = {
     State.NEW: "new: the baseline does not accept it",
     State.ACCEPTED: "accepted until 2030-01-31: ticket 7",
@@ -65,6 +89,11 @@ FAILED = {
     FailedKind.ONE: "A job failed: it broke.",
     FailedKind.NOTHING_SAYS_WHY: "nothing says why",
 }
+
+
+@pytest.mark.parametrize("kind", PartKind)
+def test_what_a_part_of_a_note_tells(kind):
+    assert sentence(Fact(kind, ARGUMENTS)) == PARTS[kind]
 
 
 @pytest.mark.parametrize("kind", FoundKind)

@@ -104,8 +104,9 @@ class _Challenge:
         series, figures = self._state.series, self._figures
         jobs, grown = max(series.jobs[-1], 1), max(series.grown, 1)
         room = min(figures.most_bytes, figures.memory_share * self._state.most_bytes) - grown
-        last = self._first + self._dare.jobs
-        return int(min(max(jobs, self._state.plan.cycle), last - jobs, room * jobs / grown))
+        last, threads = self._first + self._dare.jobs, max(series.threads_left, 1)
+        most = min(room / grown, (figures.most_threads - threads) / threads) if threads > 1 else room / grown
+        return int(min(max(jobs, self._state.plan.cycle), last - jobs, most * jobs))
 
     def _step(self) -> None:
         """Run jobs, or wait where they are done, and take a floor and a look."""
