@@ -208,6 +208,19 @@ class HolderGrowth(HeldGroup):
         return [link.name for link in self.chain.links[:1]] == [Root(RootKind.C_CODE).title]
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered(Message):
+    """The cohorts of a holder that earlier looks named and this one does not, since it keeps less than at the baseline.
+
+    Attributes:
+        fingerprint: its short name.
+        cohorts: as those of a `HolderGrowth`.
+    """
+
+    fingerprint: str
+    cohorts: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeapGrowth(Message):
     """What has changed in a heap since its baseline.
@@ -219,6 +232,7 @@ class HeapGrowth(Message):
         garbage: of these, what waits for the collector.
         notes: sentences about single holders, and about what could not be seen.
         complete: whether the whole heap was walked, now and then; if not, holders may be missing.
+        remembered: holders that were named by an earlier look, and that are no longer among these.
     """
 
     holders: tuple[HolderGrowth, ...] = field(
@@ -229,6 +243,9 @@ class HeapGrowth(Message):
     garbage: Garbage = field(default=Garbage(), metadata={"read": Garbage.from_json})
     notes: tuple[str, ...] = ()
     complete: bool = True
+    remembered: tuple[Remembered, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(Remembered.from_json, items))}
+    )
 
 
 @dataclass(frozen=True, slots=True)
