@@ -13,12 +13,13 @@ import numpy.ma  # noqa: F401 - the same, for NumPy
 
 from labserver.diagnosis.holders.find import Comparison, find_growth, own_lines
 from labserver.diagnosis.holders.snapshot import Snapshot, snapshot_of
+from labserver.diagnosis.holders.survival import Memory
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
 from labserver.heap.budget import Budget, look_budget
 from labserver.heap.child import in_child
 from labserver.heap.fork import in_fork
-from labserver.heap.graph import heap_graph
+from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.roots import Roots
 from labserver.heap.tracemalloc_tools import allocated_at, largest_sites, objects_at
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
@@ -39,9 +40,10 @@ class Instruments:
     """
 
     def __init__(self) -> None:
-        self._file, name = tempfile.mkstemp(prefix="labserver-")
-        os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
-        weakref.finalize(self, os.close, self._file)
+        self._file = _nameless_file(self)
+        # A look that dies and is taken again may have written: so it reads the one and writes the other.
+        self._memories = tuple(_nameless_file(self) for _ in range(2))
+        self._looks = 0
         self._complete: bool | None = None
         self._stall_ms = 0.0
         self._pid = os.getpid()
@@ -52,6 +54,7 @@ class Instruments:
         self._stall_ms = self._stall_ms if stall_ms is None else stall_ms
         taken = BaselineTaken.from_json(self._in_fork(self._take))
         self._complete = taken.complete
+        self._looks = 0
         return taken
 
     def growth(self) -> HeapGrowth:
@@ -59,6 +62,7 @@ class Instruments:
         if self._complete is None:
             raise UsageError("There is no baseline to compare with.")
         growth = HeapGrowth.from_json(self._in_fork(self._compare))
+        self._looks += 1
         if growth.complete and self._complete:
             return growth
         return replace(growth, complete=False, bytes=None)  # what has come is known in part
@@ -69,11 +73,13 @@ class Instruments:
         found = in_fork(lambda _: [site.to_json() for site in _sites()], within_s=ANSWER_TIMES.child_s)
         return tuple(map(Site.from_json, found))
 
+    @property
+    def _kept(self) -> tuple[int, ...]:
+        return (self._file, *self._memories)
+
     def _in_fork(self, look: Callable[[Roots, Budget], Any]) -> Any:
         budget, within_s = look_budget(), ANSWER_TIMES.child_s
-        return in_fork(
-            lambda roots: look(roots, budget), within_s=within_s, keep=(self._file,), stall_ms=self._stall_ms
-        )
+        return in_fork(lambda roots: look(roots, budget), within_s=within_s, keep=self._kept, stall_ms=self._stall_ms)
 
     def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
@@ -91,11 +97,11 @@ class Instruments:
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or os.getpid() == self._pid:
-            return self._look(roots, budget).growth().to_json()
+            return self._look(roots, budget)[0].to_json()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
         answer: dict[str, Any] = in_child(
-            lambda: self._look_untraced(roots, budget), within_s=ANSWER_TIMES.child_s, keep=(self._file,)
+            lambda: self._look_untraced(roots, budget), within_s=ANSWER_TIMES.child_s, keep=self._kept
         )
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
@@ -106,16 +112,43 @@ class Instruments:
 
     def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         tracemalloc.stop()
-        found = self._look(roots, budget)
-        return found.growth().to_json() | {"examples": [holder.examples for holder in found.holders]}
+        growth, examples = self._look(roots, budget)
+        return growth.to_json() | {"examples": examples}
 
-    def _look(self, roots: Roots, budget: Budget) -> Comparison:
+    def _look(self, roots: Roots, budget: Budget) -> tuple[HeapGrowth, list[tuple[int, ...]]]:
+        """What has come, and the addresses of some examples of each holder's."""
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             # Only now: what reading it imports and allocates is no growth.
             with open(self._file, "rb", closefd=False) as file:
                 file.seek(0)
                 before = Snapshot.load(file)
-            return find_growth(graph, before)
+            found = find_growth(graph, before)
+            return self._remembering(graph, before, found), [holder.examples for holder in found.holders]
+
+    def _remembering(self, graph: HeapGraph, before: Snapshot, found: Comparison) -> HeapGrowth:
+        """What has come, with the cohorts of the holders' items; a look at a part of the heap says nothing of them."""
+        growth = found.growth()
+        memory, reading = Memory.at_baseline(), self._memories[self._looks % 2]
+        if self._looks:
+            with open(reading, "rb", closefd=False) as file:
+                file.seek(0)
+                memory = Memory.load(file)
+        whole = found.complete and self._complete
+        if whole:
+            memory = memory.after(graph, before, {one.fingerprint: one.item_places for one in found.holders})
+        with open(self._memories[1 - self._looks % 2], "w+b", closefd=False) as file:
+            file.seek(0)
+            file.truncate()
+            memory.save(file)
+        return memory.told_in(growth) if whole else growth
+
+
+def _nameless_file(owner: object) -> int:
+    """A descriptor of a file that goes with its owner."""
+    descriptor, name = tempfile.mkstemp(prefix="labserver-")
+    os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
+    weakref.finalize(owner, os.close, descriptor)
+    return descriptor
 
 
 def _sites() -> list[Site]:

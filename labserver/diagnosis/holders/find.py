@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from labserver.diagnosis.holders.changes import Changes, changes
+from labserver.diagnosis.holders.items import ItemPlaces, items_of
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.siblings import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
@@ -37,11 +38,13 @@ class Holder(HeldGroup):
         example_node: the node of the object that the path leads to.
         examples: addresses of that object and of others that came with it, the likeliest to have been traced first.
         allocated_at: the stack that allocated the first of them that was traced, the allocating line first.
+        item_places: where its items hang.
     """
 
     holder_retained_bytes: int
     example_node: int
     examples: tuple[int, ...]
+    item_places: ItemPlaces
     allocated_at: tuple[Frame, ...]
 
     @property
@@ -287,6 +290,7 @@ class _Finder:
             bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
             examples=tuple(self._graph.addresses[examples].tolist()),
+            item_places=items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None),
             allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),
         )
 

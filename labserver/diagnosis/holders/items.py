@@ -1,0 +1,135 @@
+"""Where the items of a group hang: what lies directly below the place that gains or loses them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from labserver.diagnosis.holders.changes import Changes
+from labserver.diagnosis.holders.siblings import NESTING
+from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.search import references_of
+
+_RARE = 0.05  # of the items: types that fewer are of came beside them, such as a counter
+_STEPS = 3  # node → node, node → namespace → node, node → list → tuple → node
+_DEEPEST_NESTING = 8  # containers of one type within one another; more are a list of pairs or a tree
+_FOLLOWED = 64  # items, to see whether they are linked
+_NESTING = np.array([id(cls) for cls in NESTING])
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlaces:
+    """Where the items of a group are to be found, those included that were there before.
+
+    Attributes:
+        places: nodes that refer to items; where these are linked, the first of them alone; shape (p,).
+        kinds: the addresses of the items' types, shape (t,).
+        apart: items that came and that no such node refers to: roots, and what stands under one name; shape (a,).
+        linked: whether items refer to one another, as in a linked list or a tree.
+        new: which nodes of the graph came since the baseline, shape (n,).
+    """
+
+    places: Indices
+    kinds: Indices
+    apart: Indices
+    linked: bool
+    new: Mask
+
+
+def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, named: bool) -> ItemPlaces:
+    """Where the items of a group hang.
+
+    Args:
+        graph: the heap.
+        found: what came and what went.
+        node: the object that the group has in common.
+        entries: of the group, indices into the changes.
+        named: whether the group is what `node` refers to by one name, such as a global.
+    """
+    parents, none = graph.parents(), np.zeros(0, dtype=np.int64)
+    came = entries[found.count[entries] > 0]
+    tops = np.unique(found.top[came])
+    roots = tops[parents[tops] < 0]
+    if not tops.size:
+        kept = np.unique(found.place[entries[found.count[entries] < 0]])
+        return ItemPlaces(kept[kept >= 0], none, none, linked=False, new=found.new)
+    if roots.size > 1 or (named and not found.new[node]):
+        return ItemPlaces(none, _frequent(graph.types[tops]), tops, linked=False, new=found.new)
+    if found.new[node]:  # it took the place of another one, and its items are what it refers to
+        nodes = np.unique(found.node[came])
+        items, places = nodes[parents[nodes] == node], np.array([node])
+    else:
+        items, places = _below_replaced(graph, found, entries, tops)
+    kinds = _frequent(graph.types[items])
+    for kind in kinds.tolist():
+        if _is_linked(graph, items, kind):
+            like = next(item for item in items.tolist() if graph.types[item] == kind)
+            head = np.array([_head(graph, like)])
+            return ItemPlaces(head, np.array([kind]), none, linked=True, new=found.new)
+    return ItemPlaces(places, kinds, none, linked=False, new=found.new)
+
+
+def linked_items(graph: HeapGraph, head: int, kind: int) -> Indices:
+    """The nodes of a type that hang from one of them by their like, that one included."""
+    types, parents = graph.types, graph.parents()
+    nodes = np.flatnonzero(types == kind)
+    own = np.arange(nodes.size)
+    up, above = own.copy(), nodes
+    for _ in range(_STEPS):
+        above = np.where(above >= 0, parents[above], -1)
+        like = (above >= 0) & (types[above] == kind) & (up == own)
+        up[like] = np.searchsorted(nodes, above[like])
+    up[nodes == head] = np.searchsorted(nodes, head)
+    while not np.array_equal(further := up[up], up):
+        up = further
+    found: Indices = nodes[nodes[up] == head]
+    return found
+
+
+def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
+    """The items and their places: one step further down where each place got a copy of what it had, with more in it."""
+    parents, went = graph.parents(), entries[found.count[entries] < 0]
+    lost = np.unique(found.top[went]).size
+    places = np.unique(parents[tops[parents[tops] >= 0]])
+    if places.size == tops.size > 1 and 2 * lost >= tops.size:
+        nodes = np.unique(found.node[entries[found.count[entries] > 0]])
+        below = nodes[np.isin(parents[nodes], tops)]
+        if below.size:
+            return below, tops
+    return tops, places
+
+
+def _frequent(kinds: Indices) -> Indices:
+    distinct, counts = np.unique(kinds, return_counts=True)
+    found: Indices = distinct[counts >= _RARE * counts.sum()]
+    return found
+
+
+def _is_linked(graph: HeapGraph, items: Indices, kind: int) -> bool:
+    """Whether items of a type hang from their like; builtin containers count where nobody nests them so deep."""
+    wanted = _DEEPEST_NESTING if kind in _NESTING else 1
+    level = items[graph.types[items] == kind][:_FOLLOWED]
+    depth, node = 0, int(level[0])
+    while depth < wanted and (above := _like_above(graph, node)) >= 0:
+        node, depth = above, depth + 1
+    while depth < wanted and level.size:  # one that grows at its head has the others below what came
+        owners, below = references_of(graph.starts, graph.targets, level)
+        level = below[(graph.parents()[below] == owners) & (graph.types[below] == kind)][:_FOLLOWED]
+        depth += level.size > 0
+    return depth >= wanted
+
+
+def _head(graph: HeapGraph, node: int) -> int:
+    while (above := _like_above(graph, node)) >= 0:
+        node = above
+    return node
+
+
+def _like_above(graph: HeapGraph, node: int) -> int:
+    """The nearest ancestor of a node's type within a few steps, -1 where there is none."""
+    parents, types = graph.parents(), graph.types
+    kind = types[node]
+    for _ in range(_STEPS):
+        node = int(parents[node])
+        if node < 0 or types[node] == kind:
+            return node
+    return -1
