@@ -18,6 +18,7 @@ from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
+from labserver.heap.wire import Site
 from labserver.stats.interval import Interval
 from labserver.targets.instrumented import Instrumented
 
@@ -60,6 +61,7 @@ class CheckState:
         notes: what should be known beside the verdict.
         holders: who holds what has come.
         findings: growth without a holder.
+        sites: which stacks allocated what the traced jobs left, most bytes first.
         native: bytes per job beyond Python's objects; None where nobody knows.
         meter: the memory that carries the verdict; None for what the series says.
     """
@@ -80,6 +82,7 @@ class CheckState:
     notes: list[Note] = field(default_factory=list)
     holders: tuple[NamedHolder, ...] = ()
     findings: tuple[Finding, ...] = ()
+    sites: tuple[Site, ...] = ()
     native: Interval | None = None
     meter: str | None = None
 
