@@ -7,21 +7,23 @@ import tracemalloc
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
 
-from labserver.diagnosis.holders.find import Comparison, find_growth, own_lines
+from labserver.diagnosis.holders.find import Comparison, find_growth
 from labserver.diagnosis.holders.snapshot import Snapshot, snapshot_of
 from labserver.diagnosis.holders.survival import Memory
 from labserver.errors import UsageError
 from labserver.heap.agent import Command
+from labserver.heap.allocations import Allocations, snapshot_bytes
 from labserver.heap.budget import Budget, look_budget
 from labserver.heap.child import in_child
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.roots import Roots
-from labserver.heap.tracemalloc_tools import allocated_at, largest_sites, objects_at
+from labserver.heap.stack import called_part, own_lines
+from labserver.heap.tracemalloc_tools import allocated_at, objects_at
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
@@ -29,7 +31,7 @@ __all__ = ["COMMANDS", "Instruments", "commands"]
 COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
-_MOST_SITES = 5
+_MOST_SITES = 200  # more would be too thin to be seen
 
 
 class Instruments:
@@ -40,7 +42,7 @@ class Instruments:
     """
 
     def __init__(self) -> None:
-        self._file = _nameless_file(self)
+        self._file, self._mark = (_nameless_file(self) for _ in range(2))
         # A look that dies and is taken again may have written: so it reads the one and writes the other.
         self._memories = tuple(_nameless_file(self) for _ in range(2))
         self._looks = 0
@@ -67,21 +69,23 @@ class Instruments:
             return growth
         return replace(growth, complete=False, bytes=None)  # what has come is known in part
 
-    @staticmethod
-    def sites() -> tuple[Site, ...]:
-        """The command `sites`: the lines that allocated most of what came since tracing began and is still there."""
-        found = in_fork(lambda _: [site.to_json() for site in _sites()], within_s=ANSWER_TIMES.child_s)
-        return tuple(map(Site.from_json, found))
+    def sites(self) -> tuple[Site, ...]:
+        """The command `sites`: the stacks that allocated what came since the baseline and stayed, most bytes first.
+
+        Since tracing began, where that was later; nothing where the traces are too many to be seen.
+        """
+        return tuple(map(Site.from_json, self._in_fork(self._sites)))
 
     @property
     def _kept(self) -> tuple[int, ...]:
-        return (self._file, *self._memories)
+        return (self._file, self._mark, *self._memories)
 
     def _in_fork(self, look: Callable[[Roots, Budget], Any]) -> Any:
         budget, within_s = look_budget(), ANSWER_TIMES.child_s
         return in_fork(lambda roots: look(roots, budget), within_s=within_s, keep=self._kept, stall_ms=self._stall_ms)
 
     def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
+        self._mark_allocations(budget)
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
             snapshot = snapshot_of(graph)
             with open(self._file, "w+b", closefd=False) as file:
@@ -107,13 +111,42 @@ class Instruments:
         objects = objects_at({address for addresses in examples for address in addresses})
         for holder, addresses in zip(answer["holders"], examples, strict=True):
             known = (objects[address] for address in addresses if address in objects)
-            holder["allocated_at"] = own_lines(next(filter(None, map(allocated_at, known)), ()))
+            stack = called_part(next(filter(None, map(allocated_at, known)), ()))
+            holder |= {"allocated_at": own_lines(stack), "stack": [frame.to_json() for frame in stack]}
         return answer
 
     def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         tracemalloc.stop()
         growth, examples = self._look(roots, budget)
         return growth.to_json() | {"examples": examples}
+
+    def _mark_allocations(self, budget: Budget) -> None:
+        with self._opened(self._mark) as file:
+            file.truncate()
+            if snapshot_bytes() <= budget.max_bytes:
+                Allocations.now().mark(file)
+        self._stop_tracing()
+
+    def _sites(self, _: Roots, budget: Budget) -> list[dict[str, Any]]:
+        if snapshot_bytes() > budget.max_bytes:
+            return []
+        there = Allocations.now()
+        self._stop_tracing()
+        with self._opened(self._mark) as file:
+            grown = there.since(file) if os.fstat(self._mark).st_size else there
+        sites = grown.largest(_MOST_SITES)
+        return [Site(one.bytes, one.blocks, own_lines(one.frames), one.frames).to_json() for one in sites]
+
+    def _stop_tracing(self) -> None:
+        """In a child: tracing would make what follows many times slower."""
+        if os.getpid() != self._pid:
+            tracemalloc.stop()
+
+    @staticmethod
+    def _opened(descriptor: int) -> BinaryIO:
+        file = open(descriptor, "r+b", closefd=False)  # noqa: SIM115 - the caller closes it
+        file.seek(0)
+        return file
 
     def _look(self, roots: Roots, budget: Budget) -> tuple[HeapGrowth, list[tuple[int, ...]]]:
         """What has come, and the addresses of some examples of each holder's."""
@@ -149,10 +182,6 @@ def _nameless_file(owner: object) -> int:
     os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
     weakref.finalize(owner, os.close, descriptor)
     return descriptor
-
-
-def _sites() -> list[Site]:
-    return [Site(site.bytes, site.blocks, tuple(own_lines(site.frames))) for site in largest_sites(_MOST_SITES)]
 
 
 def commands() -> dict[str, Command]:

@@ -12,7 +12,8 @@ from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
-from labserver.heap.wire import HolderGrowth
+from labserver.heap.frame import Frame
+from labserver.heap.wire import HolderGrowth, Site
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
@@ -53,7 +54,8 @@ class NamedHolder:
         retained_bytes: what is retained by what came since the baseline.
         share_of_growth: the part of the whole growth that they explain, 0 to 1.
         chain: the path as data, the root first.
-        allocated_at: the application's own lines that allocated one of them, the innermost first.
+        allocated_at: the application's own lines that allocated one of them, the innermost first; where none is the
+            application's, all lines.
         fingerprint: a short name, the same in every run and on every machine.
         holder_retained_bytes: all that letting go of the holder frees, the warm-up's objects included; None if unknown.
         bound: the number of entries that the holder declares to keep at most.
@@ -61,6 +63,7 @@ class NamedHolder:
         also_held_by: paths of other holders of the same objects: cutting one chain frees nothing.
         status: how it stands to a baseline file; None without one.
         holder_at: which link of the chain the holder is; None where nobody told.
+        stack: the whole stack that allocated one of them, the allocating line first; empty where nobody traced.
     """
 
     path: str
@@ -80,15 +83,24 @@ class NamedHolder:
     also_held_by: tuple[str, ...] = ()
     status: Status | None = None
     holder_at: int | None = None
+    stack: tuple[Frame, ...] = ()
 
     @classmethod
-    def of(cls, grown: HolderGrowth, *, growth_bytes: float, allocated_at: Sequence[str] = ()) -> "NamedHolder":
+    def of(
+        cls,
+        grown: HolderGrowth,
+        *,
+        growth_bytes: float,
+        allocated_at: Sequence[str] = (),
+        stack: tuple[Frame, ...] = (),
+    ) -> "NamedHolder":
         """A holder as the process under test gives it.
 
         Args:
             grown: what came through the socket.
             growth_bytes: the whole growth that the holder's share is a part of.
             allocated_at: the lines, where a traced pass knows them better.
+            stack: that they are of.
         """
         share = round(min(max(grown.growth_bytes / max(growth_bytes, 1), 0.0), 1.0), 4)
         return cls(
@@ -108,6 +120,7 @@ class NamedHolder:
             bound_from=grown.bound_from,
             also_held_by=grown.also_held_by,
             holder_at=grown.holder_at,
+            stack=stack if allocated_at else grown.stack,
         )
 
     @property
@@ -121,6 +134,7 @@ class NamedHolder:
             "chain": [link.in_words() for link in self.chain],
             "status": None if self.status is None else self.status.to_dict(),
             "hint": self.hint,
+            "stack": list(map(str, self.stack)),
         }
         del values["holder_at"]  # it says nothing that the path does not
         return values
@@ -136,6 +150,7 @@ class Finding:
         allocated_at: where it is allocated, as far as known, the innermost line first.
         told: the same with what is known of it.
         status: how it stands to a baseline file; None without one.
+        stack: the whole stack of these lines, the allocating line first; empty where nobody traced.
     """
 
     kind: str
@@ -143,6 +158,7 @@ class Finding:
     allocated_at: tuple[str, ...]
     told: Fact
     status: Status | None = None
+    stack: tuple[Frame, ...] = ()
 
     @property
     def text(self) -> str:
@@ -170,6 +186,7 @@ class Finding:
             "status": None if self.status is None else self.status.to_dict(),
             "fingerprint": self.fingerprint,
             "hint": self.hint,
+            "stack": list(map(str, self.stack)),
         }
 
 
@@ -194,6 +211,7 @@ class CheckResult:
         provenance: what ran where and how, name by name, for the reader.
         accepted: the verdict is a leak, and a baseline file accepts all of it.
         failure: why the first job that failed did; None where none did.
+        sites: the stacks that allocated what the traced jobs left, most bytes first; empty where none were traced.
     """
 
     target: str
@@ -212,6 +230,7 @@ class CheckResult:
     provenance: Mapping[str, str] = field(default_factory=dict)
     accepted: bool = False
     failure: Failure | None = None
+    sites: tuple[Site, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -254,6 +273,15 @@ class CheckResult:
             "growth": None if growth is None else growth.to_dict(),
             "holders": [holder.to_dict() for holder in self.holders],
             "findings": [finding.to_dict() for finding in self.findings],
+            "sites": [
+                {
+                    "bytes": site.bytes,
+                    "blocks": site.blocks,
+                    "allocated_at": list(site.allocated_at),
+                    "stack": list(map(str, site.stack)),
+                }
+                for site in self.sites
+            ],
             "notes": list(self.notes),
             "noted": [note.to_dict() for note in self.noted],
             "floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.floors],

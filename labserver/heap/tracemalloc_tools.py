@@ -5,9 +5,7 @@ cores, mmap) and to everything below the frames it was told to keep.
 """
 
 import ast
-import fnmatch
 import gc
-import re
 import sys
 import tokenize
 import tracemalloc
@@ -21,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from labserver.heap.frame import Frame
 from labserver.heap.is_a import text_of
 from labserver.heap.layout.objects import addresses_of, type_addresses
+from labserver.heap.origin import Origin, is_cell, origin_of
 
 # Ten frames tell two request handlers apart that share their helpers; one names the helper only.
 DEFAULT_FRAMES = 10
@@ -42,20 +42,6 @@ CELL = "notebook cell"
 """What stands for the file of a notebook's cell, whose real name differs from run to run."""
 
 _UNTRACKED_LEVELS = 3
-_CELL_FILE = re.compile(r"ipykernel_\d+[/\\]\d+\.py$")
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A line of code; `function` is qualified, or empty where no function encloses the line."""
-
-    file: str
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        """Give the frame as `shop/jobs.py:41 in render`."""
-        return f"{self.file}:{self.line} in {self.function}" if self.function else f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,38 +114,6 @@ def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot)
     ]
 
 
-def largest_sites(most: int) -> list[AllocationSite]:
-    """The sites that hold the most of what was allocated since tracing began, the largest first.
-
-    A snapshot's own statistics make an object of every trace; here the traces are summed up as they come, and only the
-    sites that are asked for get names.
-
-    Args:
-        most: how many.
-
-    Raises:
-        RuntimeError: tracing is off.
-    """
-    # Each: domain, size, frames (the newest first, one tuple for all traces of a stack), number of frames.
-    traces: list[tuple[int, int, tuple[tuple[str, int], ...], int]] = tracemalloc.take_snapshot().traces._traces  # type: ignore[attr-defined] # noqa: SLF001
-    totals: dict[tuple[tuple[str, int], ...], list[int]] = {}
-    by_stack: dict[int, list[int]] = {}
-    for _, size, frames, _ in traces:
-        total = by_stack.get(id(frames))
-        if total is None:
-            total = by_stack[id(frames)] = totals.setdefault(frames, [0, 0])
-        total[0] += size
-        total[1] += 1
-    found: list[AllocationSite] = []
-    for frames, (size, blocks) in sorted(totals.items(), key=lambda item: item[1][0], reverse=True):
-        if len(found) == most:
-            break
-        if not any(fnmatch.fnmatch(file, pattern) for file, _ in frames for pattern in ANALYSTS):
-            named = tuple(Frame(short_path(file), line, _function_at(file, line)) for file, line in frames)
-            found.append(AllocationSite(named, size, blocks, size, blocks))
-    return found
-
-
 def allocated_at(obj: object) -> tuple[Frame, ...]:
     """The stack that allocated an object, the allocating line first; empty where it was not traced."""
     traceback = tracemalloc.get_object_traceback(obj)
@@ -195,17 +149,31 @@ def own_frames(frames: Sequence[Frame], package: str) -> tuple[Frame, ...]:
     return tuple(frame for frame in frames if frame.file.startswith(prefix))
 
 
+def frame_at(filename: str, line: int) -> Frame:
+    """A line as it is shown: the application's by the way to it from the working directory, others' as imported."""
+    origin = origin_of(filename)
+    file = (origin is Origin.APPLICATION and _from_here(filename)) or short_path(filename)
+    return Frame(file, line, _function_at(filename, line), origin)
+
+
 def _frames(traceback: tracemalloc.Traceback) -> tuple[Frame, ...]:
-    return tuple(
-        Frame(short_path(frame.filename), frame.lineno, _function_at(frame.filename, frame.lineno))
-        for frame in reversed(traceback)
-    )
+    return tuple(frame_at(frame.filename, frame.lineno) for frame in reversed(traceback))
+
+
+def _from_here(filename: str) -> str | None:
+    """The way to a file from the working directory, where that is above it."""
+    try:
+        here = Path.cwd()
+    except OSError:  # a deployment may remove what a service was started from
+        return None
+    path = Path(filename)
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else None
 
 
 @lru_cache(maxsize=1024)
 def short_path(filename: str) -> str:
     """A path as an import would name it, the same in every run and on every machine."""
-    if _CELL_FILE.search(filename):
+    if is_cell(filename):
         return CELL
     path = Path(filename)
     # Whatever else an application has put there, an import passes over.

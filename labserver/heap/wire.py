@@ -4,12 +4,19 @@ A service that has called `labserver.listen()` may run an older or a newer labse
 added and never renamed, an unknown one is ignored, and what came later than the first version has a default.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from labserver.heap.chain import Chain
+from labserver.heap.frame import Frame
 from labserver.heap.message import Message
 from labserver.heap.root import Root, RootKind
+
+
+def _frames(stack: Iterable[Mapping[str, Any]]) -> tuple[Frame, ...]:
+    return tuple(map(Frame.from_json, stack))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +199,19 @@ class HolderGrowth(HeldGroup):
     Attributes:
         holder_retained_bytes: what would be freed if the holder let go, the baseline's objects included; where others
             hold the group as well, if all of them did; None from a version that did not tell.
-        allocated_at: the lines that allocated one of its objects, the allocating one first; empty where nobody traced.
+        allocated_at: the application's lines that allocated one of its objects, the innermost first, or all lines where
+            none is the application's; empty where nobody traced.
         fingerprint: a short name, the same in every run.
         cohorts: of the items that are there now, how many were first seen at the baseline, at the first look after it,
             and so on up to this one; empty where nobody remembers them.
+        stack: the whole stack that allocated that object, the allocating line first; empty where nobody traced.
     """
 
     holder_retained_bytes: int | None = None
     allocated_at: tuple[str, ...] = ()
     fingerprint: str
     cohorts: tuple[int, ...] = ()
+    stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
 
     @property
     def is_held_by_c(self) -> bool:
@@ -254,17 +264,19 @@ class HeapGrowth(Message):
 
 @dataclass(frozen=True, slots=True)
 class Site(Message):
-    """A line that allocated what is still there.
+    """A stack that allocated what is still there.
 
     Attributes:
         bytes: that are.
         blocks: in how many pieces.
-        allocated_at: the line first, then its callers.
+        allocated_at: the application's lines, the innermost first, or all lines where none is the application's.
+        stack: the whole stack, the allocating line first; empty from a version that did not tell.
     """
 
     bytes: int
     blocks: int
     allocated_at: tuple[str, ...]
+    stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         text = escape(repr(self))
         # In a frame of its own, the page's style sheet and the notebook's leave each other alone.
-        frame = f'<iframe srcdoc="{escape(html_of(self.result))}" sandbox="" style="{_FRAME_STYLE}"></iframe>'
+        page = escape(html_of(self.result, interactive=False))  # no script runs there
+        frame = f'<iframe srcdoc="{page}" sandbox="" style="{_FRAME_STYLE}"></iframe>'
         whole = f"<details><summary>The whole page</summary>{frame}</details>"
         return f'<div class="labserver-check">{curve_of(self.result)}<pre>{text}</pre>{whole}</div>'
 

@@ -9,6 +9,7 @@ from labserver.amounts import number, size
 from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.allocation import allocation_of
 from labserver.report.growth import growth_sentence, share
 from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word
 from labserver.report.holder_chain import holder_name
@@ -24,8 +25,8 @@ def summary_of(result: CheckResult) -> str:
     lines = [f"### {_SIGNS[word]} {word}", "", f"**{_plain(verdict_sentence(result))}**", "", _plain(how(result)), ""]
     if result.holders:
         lines += [
-            "| holder | retained | growth | allocated at |",
-            "|---|---:|---:|---|",
+            "| holder | retained | growth | allocated at | called from |",
+            "|---|---:|---:|---|---|",
             *(_row(result, holder) for holder in result.holders),
             "",
         ]
@@ -39,9 +40,9 @@ def summary_of(result: CheckResult) -> str:
 
 
 def _row(result: CheckResult, holder: NamedHolder) -> str:
-    where = _cell(holder.allocated_at[0]) if holder.allocated_at else ""
+    lines = " | ".join(_cell(line) if line else "" for line in allocation_of(holder))
     name = f"{_cell(holder_name(holder))} ({number(holder.buffers)} × {_plain(holder.buffer_type)}){_state(holder)}"
-    return f"| {name} | {size(holder.retained_bytes)} | {share(result, holder)} | {where} |"
+    return f"| {name} | {size(holder.retained_bytes)} | {share(result, holder)} | {lines} |"
 
 
 def _state(one: NamedHolder | Finding) -> str:

@@ -1,5 +1,7 @@
-"""A check's result as one self-contained page that fetches nothing and runs nothing."""
+"""A check's result as one self-contained page that fetches nothing, and runs what stands in it alone."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -8,8 +10,10 @@ from markupsafe import Markup
 from labserver.amounts import number, percent, size
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.allocation import allocation_of
 from labserver.report.curve import curve_of
 from labserver.report.failure_detail import details_of
+from labserver.report.flame_graph import flame_json, stacks_of, traced_jobs
 from labserver.report.growth import growth_sentence, share
 from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
 from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
@@ -17,23 +21,34 @@ from labserver.report.icicle import icicle_of
 from labserver.text import clean
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", _TEMPLATES / "flame.js")
+_MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
 
 
-def html_of(result: CheckResult) -> str:
-    """The page; whatever comes from the application is escaped."""
+def html_of(result: CheckResult, *, interactive: bool = True) -> str:
+    """The page; whatever comes from the application is escaped.
+
+    Args:
+        result: what it shows.
+        interactive: whether it has the flame graph, which a script draws; otherwise the table of its stacks alone.
+    """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     environment.filters |= {
         "number": number,
         "size": size,
+        "percent": percent,
         "clean": clean,
         "holder_name": holder_name,
         "holder_index": holder_index,
         "guilty_index": guilty_index,
         "end_of": end_of,
         "sentence": _sentence,
+        "allocation": allocation_of,
     }
+    sites = stacks_of(result)
+    scripts = [path.read_text(encoding="utf-8") for path in _SCRIPTS] if interactive and sites else []
     css = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         result=result,
@@ -48,10 +63,17 @@ def html_of(result: CheckResult) -> str:
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,
         share=share,
-        # These three are made here, of escaped parts.
+        sites=sites,
+        site_bytes=sum(site.bytes for site in sites),
+        traced_jobs=traced_jobs(result),
+        most_rows_with_stacks=_MOST_ROWS_WITH_STACKS,
+        # These are made here, of escaped parts.
+        script_sources=Markup(" ".join(map(_source, scripts)) or "'none'"),  # noqa: S704
         css=Markup(css),  # noqa: S704
         curve=Markup(curve_of(result)),  # noqa: S704
         icicle=Markup(icicle_of(result)),  # noqa: S704
+        flame=Markup(flame_json(sites)),  # noqa: S704
+        scripts=list(map(Markup, scripts)),
     )
 
 
@@ -80,6 +102,12 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     if growth is not None and growth.total > 0 and (result.holders or result.findings):
         figures.append(("explained", percent(min(1 - growth.unexplained_share, 1)), "of the growth has a name"))
     return figures
+
+
+def _source(script: str) -> str:
+    """A script as the page's policy names it: no other one may run."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _sentence(text: str) -> str:

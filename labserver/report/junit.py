@@ -9,6 +9,7 @@ from labserver.amounts import number
 from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.allocation import allocation_sentence
 from labserver.report.growth import share
 from labserver.report.headline import headline, reason
 from labserver.report.holder_chain import holder_name
@@ -59,7 +60,7 @@ def _part(result: CheckResult, name: str, text: str, one: NamedHolder | Finding)
     elif result.verdict is Verdict.LEAK:
         state = "" if one.status is None else f" ({one.status.text})"
         outcome = _outcome(case, "failure", text + state, "leak")
-        outcome.text = clean("\n".join([*one.allocated_at, one.hint]))
+        outcome.text = clean("\n".join(filter(None, [allocation_sentence(one), *one.allocated_at, one.hint])))
     else:
         _outcome(case, "skipped", f"the check as a whole is {result.verdict}")
     return case

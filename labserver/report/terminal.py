@@ -11,6 +11,7 @@ from rich.text import Text
 from labserver.amounts import number, size
 from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
+from labserver.report.allocation import allocation_of
 from labserver.report.failure_detail import details_of
 from labserver.report.growth import growth_sentence, share
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
@@ -19,7 +20,6 @@ from labserver.text import clean
 
 WIDTH = 110
 _NARROWEST = 50
-_SITES = 3
 _VERDICT_STYLES = {
     "LEAK": "bold red",
     "NO LEAK": "bold green",
@@ -98,7 +98,7 @@ def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int)
     if holder.status is not None:
         yield from _status(holder.status, width)
     yield from _chain(holder)
-    yield from _sites(holder.allocated_at)
+    yield from _allocation(holder)
     yield from _hint(holder.hint, width)
 
 
@@ -129,17 +129,17 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         yield line
 
 
-def _sites(allocated_at: tuple[str, ...]) -> Iterator[Text]:
-    for at, site in enumerate(allocated_at[:_SITES]):
-        label = "allocated at " if at == 0 else "called from  "
-        yield Text.assemble((f"      {label}", _FAINT), (site, "magenta"))
+def _allocation(one: NamedHolder | Finding) -> Iterator[Text]:
+    for label, line in zip(("allocated at ", "called from  "), allocation_of(one), strict=True):
+        if line:
+            yield Text.assemble((f"      {label}", _FAINT), (clean(line), "magenta"))
 
 
 def _finding(finding: Finding, width: int) -> Iterator[Text]:
     yield from (Text(line, "bold") for line in _wrapped(finding.text, width))
     if finding.status is not None:
         yield from _status(finding.status, width)
-    yield from _sites(finding.allocated_at)
+    yield from _allocation(finding)
     yield from _hint(finding.hint, width)
 
 

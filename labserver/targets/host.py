@@ -23,6 +23,7 @@ from labserver.errors import CannotRun
 from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
+from labserver.heap.origin import declare_application
 from labserver.heap.protocol import SOCKET
 from labserver.processes.leftovers import TARGET, Mark
 from labserver.processes.lifeline import Lifeline
@@ -110,6 +111,7 @@ class Host:
             try:
                 require_global_lock()
                 application = load_application(self._target)
+                declare_application(self._target.partition(":")[0])
                 lifespan = Lifespan(application.name, application.call) if application.is_asgi else None
                 self._server = self._wsgi(application, stack) if lifespan is None else self._asgi(lifespan, stack)
                 self._server.run(lambda: self._ready(application, lifespan))

@@ -50,7 +50,7 @@ class Instrumented(ABC):
         return bool(self._ask("trace", {"frames": frames}, ANSWER_TIMES.prompt_s))
 
     def sites(self) -> tuple[Site, ...]:
-        """The lines that allocated most of what came since tracing began and is still there."""
+        """The stacks that allocated most of what came since the baseline, or since tracing began, and stayed."""
         return tuple(map(Site.from_json, self._ask("sites", {}, ANSWER_TIMES.look_s)))
 
     def collect(self) -> Collected:

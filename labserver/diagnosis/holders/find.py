@@ -4,7 +4,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,9 +14,11 @@ from labserver.diagnosis.holders.siblings import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
 from labserver.diagnosis.holders.upkeep import Upkeeps
 from labserver.heap.edge import Edge
+from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import type_name
-from labserver.heap.tracemalloc_tools import CELL, Frame, allocated_at
+from labserver.heap.stack import called_part, own_lines
+from labserver.heap.tracemalloc_tools import allocated_at
 from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
 
 _MOST_GROUPS = 200  # are named; the rest is too small to matter
@@ -54,10 +55,12 @@ class Holder(HeldGroup):
 
     def growth(self) -> HolderGrowth:
         """What is told of it outside of the process."""
+        stack = called_part(self.allocated_at)
         return HolderGrowth(
             **{one.name: getattr(self, one.name) for one in fields(HeldGroup)},
             holder_retained_bytes=self.holder_retained_bytes,
-            allocated_at=tuple(own_lines(self.allocated_at)),
+            allocated_at=own_lines(stack),
+            stack=stack,
             fingerprint=self.fingerprint,
         )
 
@@ -333,9 +336,3 @@ class _Finder:
 
 def _note(holder: Holder) -> str:
     return f"What {holder.holder} holds is also held by {' and '.join(holder.also_held_by)}: both must let go."
-
-
-def own_lines(frames: Sequence[Frame]) -> list[str]:
-    """Those frames that lie in the working directory, or all where none does: the lines a reader can change."""
-    own = [frame for frame in frames if frame.file == CELL or Path(frame.file).is_file()]
-    return [str(frame) for frame in own or frames]

@@ -126,6 +126,7 @@ def _result(state: CheckState, verdict: Verdict, interval: Interval | None) -> C
         floors=tuple(zip(series.jobs, series.floors, strict=False)),  # an interrupt may fall between the two
         holders=state.holders,
         findings=state.findings,
+        sites=state.sites,
         noted=tuple(state.notes),
         native=state.native,
     )

@@ -10,8 +10,6 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from itertools import takewhile
 from typing import Any, Self, Unpack
 
 from labserver.diagnosis.instruments import commands
@@ -19,7 +17,7 @@ from labserver.diagnosis.measure.check import measure
 from labserver.diagnosis.measure.driver import Driver, TimeIsUp
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions, OnProgress, spells_out_options
-from labserver.diagnosis.result import CheckResult, NamedHolder
+from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
 from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
@@ -29,7 +27,6 @@ from labserver.targets.instrumented import Instrumented
 
 _SAY_S = 0.5
 _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
-_CALLERS = ("labserver/diagnosis/", "labserver/plugins/")
 
 
 @spells_out_options
@@ -69,8 +66,7 @@ def leak_check(
     require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
         loop = _Loop(body, forget, wanted, on_progress or (lambda _: None))
-        result = measure(wanted, process, loop, name=title, heuristics=heuristics)
-    return replace(result, holders=tuple(map(_with_own_lines, result.holders)))
+        return measure(wanted, process, loop, name=title, heuristics=heuristics)
 
 
 class _ThisProcess(Instrumented):
@@ -158,9 +154,3 @@ def _shown(title: str, body: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module.__name__]
-
-
-def _with_own_lines(holder: NamedHolder) -> NamedHolder:
-    """Without the lines of whoever called the body."""
-    own = takewhile(lambda line: not line.startswith(_CALLERS), holder.allocated_at)
-    return replace(holder, allocated_at=tuple(own))

@@ -1,14 +1,14 @@
 """Name who holds what has come: from heap graphs at two floors, then the allocating lines from a short traced pass."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from labserver.diagnosis.fact import Fact, FoundKind, Note, NoteKind, said
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.errors import CannotLook
-from labserver.heap.tracemalloc_tools import DEFAULT_FRAMES
-from labserver.heap.wire import Collected, FloorReading, Garbage, HolderGrowth
+from labserver.heap.frame import Frame
+from labserver.heap.wire import Collected, FloorReading, Garbage, HolderGrowth, Site
 from labserver.targets.instrumented import Instrumented
 
 
@@ -19,10 +19,13 @@ class TracedPass:
     Attributes:
         jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
         first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
+        frames: of each allocation: enough to reach the application from below a parser or an ORM, and the server from
+            there. A job of JSON and Flask takes 1.5 times as long as with 10, and with 60 no longer than that.
     """
 
     jobs: int = 50
     first_jobs: int = 10
+    frames: int = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,18 @@ TRACED, WORTH = TracedPass(), WorthNaming()
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Holders, growth without one, notes, and the bytes that Python's allocators kept of a job; None if not traced."""
+    """Holders, growth without one, and notes.
+
+    Attributes:
+        traced_per_job: the bytes that Python's allocators kept of a job; None if not traced.
+        sites: which stacks allocated what the traced jobs left, most bytes first.
+    """
 
     holders: tuple[NamedHolder, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Note, ...]
     traced_per_job: float | None = None
+    sites: tuple[Site, ...] = ()
 
 
 def name_holders(
@@ -97,9 +106,10 @@ def name_holders(
     if not growth.complete:
         notes.append(Note(NoteKind.IN_PART))
     holders = tuple(
-        NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item)) for item in found
+        NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item), stack=traced.stack_of(item))
+        for item in found
     )
-    return Named(holders, tuple(findings), tuple(notes), traced.bytes_per_job)
+    return Named(holders, tuple(map(traced.with_stack, findings)), tuple(notes), traced.bytes_per_job, traced.sites)
 
 
 def _owners(holders: Sequence[HolderGrowth], jobs: int) -> list[HolderGrowth]:
@@ -112,20 +122,42 @@ class _Traced:
     """What the traced pass saw.
 
     Attributes:
-        lines: the lines that allocated what a holder got, by the holder's fingerprint and by its path.
-        leading_lines: those that allocated most of all that stayed; empty where nobody needs them.
         bytes_per_job: what stayed of a job, as far as Python's allocators know; None without a pass.
         note: what the pass cost.
+        allocated: what was traced of a holder's items, by the holder's fingerprint and by its path.
+        sites: which stacks allocated what stayed, most bytes first.
+        leading: whether the first of these stands for growth that nobody holds.
     """
 
-    lines: Mapping[str, Sequence[str]]
-    leading_lines: Sequence[str]
     bytes_per_job: float | None
     note: Note
+    allocated: Mapping[str, HolderGrowth] = field(default_factory=dict)
+    sites: tuple[Site, ...] = ()
+    leading: bool = False
+
+    @property
+    def leading_lines(self) -> Sequence[str]:
+        """The lines that allocated most of all that stayed; empty where nobody needs them."""
+        return self.sites[0].allocated_at if self.leading and self.sites else ()
 
     def lines_of(self, item: HolderGrowth) -> Sequence[str]:
         """The lines that allocated what a holder got."""
-        return self.lines.get(item.fingerprint) or self.lines.get(item.holder) or item.allocated_at
+        return self._traced(item).allocated_at
+
+    def stack_of(self, item: HolderGrowth) -> tuple[Frame, ...]:
+        """The whole stack of these lines."""
+        return self._traced(item).stack
+
+    def with_stack(self, finding: Finding) -> Finding:
+        """A finding with the stack that its lines are of."""
+        known = [(one.allocated_at, one.stack) for one in self.sites]
+        known += [(one.allocated_at, one.stack) for one in self.allocated.values()]
+        stack = next((stack for lines, stack in known if lines and lines == finding.allocated_at), ())
+        return replace(finding, stack=stack)
+
+    def _traced(self, item: HolderGrowth) -> HolderGrowth:
+        known = (self.allocated.get(name) for name in (item.fingerprint, item.holder))
+        return next((one for one in known if one is not None and one.allocated_at), item)
 
 
 def _traced_pass(
@@ -139,25 +171,25 @@ def _traced_pass(
         found: the holders whose lines are wanted.
         leading: whether the leading lines of the whole growth are wanted, too.
     """
-    lines: dict[str, Sequence[str]] = {}
+    allocated: dict[str, HolderGrowth] = {}
     try:
-        process.baseline()
-        process.trace(DEFAULT_FRAMES)
+        process.trace(TRACED.frames)
         before = drive(TRACED.first_jobs)
+        process.baseline()  # from here on: what the first jobs have replaced is no growth
         after = drive(TRACED.jobs)
         holders = process.growth().holders if found else ()
-        sites = process.sites() if leading else ()
+        sites = process.sites()
     except TimeIsUp:
-        return _Traced({}, (), None, Note(NoteKind.NO_TIME_FOR_LINES))
+        return _Traced(None, Note(NoteKind.NO_TIME_FOR_LINES))
     except CannotLook as error:
-        return _Traced({}, (), None, Note(NoteKind.NO_LINES, {"why": str(error)}))
+        return _Traced(None, Note(NoteKind.NO_LINES, {"why": str(error)}))
     for item in reversed(holders):  # the largest has the last word
-        lines[item.holder] = lines[item.fingerprint] = item.allocated_at
-    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": DEFAULT_FRAMES})
+        allocated[item.holder] = allocated[item.fingerprint] = item
+    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": TRACED.frames})
     per_job = None  # where the application has stopped the tracing
     if before.traced_bytes is not None and after.traced_bytes is not None:
         per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
-    return _Traced(lines, sites[0].allocated_at if sites else (), per_job, note)
+    return _Traced(per_job, note, allocated, sites, leading)
 
 
 @dataclass(frozen=True, slots=True)

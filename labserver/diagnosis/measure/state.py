@@ -19,6 +19,7 @@ from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
 from labserver.heap.budget import memory_limit
+from labserver.heap.wire import Site
 from labserver.stats.interval import Interval
 from labserver.targets.instrumented import Instrumented
 
@@ -61,6 +62,7 @@ class CheckState:
         notes: what should be known beside the verdict.
         holders: who holds what has come.
         findings: growth without a holder.
+        sites: which stacks allocated what the traced jobs left, most bytes first.
         native: bytes per job beyond Python's objects; None where nobody knows.
         most_bytes: that the process may take.
         stopped: the entries at which holders were seen to grow no further, by path.
@@ -83,6 +85,7 @@ class CheckState:
     notes: list[Note] = field(default_factory=list)
     holders: tuple[NamedHolder, ...] = ()
     findings: tuple[Finding, ...] = ()
+    sites: tuple[Site, ...] = ()
     native: Interval | None = None
     meter: str | None = None
     most_bytes: float = float("inf")

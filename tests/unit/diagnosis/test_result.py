@@ -5,7 +5,9 @@ import pytest
 from labserver.diagnosis.fact import said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import HolderGrowth
+from labserver.heap.frame import Frame
+from labserver.heap.origin import Origin
+from labserver.heap.wire import HolderGrowth, Site
 from labserver.stats.interval import Interval
 
 SAID = {
@@ -52,6 +54,24 @@ def test_a_holder_is_read_from_what_the_process_says():
     assert NamedHolder.of(ITEM, growth_bytes=100_000, allocated_at=["b.py:1 in x"]).allocated_at == ("b.py:1 in x",)
 
 
+def test_a_stack_goes_with_its_lines():
+    parser, own = Frame("json/decoder.py", 353, "raw_decode"), Frame("b.py", 1, "x", Origin.APPLICATION)
+    known = replace(ITEM, stack=(own,))
+    assert NamedHolder.of(known, growth_bytes=100_000).stack == (own,)
+    better = NamedHolder.of(known, growth_bytes=100_000, allocated_at=["b.py:1 in x"], stack=(parser, own))
+    assert better.stack == (parser, own)
+    assert better.to_dict()["stack"] == ["json/decoder.py:353 in raw_decode", "b.py:1 in x"]
+    site = Site(4096, 2, ("b.py:1 in x",), (parser, own))
+    assert replace(RESULT, sites=(site,)).to_dict()["sites"] == [
+        {
+            "bytes": 4096,
+            "blocks": 2,
+            "allocated_at": ["b.py:1 in x"],
+            "stack": ["json/decoder.py:353 in raw_decode", "b.py:1 in x"],
+        }
+    ]
+
+
 @pytest.mark.parametrize(("growth", "share"), [(0, 1.0), (45_000, 1.0), (-1, 1.0)])
 def test_a_share_is_never_more_than_all(growth, share):
     assert NamedHolder.of(ITEM, growth_bytes=growth).share_of_growth == share
@@ -90,7 +110,7 @@ def test_the_json_keeps_the_contract():
     assert plain["holders"][0].keys() > {"path", "holder_type", "buffer_type", "buffers", "retained_bytes"}
     assert plain["holders"][0].keys() > {"share_of_growth", "chain", "allocated_at", "fingerprint", "hint"}
     assert list(plain["findings"][0]) == [
-        "kind", "bytes_per_job", "allocated_at", "text", "status", "fingerprint", "hint",
+        "kind", "bytes_per_job", "allocated_at", "text", "status", "fingerprint", "hint", "stack",
     ]  # fmt: skip
     assert plain["findings"][0]["text"] == "x"
     assert plain["growth"]["unexplained_bytes"] == 9_900

@@ -2,11 +2,13 @@ import tracemalloc
 
 import pytest
 
+from labserver.heap.frame import Frame
+from labserver.heap.origin import Origin
 from labserver.heap.tracemalloc_tools import (
     ANALYSTS,
-    Frame,
     allocated_at,
     allocation_growth,
+    frame_at,
     own_frames,
     take_snapshot,
     tracing,
@@ -91,6 +93,17 @@ def test_cells_are_named_alike_in_every_kernel():
         exec(cell, namespace)
         frames = allocated_at(namespace["kept"])
     assert str(frames[0]) == "notebook cell:1"
+
+
+def test_the_applications_lines_are_shown_from_the_working_directory_and_others_as_imported(tmp_path, monkeypatch):
+    source, installed = tmp_path / "src", tmp_path / ".venv" / "site-packages"
+    for folder in (source, installed):
+        folder.mkdir(parents=True)
+        monkeypatch.syspath_prepend(folder)
+    monkeypatch.chdir(tmp_path)
+    own, other = (frame_at(str(folder / "shop" / "app.py"), 3) for folder in (source, installed))
+    assert (str(own), own.origin) == ("src/shop/app.py:3", Origin.APPLICATION)
+    assert (str(other), other.origin) == ("shop/app.py:3", Origin.LIBRARY)
 
 
 def test_own_frames_are_those_of_one_package():

@@ -7,6 +7,8 @@ import pytest
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import ITEM, attribute
+from labserver.heap.frame import Frame
+from labserver.heap.origin import Origin
 from labserver.heap.wire import (
     BaselineTaken,
     Collected,
@@ -19,6 +21,10 @@ from labserver.heap.wire import (
     Site,
 )
 
+STACK = (
+    Frame("json/decoder.py", 353, "JSONDecoder.raw_decode", Origin.STANDARD),
+    Frame("shop.py", 3, "work", Origin.APPLICATION),
+)
 HOLDER = HolderGrowth(
     path="module shop → KEPT → […]",
     holder="module shop → KEPT",
@@ -30,13 +36,14 @@ HOLDER = HolderGrowth(
     chain=Chain((Link(None, "module", "shop"), Link(attribute("KEPT"), "list", "list"), Link(ITEM, "bytes", "bytes"))),
     also_held_by=("module shop → LOG",),
     allocated_at=("shop.py:3 in work",),
+    stack=STACK,
     fingerprint="0",
 )
 MESSAGES = [
     FloorReading(heap_bytes=5, mapped_bytes=2, traced_bytes=None, threads=3, collecting=False),
     BaselineTaken(objects=3, bytes=5, complete=False, notes=("In part.",)),
     HeapGrowth(holders=(HOLDER,), bytes=None, objects=7, garbage=Garbage(2, 9), notes=("A note.",), complete=False),
-    Site(5, 1, ("shop.py:3 in work",)),
+    Site(5, 1, ("shop.py:3 in work",), STACK),
     Collected(3, None),
     MemoryNow(heap_bytes=None, resident_bytes=5, live_jobs=1, finished_jobs=2),
 ]
@@ -56,6 +63,11 @@ def test_what_the_first_version_sent_is_still_read():
     assert MemoryNow.from_json({"heap_bytes": 5, "resident_bytes": 9}).live_jobs is None
     growth = HeapGrowth.from_json({"holders": []})
     assert (growth.bytes, growth.garbage, growth.notes, growth.complete) == (None, Garbage(), (), True)
+
+
+def test_a_frame_of_an_origin_that_a_newer_version_tells_is_read():
+    assert Frame.from_json(STACK[0].to_json() | {"origin": "generated"}).origin is Origin.LIBRARY
+    assert Site.from_json({"bytes": 5, "blocks": 1, "allocated_at": ["shop.py:3 in work"]}).stack == ()
 
 
 def test_the_keys_of_a_holder_are_those_that_other_versions_look_for():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from labserver.diagnosis.fact import Note, NoteKind, said
@@ -5,8 +7,16 @@ from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import VALUE, attribute
+from labserver.heap.frame import Frame
+from labserver.heap.origin import Origin
+from labserver.heap.wire import Site
 from labserver.stats.interval import Interval
 
+STACK = (
+    Frame("shop.py", 41, "render", Origin.APPLICATION),
+    Frame("shop.py", 20, "work", Origin.APPLICATION),
+    Frame("flask/app.py", 902, "Flask.dispatch_request"),
+)
 HOLDER = NamedHolder(
     path="module shop → STORE → Store._jobs → ['…']",
     holder="module shop → STORE → Store._jobs",
@@ -23,6 +33,7 @@ HOLDER = NamedHolder(
         Link(VALUE, "bytes", "bytes"),
     ),
     allocated_at=("shop.py:41 in render", "shop.py:20 in work"),
+    stack=STACK,
     fingerprint="0123",
     holder_retained_bytes=50_000_000,
     holder_at=2,
@@ -53,6 +64,19 @@ def leak():
         native=Interval(12.0, -300.0, 320.0, 0.99),
         provenance={"labserver": "0.1.0", "command": "labserver check shop:app --request 'GET /<b>'"},
     )
+
+
+@pytest.fixture
+def traced(leak):
+    """The same leak, with the stacks of its traced jobs."""
+    parser = Frame("json/decoder.py", 353, "JSONDecoder.raw_decode", Origin.STANDARD)
+    sites = (
+        Site(10_000_000, 50, ("shop.py:41 in render", "shop.py:20 in work"), STACK),
+        Site(30_000, 100, ("shop.py:20 in work",), (parser, *STACK[1:])),
+        Site(500, 3, ("waitress/task.py:435 in execute",), ()),  # as an older version tells it
+    )
+    note = Note(NoteKind.LINES_TRACED, {"jobs": 50, "frames": 25})
+    return replace(leak, sites=sites, noted=(*leak.noted, note))
 
 
 @pytest.fixture

@@ -2,20 +2,23 @@ from dataclasses import replace
 
 from labserver.diagnosis.fact import State, said
 from labserver.diagnosis.result import Status
+from labserver.heap.frame import Frame
 from labserver.report.github import annotations_of, summary_of
 
 
 def test_the_summary_has_the_verdict_the_holders_and_the_page(leak):
     text = summary_of(leak)
     assert text.startswith("### 🔴 LEAK\n")
-    assert "| `shop.STORE._jobs` (240 × bytes) | 48,029,520 B (45.8 MiB) | 99.9 % | `shop.py:41 in render` |" in text
+    row = "| `shop.STORE._jobs` (240 × bytes) | 48,029,520 B (45.8 MiB) | 99.9 % "
+    assert f"{row}| `shop.py:41 in render` | `shop.py:20 in work` |" in text
     assert "\\_" not in text.split("<details>")[1]  # inside the fence nothing is escaped
     assert text.count("`````") == 2
 
 
 def test_the_application_cannot_write_into_the_summary(leak):
     (holder,) = leak.holders
-    text = summary_of(replace(leak, target="a|<b>:app", holders=(replace(holder, allocated_at=("a|`b.py:1 in x",)),)))
+    evil = replace(holder, stack=(Frame("a|`b.py", 1, "x"),))
+    text = summary_of(replace(leak, target="a|<b>:app", holders=(evil,)))
     assert "a\\|\\<b\\>:app" in text
     assert "`a\\|'b.py:1 in x`" in text
 

@@ -1,6 +1,10 @@
+import base64
+import hashlib
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -8,6 +12,10 @@ import pytest
 from labserver.diagnosis.fact import said
 from labserver.heap.chain import Link
 from labserver.heap.edge import attribute
+from labserver.heap.frame import Frame
+from labserver.heap.origin import Origin
+from labserver.heap.wire import Site
+from labserver.report import html
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of
 from labserver.report.icicle import icicle_of
@@ -39,7 +47,7 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in {"style", "script"}:
             self.words += data.split()
 
 
@@ -50,6 +58,7 @@ def test_the_page_is_whole_and_fetches_nothing(name, request):
     assert outline.headings[0] == "h1"
     assert outline.headings.count("h1") == 1
     assert not re.search(r"https?://|<script|@import|url\((?!#)", page)
+    assert "script-src 'none'" in page
     assert not [one for one in outline.attributes if one[1] in {"src", "srcset"} or one[1].startswith("on")]
     assert [one for one in outline.attributes if one[1] == "role"] == [
         ("svg", "role", "img") for _ in re.findall("<svg", page)
@@ -63,7 +72,9 @@ def test_a_leak_shows_who_where_and_what_to_do(leak):
         "shop:app keeps 200,123 B of every job",
         "199,900 to 200,340, 99 %",
         "shop.STORE._jobs",
-        "Allocated at shop.py:41 in render",
+        "Allocated at shop.py:41 in render , called from shop.py:20 in work .",
+        "The whole stack, 3 lines shop.py:41 in render shop.py:20 in work flask/app.py:902",
+        "module shop STORE Store _jobs dict holder",
         "Entries are added per job and never removed",
         "unexplained (26,736 B, 111 B/job)",
         "fingerprint 0123",
@@ -84,10 +95,72 @@ def test_the_application_cannot_write_into_the_page(leak):
     evil = "<script>alert(1)</script>"
     (holder,) = leak.holders
     link = Link(attribute(evil), evil, evil)
-    chained = replace(holder, chain=(*holder.chain, link), allocated_at=(evil,), also_held_by=(evil,), bound_from=evil)
-    page = html_of(replace(leak, target=evil, noted=said(evil), holders=(replace(chained, bound=1),)))
+    frames = (Frame(evil, 1, evil), Frame(evil, 2, evil, Origin.APPLICATION))
+    chained = replace(holder, chain=(*holder.chain, link), stack=frames, also_held_by=(evil,), bound_from=evil)
+    chained = replace(chained, allocated_at=(evil,), bound=1)
+    page = html_of(replace(leak, target=evil, noted=said(evil), holders=(chained,)))
     assert "<script" not in page
     Outline(page)
+    site = Site(5, 1, (evil,), frames)
+    assert len(re.findall("<script", html_of(replace(leak, target=evil, sites=(site,))))) == 3  # the page's own
+
+
+def scripts(page):
+    return re.findall(r"<script(?: [^>]+)?>(.*?)</script>", page, re.DOTALL)
+
+
+def test_a_page_with_stacks_has_all_that_it_runs_and_fetches_nothing(traced):
+    page = html_of(traced)
+    outline = Outline(page)
+    assert {url for url in re.findall(r"https?://[\w./]*", page) if not url.startswith("http://www.w3.org/")} == set()
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert not [one for one in outline.attributes if one[1] in {"src", "srcset"} or one[1].startswith("on")]
+    _, library, drawing = scripts(page)
+    assert "d3FlameGraph" in library
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
+    for script in (library, drawing):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert len(page.encode()) - len(html_of(replace(traced, sites=())).encode()) < 400_000
+
+
+def test_the_stacks_are_there_as_a_table_and_as_the_graphs_data(traced):
+    page = html_of(traced)
+    words = " ".join(Outline(page).words)
+    assert "50 traced jobs left 10,030,000 B (9.6 MiB) that Python's allocators know of, from 2 stacks" in words
+    assert "30,000 0.3 % 100 json/decoder.py:353 in JSONDecoder.raw_decode called from shop.py:20 in work" in words
+    data = json.loads(scripts(page)[0])
+    assert data["tree"][:2] == [-1, 10_030_000]
+
+
+def test_where_no_script_runs_the_table_stands_open(traced):
+    page = html_of(traced, interactive=False)
+    assert scripts(page) == []
+    assert "flame" not in re.sub("<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert "<details open>" in page
+    assert "The 2 stacks as a table" in page
+
+
+def test_a_page_of_many_deep_stacks_can_still_be_sent_round(traced):
+    def stack(at):
+        """Of 25 lines, as many as 12 of which no other stack has."""
+        own = (Frame(f"shop/module_{at % 7}/part_{depth}.py", at, f"Handler.work_{depth}") for depth in range(12))
+        return (*own, *(Frame(f"flask/app_{depth}.py", depth, "Flask.dispatch_request") for depth in range(13)))
+
+    sites = tuple(Site(1000 + at, 1, ("shop.py:1",), stack(at)) for at in range(200))
+    grown = len(html_of(replace(traced, sites=sites)).encode()) - len(html_of(replace(traced, sites=())).encode())
+    assert grown < 400_000
+
+
+def test_the_script_of_others_is_as_it_was_made():
+    folder = Path(html.__file__).parent / "vendor"
+    (digest,) = re.findall(r"SHA-256: `(\w+)`", (folder / "README.md").read_text(encoding="utf-8"))
+    script = (folder / "d3-flame-graph.js").read_bytes()
+    assert hashlib.sha256(script).hexdigest() == digest
+    assert b"</script" not in script.lower()
+    licences = (folder / "LICENSES.txt").read_text(encoding="utf-8")
+    assert all(name in licences for name in ("Apache License", "Mike Bostock", "Robert Penner"))
 
 
 def points(svg, kind):
@@ -161,6 +234,7 @@ def test_every_text_stands_out_from_its_ground(clean, which):
     }
     texts = {"paper": "ink soft link", "card": "ink soft leak ok warn link", "code": "ink soft link leak"}
     texts |= {f"s{shade}": "ink" for shade in range(5)} | {"left": "ink", "held": "held-ink", "leak": "card"}
+    texts |= {f"flame-{kind}": "ink" for kind in ("all", "found", *Origin)}
     for ground, names in texts.items():
         for name in names.split():
             light, dark = sorted((luminance(long[name]), luminance(long[ground])), reverse=True)

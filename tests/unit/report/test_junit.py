@@ -18,7 +18,8 @@ def test_a_leak_fails_the_verdict_and_each_of_its_parts(leak):
     root, found = cases(leak)
     assert [case.tag for case in found.values()] == ["failure"] * 3
     assert list(found) == ["shop:app", "shop.STORE._jobs (bytes)", "native growth"]
-    assert "shop.py:41 in render" in found["shop.STORE._jobs (bytes)"].text
+    allocated = "allocated at shop.py:41 in render, called from shop.py:20 in work\n"
+    assert found["shop.STORE._jobs (bytes)"].text.startswith(allocated)
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "3", "0")
 
 

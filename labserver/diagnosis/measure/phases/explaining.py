@@ -15,6 +15,7 @@ def explain(state: CheckState) -> None:
     leak, named = state.decision.verdict is Verdict.LEAK, None
     if leak and (named := _named(state)) is not None:
         state.holders, state.findings = named.holders, _with_threads(state, named.findings)
+        state.sites = named.sites
         state.notes += [note for note in named.notes if note not in state.notes]
     series = state.series
     if state.decision.interval is None or series.meter != "both" or not state.process.instrumented:

@@ -8,11 +8,11 @@ from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.errors import ClaimFailed
 from labserver.heap.chain import Chain
 from labserver.heap.chains import objgraph_chain
+from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.tracemalloc_tools import (
     DEFAULT_FRAMES,
     AllocationSite,
-    Frame,
     allocation_growth,
     own_frames,
     take_snapshot,

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.diagnosis.holders.find import find_growth, own_lines
+from labserver.diagnosis.holders.find import find_growth
 from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.chain import Chain
 from labserver.heap.graph import heap_graph
 from labserver.heap.root import RootKind
-from labserver.heap.tracemalloc_tools import Frame, tracing
+from labserver.heap.tracemalloc_tools import tracing
 
 
 class JobResult:
@@ -546,16 +546,3 @@ def test_a_class_that_will_not_be_asked_is_looked_at_all_the_same(shop, make):
         (holder,) = [one for one in find_growth(graph, baseline).holders if "ODD" in one.path]
     assert holder.path == "module shop → ODD → […] → Odd.payload"
     assert (holder.buffers, holder.buffer_type) == (10, "bytes")
-
-
-def test_lines_are_told_although_the_working_directory_is_gone(tmp_path, monkeypatch):
-    """A deployment may remove what a service was started from."""
-    gone = tmp_path / "release-1"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    (gone / "shop.py").touch()
-    frames = [Frame("lib.py", 3, "buffer"), Frame("shop.py", 7, "work")]
-    assert own_lines(frames) == ["shop.py:7 in work"]
-    (gone / "shop.py").unlink()
-    gone.rmdir()
-    assert own_lines(frames) == ["lib.py:3 in buffer", "shop.py:7 in work"]

@@ -1,6 +1,6 @@
 from labserver.diagnosis.holders.find import Holder
 from labserver.heap.chain import Chain, Link
-from labserver.heap.tracemalloc_tools import Frame
+from labserver.heap.frame import Frame
 from labserver.incident.experiments.leak.trace import GrowthTrace
 
 JOBS, GROWTH = 60, 12_000_000

@@ -3,9 +3,10 @@ import pytest
 
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import VALUE, attribute
+from labserver.heap.frame import Frame
 from labserver.heap.meters import Reading
 from labserver.heap.monitor import Curve
-from labserver.heap.tracemalloc_tools import AllocationSite, Frame
+from labserver.heap.tracemalloc_tools import AllocationSite
 from labserver.incident.experiments.leak import figures
 from labserver.stats.interval import Interval
 

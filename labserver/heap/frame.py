@@ -1,0 +1,29 @@
+"""A line of a call stack."""
+
+from dataclasses import dataclass, field
+
+from labserver.heap.message import Message
+from labserver.heap.origin import Origin
+
+
+def _origin(name: str) -> Origin:
+    return Origin(name) if name in set(map(str, Origin)) else Origin.LIBRARY  # a later version may know more of them
+
+
+@dataclass(frozen=True, slots=True)
+class Frame(Message):
+    """A line of code; `function` is qualified, or empty where no function encloses the line."""
+
+    file: str
+    line: int
+    function: str
+    origin: Origin = field(default=Origin.LIBRARY, metadata={"read": _origin})
+
+    def __str__(self) -> str:
+        """Give the frame as `shop/jobs.py:41 in render`."""
+        return f"{self.file}:{self.line} in {self.function}" if self.function else f"{self.file}:{self.line}"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a line of the application's: one that a reader can change."""
+        return self.origin is Origin.APPLICATION
