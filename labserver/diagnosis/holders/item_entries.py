@@ -18,9 +18,7 @@ from labserver.heap.is_a import is_a
 from labserver.heap.layout.objects import addresses_of, type_addresses
 from labserver.heap.search import references_of
 
-MOST = 4096
-"""Items of a holder that are remembered, and places: of more, a sample that is the same at each look."""
-
+_MOST, _MOST_PLACES = 4096, 1024  # of a holder that are read: of more, a sample that is the same at each look
 _PLAIN_KEYS = np.array([id(cls) for cls in (str, bytes, int, float)])
 _OWN_REFERENCES = 3  # of a key that is looked at: a list's, a variable's and an argument's
 _OTHERS = 4  # references to a key that is its dictionary's own: the dictionary, the graph, and what it stands for
@@ -37,7 +35,9 @@ class ItemEntries:
         type: the address of its type, shape (s,).
         key: a number for what its key says, 0 where it has none; shape (s,).
         key_address: where the key is an object that nobody else has, else 0; shape (s,).
+        number: decides who is in the sample, see `in_sample`; shape (s,).
         place: the node that refers to it, -1 where none does; shape (s,).
+        places: the nodes that were read, shape (p,).
         level: of 2**level items one is here.
         place_level: the same of the places.
     """
@@ -47,7 +47,9 @@ class ItemEntries:
     type: Indices
     key: Indices
     key_address: Indices
+    number: Indices
     place: Indices
+    places: Indices
     level: int
     place_level: int
 
@@ -66,12 +68,12 @@ class ItemEntries:
             nodes, at = linked_items(graph, int(places[0]), int(where.kinds[0])), places[:1]
             found = [_Candidates.of_nodes(graph, nodes, np.broadcast_to(at, nodes.shape))]
         else:
-            place_level = _level(places.size, place_level)
-            places = places[_in_sample(graph.addresses[places], place_level)]
+            place_level = _level(places.size, _MOST_PLACES, place_level)
+            places = places[in_sample(graph.addresses[places], place_level)]
             found = list(_candidates(graph, places, where.kinds))
         if where.apart.size:
             found.append(_Candidates.of_nodes(graph, where.apart, np.full(where.apart.size, -1)))
-        level = _level(sum(one.address.size for one in found), level)
+        level = _level(sum(one.address.size for one in found), _MOST, level)
         sampled = [one.sampled(level) for one in found]
         address = np.concatenate([one.address for one in sampled])
         place = np.concatenate([one.place for one in sampled])
@@ -86,7 +88,9 @@ class ItemEntries:
             type=graph.types[node[there]],
             key=np.array([key for key, _ in keys], dtype=np.int64)[there],
             key_address=np.array([own for _, own in keys], dtype=np.int64)[there],
+            number=np.concatenate([one.number for one in sampled])[there],
             place=place[there],
+            places=places,
             level=level,
             place_level=place_level,
         )
@@ -115,7 +119,7 @@ class _Candidates:
         """Those that are in the sample."""
         if not level:
             return self
-        kept = np.flatnonzero(_in_sample(self.number, level))
+        kept = np.flatnonzero(in_sample(self.number, level))
         keys = list(map(self.keys.__getitem__, kept.tolist()))
         return _Candidates(self.address[kept], self.node[kept], self.place[kept], self.number[kept], keys)
 
@@ -170,14 +174,14 @@ def _referred(graph: HeapGraph, places: Indices, addresses: Indices) -> Indices:
     return found[which]
 
 
-def _level(count: int, before: int) -> int:
-    level = int(before)
-    while count > MOST << level:
+def _level(count: int, most: int, before: int) -> int:
+    level = before
+    while count > most << level:
         level += 1
     return level
 
 
-def _in_sample(numbers: Indices, level: int) -> Mask:
+def in_sample(numbers: Indices, level: int) -> Mask:
     """Which of some numbers are in the sample of a level; those of a higher one are among them."""
     if not level:
         return np.ones(numbers.size, dtype=bool)

@@ -12,6 +12,7 @@ from labserver.heap.search import references_of
 _RARE = 0.05  # of the items: types that fewer are of came beside them, such as a counter
 _STEPS = 3  # node → node, node → namespace → node, node → list → tuple → node
 _DEEPEST_NESTING = 8  # containers of one type within one another; more are a list of pairs or a tree
+_FAR = 12  # references between an item's place and one below it, at most
 _FOLLOWED = 64  # items, to see whether they are linked
 _NESTING = np.array([id(cls) for cls in NESTING])
 
@@ -47,24 +48,26 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
     """
     parents, none = graph.parents(), np.zeros(0, dtype=np.int64)
     came = entries[found.count[entries] > 0]
-    tops = np.unique(found.top[came])
-    roots = tops[parents[tops] < 0]
+    tops = _distinct(found.top[came], parents.size)
     if not tops.size:
-        kept = np.unique(found.place[entries[found.count[entries] < 0]])
-        return ItemPlaces(kept[kept >= 0], none, none, linked=False, new=found.new)
-    if roots.size > 1 or (named and not found.new[node]):
+        went = found.place[entries[found.count[entries] < 0]]
+        return ItemPlaces(_distinct(went[went >= 0], parents.size), none, none, linked=False, new=found.new)
+    if (parents[tops] < 0).sum() > 1:
         return ItemPlaces(none, _frequent(graph.types[tops]), tops, linked=False, new=found.new)
     if found.new[node]:  # it took the place of another one, and its items are what it refers to
-        nodes = np.unique(found.node[came])
+        nodes = _distinct(found.node[came], parents.size)
         items, places = nodes[parents[nodes] == node], np.array([node])
     else:
+        tops = _of_one_level(graph, found, entries, tops)
         items, places = _below_replaced(graph, found, entries, tops)
     kinds = _frequent(graph.types[items])
     for kind in kinds.tolist():
-        if _is_linked(graph, items, kind):
-            like = next(item for item in items.tolist() if graph.types[item] == kind)
-            head = np.array([_head(graph, like)])
+        alike = items[graph.types[items] == kind]
+        if _is_linked(graph, alike, kind):
+            head = np.array([_head(graph, int(alike[0]))])
             return ItemPlaces(head, np.array([kind]), none, linked=True, new=found.new)
+    if named and places.tolist() == [node] and not found.new[node]:
+        return ItemPlaces(none, kinds, tops, linked=False, new=found.new)
     return ItemPlaces(places, kinds, none, linked=False, new=found.new)
 
 
@@ -85,17 +88,44 @@ def linked_items(graph: HeapGraph, head: int, kind: int) -> Indices:
     return found
 
 
+def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> Indices:
+    """What came at the places that gained most, where some lie below items of others.
+
+    Either old items get more, or an item got the address of an old one, so that its contents alone seem to have come.
+    """
+    parents, places = graph.parents(), found.place[entries]
+    distinct = _distinct(places[places >= 0], parents.size)
+    is_place, is_below = np.zeros((2, parents.size), dtype=bool)
+    is_place[distinct], above = True, distinct
+    for _ in range(_FAR):
+        above = np.where(above >= 0, parents[above], -1)
+        is_below[distinct[(above >= 0) & is_place[above]]] = True
+    below = (places >= 0) & is_below[places]
+    of_lower, gained = is_below[parents[tops]] & (parents[tops] >= 0), found.bytes[entries]
+    if of_lower.all() or not of_lower.any():
+        return tops
+    return tops[of_lower if gained[below].sum() > gained[~below].sum() else ~of_lower]
+
+
 def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
     """The items and their places: one step further down where each place got a copy of what it had, with more in it."""
     parents, went = graph.parents(), entries[found.count[entries] < 0]
-    lost = np.unique(found.top[went]).size
-    places = np.unique(parents[tops[parents[tops] >= 0]])
-    if places.size == tops.size > 1 and 2 * lost >= tops.size:
-        nodes = np.unique(found.node[entries[found.count[entries] > 0]])
-        below = nodes[np.isin(parents[nodes], tops)]
+    places = _distinct(parents[tops[parents[tops] >= 0]], parents.size)
+    if places.size == tops.size > 1 and 2 * np.unique(found.top[went]).size >= tops.size:
+        came = found.node[entries[found.count[entries] > 0]]
+        is_top = np.zeros(parents.size, dtype=bool)
+        is_top[tops] = True
+        below = _distinct(came[is_top[parents[came]] & (parents[came] >= 0)], parents.size)
         if below.size:
             return below, tops
     return tops, places
+
+
+def _distinct(nodes: Indices, size: int) -> Indices:
+    """Some nodes of a graph of so many, each once, ascending."""
+    there = np.zeros(size, dtype=bool)
+    there[nodes] = True
+    return np.flatnonzero(there)
 
 
 def _frequent(kinds: Indices) -> Indices:
@@ -105,9 +135,9 @@ def _frequent(kinds: Indices) -> Indices:
 
 
 def _is_linked(graph: HeapGraph, items: Indices, kind: int) -> bool:
-    """Whether items of a type hang from their like; builtin containers count where nobody nests them so deep."""
+    """Whether items, all of one type, hang from their like; builtin containers if nobody nests them so deep."""
     wanted = _DEEPEST_NESTING if kind in _NESTING else 1
-    level = items[graph.types[items] == kind][:_FOLLOWED]
+    level = items[:_FOLLOWED]
     depth, node = 0, int(level[0])
     while depth < wanted and (above := _like_above(graph, node)) >= 0:
         node, depth = above, depth + 1

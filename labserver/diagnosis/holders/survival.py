@@ -8,8 +8,9 @@ goes by its name, not by its address: what is copied to a larger container stays
 
 Not told apart are items that say nothing or the same (equal buffers) where they got the same addresses.
 
-Of more items than `item_entries.MOST` a sample is remembered: those whose key (or address) has a certain hash, so it is
-the same items at each look; cohorts are scaled up. What is remembered is numbers alone: some 100 bytes an item.
+Of more than some thousands of items a sample is remembered: those whose key (or address) has a certain hash, so it is
+the same items at each look, and fewer of them as they become more. Cohorts are scaled up: each by what keeps its size
+where the sample shrinks, so that what is left of it compares. What is remembered is numbers alone, 120 bytes an item.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.diagnosis.holders.contents import LEAVES, leaves_of
-from labserver.diagnosis.holders.item_entries import MOST, ItemEntries
+from labserver.diagnosis.holders.item_entries import ItemEntries, in_sample
 from labserver.diagnosis.holders.items import ItemPlaces
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.snapshot import Snapshot
@@ -31,6 +32,7 @@ Cohorts = tuple[int, ...]
 """The items at one look, by the look at which each was first seen, the baseline's first."""
 
 Records = npt.NDArray[Any]
+Weights = npt.NDArray[np.floating]
 
 _MOST_HOLDERS = 40  # are remembered
 _MOST_ALIKE = 64  # that a place's successor is looked for among
@@ -44,6 +46,7 @@ _ITEM = np.dtype(
         ("type", np.int64),
         ("key", np.int64),
         ("key_address", np.int64),
+        ("number", np.int64),
         ("leaves", np.int64, (LEAVES,)),
     ]
 )
@@ -51,13 +54,13 @@ _PLACE = np.dtype(
     [("holder", np.int32), ("address", np.int64), ("type", np.int64), ("above", np.int64), ("edge", np.int64)]
 )
 _KIND = np.dtype([("holder", np.int32), ("type", np.int64)])
+_WEIGHT = np.dtype([("holder", np.int32), ("weight", np.float64)])
 _HOLDER = np.dtype(
     [
         ("fingerprint", f"S{_FINGERPRINT}"),
         ("level", np.int32),
         ("place_level", np.int32),
         ("linked", np.bool_),
-        ("apart", np.bool_),
     ]
 )
 
@@ -70,24 +73,34 @@ class _Items:
         items: address, type, key and leaves of each item of the sample, and the look that saw it first.
         places: the address and type of each place, the address of what refers to it, and by what edge.
         kinds: the addresses of the items' types.
+        weights: how many items one of each cohort stands for.
         level: of the items' sample.
         place_level: of the places'.
         linked: as of `ItemPlaces`.
-        apart: whether some items hung from no place.
     """
 
     items: Records
     places: Records
     kinds: Indices
+    weights: Weights
     level: int
     place_level: int
     linked: bool
-    apart: bool
 
-    def cohorts(self, look: int) -> Cohorts:
-        """The items by the look that saw them first, up to this one."""
-        scale = 2 ** (self.level + self.place_level)
-        return tuple((np.bincount(self.items["look"], minlength=look + 1) * scale).tolist())
+    @property
+    def cohorts(self) -> Cohorts:
+        """The items by the look that saw them first."""
+        counts = np.bincount(self.items["look"], minlength=self.weights.size)
+        return tuple(np.rint(counts * self.weights).astype(np.int64).tolist())
+
+    def weights_at(self, level: int, place_level: int) -> Weights:
+        """The weights at the next look, of a sample that may have become smaller: no cohort's size changes by that."""
+        before = np.bincount(self.items["look"], minlength=self.weights.size)
+        kept = self.items["look"][in_sample(self.items["number"], level)]
+        left = np.bincount(kept, minlength=self.weights.size)
+        scale = np.where(left > 0, before / np.maximum(left, 1), 2.0 ** (level - self.level))
+        weights = self.weights * scale * 2.0 ** (place_level - self.place_level)
+        return np.append(weights, 2.0 ** (level + place_level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,7 @@ class Memory:
         """Write it to a file."""
         holders = np.zeros(len(self.holders), dtype=_HOLDER)
         for at, (fingerprint, one) in enumerate(self.holders.items()):
-            holders[at] = (fingerprint.encode(), one.level, one.place_level, one.linked, one.apart)
+            holders[at] = (fingerprint.encode(), one.level, one.place_level, one.linked)
         known = list(self.holders.values())
         np.savez(
             file,
@@ -119,15 +132,16 @@ class Memory:
             holders=holders,
             items=_numbered([one.items for one in known], _ITEM),
             places=_numbered([one.places for one in known], _PLACE),
-            kinds=_numbered([one.kinds.astype(np.int64) for one in known], _KIND),
+            kinds=_numbered([_column(one.kinds, "type", _KIND) for one in known], _KIND),
+            weights=_numbered([_column(one.weights, "weight", _WEIGHT) for one in known], _WEIGHT),
         )
 
     @classmethod
     def load(cls, file: IO[bytes]) -> Self:
         """Read it back."""
         with np.load(file) as arrays:
-            looks, holders, items, places, kinds = (
-                arrays[name] for name in ("looks", "holders", "items", "places", "kinds")
+            looks, holders, items, places, kinds, weights = (
+                arrays[name] for name in ("looks", "holders", "items", "places", "kinds", "weights")
             )
         found = {}
         for at, holder in enumerate(holders):
@@ -135,10 +149,10 @@ class Memory:
                 items[items["holder"] == at],
                 places[places["holder"] == at],
                 kinds["type"][kinds["holder"] == at],
+                weights["weight"][weights["holder"] == at],
                 int(holder["level"]),
                 int(holder["place_level"]),
                 bool(holder["linked"]),
-                bool(holder["apart"]),
             )
         return cls(int(looks), found)
 
@@ -159,7 +173,7 @@ class Memory:
 
     def told_in(self, growth: HeapGrowth) -> HeapGrowth:
         """The growth that the last look has found, with the cohorts of its holders, and of those it does not name."""
-        told = {name: one.cohorts(self.looks) for name, one in self.holders.items() if one.kinds.size}
+        told = {name: one.cohorts for name, one in self.holders.items() if one.kinds.size}
         named = {one.fingerprint for one in growth.holders}
         return replace(
             growth,
@@ -192,14 +206,16 @@ class _Look:
         known = self._known.get(fingerprint)
         if known is None:
             entries = self._read(where, level=0, place_level=0)
-            return self._remember(where, entries, self._first_looks(entries, where))
+            weights = np.full(self._number + 1, 2.0 ** (entries.level + entries.place_level))
+            return self._remember(where, entries, self._first_looks(entries, where), weights)
         return self._continued(known, self._with_known(where, known))
 
     def unnamed(self, known: _Items) -> _Items:
         """A holder that an earlier look named: it keeps no more now than at the baseline, if it is still there."""
         places = self._same_places(known)
         if not places.size:
-            return replace(known, items=known.items[self._still_alive(known.items)])
+            alive = known.items[self._still_alive(known.items)]
+            return replace(known, items=alive, weights=known.weights_at(known.level, known.place_level))
         none = np.zeros(0, dtype=np.int64)
         new = np.zeros(0, dtype=bool)
         return self._continued(known, ItemPlaces(places, known.kinds, none, linked=known.linked, new=new))
@@ -216,7 +232,8 @@ class _Look:
 
     def _continued(self, known: _Items, where: ItemPlaces) -> _Items:
         entries = self._read(where, level=known.level, place_level=known.place_level)
-        fresh = self._remember(where, entries, np.full(entries.node.size, self._number))
+        weights = known.weights_at(entries.level, entries.place_level)
+        fresh = self._remember(where, entries, np.full(entries.node.size, self._number), weights)
         fresh.items["look"] = _looks(fresh.items, known.items, self._number)
         unseen = ~np.isin(entries.place, self._nodes_of(known.places["address"])) & (entries.place >= 0)
         if unseen.any() and not known.linked and where.new.size:  # a place that nothing was known of: it may be old
@@ -227,20 +244,20 @@ class _Look:
     def _read(self, where: ItemPlaces, *, level: int, place_level: int) -> ItemEntries:
         return ItemEntries.read(self._graph, where, level=level, place_level=place_level)
 
-    def _remember(self, where: ItemPlaces, entries: ItemEntries, looks: Indices) -> _Items:
+    def _remember(self, where: ItemPlaces, entries: ItemEntries, looks: Indices, weights: Weights) -> _Items:
         items = np.zeros(entries.node.size, dtype=_ITEM)
-        items["look"], items["address"], items["type"] = looks, entries.address, entries.type
-        items["key"], items["key_address"] = entries.key, entries.key_address
+        for name in ("address", "type", "key", "key_address", "number"):
+            items[name] = getattr(entries, name)
+        items["look"] = looks
         distinct, which = np.unique(entries.node, return_inverse=True)
         items["leaves"] = leaves_of(self._graph, distinct)[which]
-        places = where.places[:MOST]
-        at = np.zeros(places.size, dtype=_PLACE)
-        above = self._parents[places]
-        at["address"], at["type"] = self._graph.addresses[places], self._graph.types[places]
+        at = np.zeros(entries.places.size, dtype=_PLACE)
+        above = self._parents[entries.places]
+        at["address"], at["type"] = self._graph.addresses[entries.places], self._graph.types[entries.places]
         at["above"] = np.where(above >= 0, self._graph.addresses[above], 0)
-        if places.size == 1 and above[0] >= 0:
-            at["edge"] = self._edge(int(above[0]), int(places[0]))
-        return _Items(items, at, where.kinds, entries.level, entries.place_level, where.linked, bool(where.apart.size))
+        if at.size == 1 and above[0] >= 0:
+            at["edge"] = self._edge(int(above[0]), int(entries.places[0]))
+        return _Items(items, at, where.kinds, weights, entries.level, entries.place_level, where.linked)
 
     def _first_looks(self, entries: ItemEntries, where: ItemPlaces) -> Indices:
         """0 for what was there at the baseline, this look for the rest."""
@@ -317,16 +334,16 @@ class _Look:
 
 def _numbered(records: Sequence[Records], dtype: np.dtype[Any]) -> Records:
     """The records of several holders in one array, each with its holder's number."""
-    parts = []
-    for at, one in enumerate(records):
-        part = np.zeros(one.size, dtype=dtype)
-        if one.dtype == dtype:
-            part[:] = one
-        else:
-            part["type"] = one
-        part["holder"] = at
-        parts.append(part)
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
+    found = np.concatenate([*records, np.zeros(0, dtype=dtype)])
+    found["holder"] = np.repeat(np.arange(len(records)), [one.size for one in records])
+    return found
+
+
+def _column(values: Indices | Weights, name: str, dtype: np.dtype[Any]) -> Records:
+    """Records with values in one column."""
+    found = np.zeros(values.size, dtype=dtype)
+    found[name] = values
+    return found
 
 
 def _looks(items: Records, known: Records, number: int) -> Indices:
