@@ -24,7 +24,7 @@ def bounds_in_code(reading: Reading) -> Iterator[tuple[int, str]]:
     Yields:
         The number, and where it stands: `shop/cache.py:41 compares len(CACHE) with 1000`.
     """
-    kept = [(one, passage) for passage in reading.passages if reading.takes_out(passage) for one in _limits(passage)]
+    kept = [(one, passage) for passage, _ in reading.removing() for one in _limits(passage)]
     for one, passage in [*kept, *_guards(reading)]:
         yield one.limit, f"{_where(passage, one.line)} compares len({_shown(passage)}) with {one.limit}"
 
@@ -38,7 +38,7 @@ def accounts_in_code(reading: Reading) -> Iterator[tuple[Account, str]]:
     Yields:
         The account with its limit, and where it stands: `shop/cache.py:41 compares _used with 1000000`.
     """
-    if not reading.removing:
+    if not reading.removing():
         return
     counted = {name for passage in reading.passages for name in passage.handling.counted}
     for passage in reading.passages:

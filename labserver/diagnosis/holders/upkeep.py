@@ -8,7 +8,7 @@ import numpy as np
 
 from labserver.diagnosis.holders.bounds import Bound, ByteBudget, bound_of, byte_budget_of
 from labserver.diagnosis.holders.changes import Changes
-from labserver.diagnosis.holders.fixed_places import alike_below, fixed_places
+from labserver.diagnosis.holders.fixed_places import FixedPlaces
 from labserver.diagnosis.holders.functions import Functions
 from labserver.diagnosis.holders.lengths import length_of
 from labserver.diagnosis.holders.reading import Reading, read
@@ -54,9 +54,9 @@ class Upkeeps:
 
     def __init__(self, graph: HeapGraph, before: Snapshot, found: Changes) -> None:
         self._graph = graph
-        self._before = before
         self._found = found
         self._sources = Sources()
+        self._places = FixedPlaces(graph, before, found)
         self._referrers = Referrers(graph, Functions(graph))
         self._running = Running(graph)
 
@@ -73,7 +73,7 @@ class Upkeeps:
         reading = read(referrers, self._sources)
         known = is_any(container, _KNOWN)
         bound, budget = self._bounds(node, many, referrers, reading)
-        places = fixed_places(self._graph, self._before, self._found, entries, holder)
+        places = self._places.number(entries, holder)
         if places is not None and (bound is None or places < bound.entries):
             bound = Bound(places, f"its {places:,} places have been there from the first look on")
         return Upkeep(
@@ -119,7 +119,7 @@ class Upkeeps:
             place, places = int(tops[np.argmax(np.bincount(which, weights=found.bytes[here]))]), tops[:1]
         if place == holder or places.size == 1 or not is_any(self._graph.objects[place], _KNOWN):
             return (place if is_any(self._graph.objects[place], _KNOWN) else holder), 1
-        return place, alike_below(self._graph, found, int(self._graph.types[place]), holder).size
+        return place, self._places.alike(int(self._graph.types[place]), holder).size
 
     def _memoized(self, node: int) -> int | None:
         """The memoized function whose results an object holds."""
