@@ -5,6 +5,7 @@ far as this version of CPython's is known.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from labserver.diagnosis.holders.handling import Account, Comparison
 from labserver.diagnosis.holders.reading import Passage, Reading
@@ -40,11 +41,15 @@ def accounts_in_code(reading: Reading) -> Iterator[tuple[Account, str]]:
     """
     if not reading.removing():
         return
-    counted = {name for passage in reading.passages for name in passage.handling.counted}
+    counted: dict[str, bool] = {}
+    for passage in reading.passages:
+        for name, by_size in passage.handling.counted.items():
+            counted[name] = counted.get(name, False) or by_size
     for passage in reading.passages:
         for account in passage.handling.accounts:
             if account.name in counted and account.limit_name not in counted and account.limit > 0:
-                yield account, f"{_where(passage, account.line)} compares {account.name} with {account.limit}"
+                said_by = f"{_where(passage, account.line)} compares {account.name} with {account.limit}"
+                yield replace(account, by_size=counted[account.name]), said_by
 
 
 def _limits(passage: Passage) -> Iterator[Comparison]:

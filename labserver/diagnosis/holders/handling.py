@@ -45,6 +45,7 @@ class Account:
         limit: the other number.
         limit_name: its name; empty for a constant.
         line: where they are.
+        by_size: whether the account is counted by the size of what comes and goes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Account:
     limit: int
     limit_name: str
     line: int
+    by_size: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Handling:
         adds_unasked: whether it does so where no comparison has said that there is room.
         comparisons: of its length.
         accounts: numbers that are held against each other.
-        counted: the attributes and globals that the function counts up or down.
+        counted: the attributes and globals that the function counts up or down, and whether by the size of something.
         calls: the functions that it calls, by name, and on which line: its owner's methods, globals.
         gives_back: whether it returns the container.
         tells_length: whether it returns the container's length.
@@ -92,7 +94,7 @@ class Handling:
     adds_unasked: bool = False
     comparisons: tuple[Comparison, ...] = ()
     accounts: tuple[Account, ...] = ()
-    counted: frozenset[str] = frozenset()
+    counted: Mapping[str, bool] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     gives_back: bool = False
     tells_length: bool = False

@@ -74,8 +74,8 @@ class _Reader:
 
     def handling(self) -> Handling:
         """All of it."""
-        if self._place.spelling.items:
-            return Handling(loses_sight=True)  # subscripts are not followed
+        if self._place.spelling.items or self._place.spelling.kind is SpellingKind.RESULT:
+            return Handling(loses_sight=True)  # neither subscripts nor calls are followed
         compared = list(self._compared())
         additions = set() if self._code.co_name == "__init__" else self._additions()
         reached = reached_without(self._steps, {at: room for at, room, _ in compared}) if additions else set()

@@ -239,18 +239,29 @@ class _Reader:
                 if name and value is not None and number is not None:
                     yield Account(name, value, number, self._named_number(limit)[0], node.lineno)
 
-    def _counted(self) -> frozenset[str]:
-        """The attributes and globals that are counted up or down."""
-        found = set()
+    def _counted(self) -> dict[str, bool]:
+        """The attributes and globals that are counted up or down, and whether by the size of something."""
+        found: dict[str, bool] = {}
         for node in self._nodes:
             match node:
-                case ast.AugAssign(target, ast.Add() | ast.Sub()):
-                    found.add(self._name_of(target))
+                case ast.AugAssign(target, ast.Add() | ast.Sub(), amount):
+                    name = self._name_of(target)
+                    found[name] = found.get(name, False) or self._is_size(amount)
                 case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if _same(
                     target, left
                 ) or _same(target, right):
-                    found.add(self._name_of(target))
-        return frozenset(found - {""})
+                    name = self._name_of(target)
+                    found[name] = found.get(name, False) or self._is_size(left) or self._is_size(right)
+        return {name: by_size for name, by_size in found.items() if name}
+
+    def _is_size(self, amount: ast.expr) -> bool:
+        """Whether an amount is the length or the size of something."""
+        match amount:
+            case ast.Call(ast.Name(name) | ast.Attribute(attr=name)) | ast.Attribute(attr=name):
+                return name == "len" or "size" in name or "bytes" in name
+            case ast.Name(name) if name in self._values:
+                return self._is_size(self._values[name])
+        return False
 
     def _calls(self) -> Iterator[tuple[str, int]]:
         """The names of the methods and globals that it calls; what it does to `self[…]` is a method, too."""
@@ -463,7 +474,7 @@ class _Reader:
         stored = Counter(
             node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
-        for node in sorted(self._nodes, key=_line):
+        for node in sorted(self._nodes, key=_position):
             match node:
                 case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
                     pairs = list(zip(targets, values, strict=True))
@@ -524,11 +535,10 @@ def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
         inside += done_at_definition(node) if isinstance(node, SCOPES) else ast.iter_child_nodes(node)
 
 
-def _line(node: ast.AST) -> int:
+def _position(node: ast.AST) -> tuple[int, int]:
     """Where a node begins; 0 for what has no place of its own."""
     placed = node.iter if isinstance(node, ast.comprehension) else node
-    found: int = getattr(placed, "lineno", 0)
-    return found
+    return getattr(placed, "lineno", 0), getattr(placed, "col_offset", 0)
 
 
 def _same(one: ast.AST, other: ast.AST) -> bool:

@@ -131,6 +131,7 @@ class _Reader:
                 if _may_change(place.code)
             ]
             passages += _with_replacements(self._read(referrer, [place for place in places if place.mentions]))
+        self._seen &= not any(one.handling.loses_sight for one in passages)
         return passages
 
     def _handed_on(self, referrer: Referrer, found: list[Passage]) -> Iterator[Passage]:

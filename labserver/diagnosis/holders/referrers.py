@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from labserver.diagnosis.holders.functions import Functions, Routine, methods, plain, routine_of
-from labserver.diagnosis.holders.handling import attributes
+from labserver.diagnosis.holders.handling import REMOVING, attributes
 from labserver.diagnosis.holders.spelling import Spelling, SpellingKind
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices
-from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, named, of_class, type_name
+from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, named, of_class, text_of, type_name
 from labserver.heap.root import RootKind
 from labserver.heap.roots import frame_locals
 
@@ -154,7 +154,8 @@ class Referrers:
         elif is_a(owner, functools.partial):
             yield from self._called_later(source, held, items)
         elif is_a(owner, types.BuiltinMethodType):
-            yield Referrer(owner, source, readable=is_made_in_c(type(held)))  # `add = CACHE.append`
+            adding = text_of(owner.__name__) not in REMOVING  # `add = CACHE.append`
+            yield Referrer(owner, source, readable=adding and is_made_in_c(type(held)))
         elif is_made_in_c(type(owner)):
             harmless = is_any(owner, _HARMLESS) or type_name(owner).endswith(_HARMLESS_ENDS)
             yield Referrer(owner, source, readable=harmless)
@@ -377,4 +378,4 @@ def _parameters(code: types.CodeType, given: Any, held: object, first: int) -> l
 def _is_readable(cls: type) -> bool:
     """Whether what a class does is written in Python, or is known."""
     made_in_c = [base for base in of_class(cls, "__mro__") if is_made_in_c(base)]
-    return all(module_of(base) in {"builtins", "collections", "_collections", "typing"} for base in made_in_c)
+    return all(module_of(base) in {"builtins", "collections", "types"} for base in made_in_c)

@@ -2,6 +2,8 @@
 
 import builtins
 import gc
+import importlib
+import sys
 import types
 from collections import deque
 from pathlib import Path
@@ -10,13 +12,15 @@ import numpy as np
 import pytest
 
 from labserver.diagnosis.holders.bounds import bound_of, byte_budget_of
+from labserver.diagnosis.holders.find import find_growth
 from labserver.diagnosis.holders.functions import Functions
 from labserver.diagnosis.holders.reading import read
 from labserver.diagnosis.holders.referrers import Referrers
 from labserver.diagnosis.holders.removal import removal_from
 from labserver.diagnosis.holders.running import Running
+from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.diagnosis.holders.sources import Sources
-from labserver.heap.graph import HeapGraph
+from labserver.heap.graph import HeapGraph, heap_graph
 
 
 def small_heap(*roots):
@@ -95,3 +99,42 @@ def shop_cache(request, tmp_path, monkeypatch):
 
     module.has_source = request.param == "source"
     return module
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """What a look says of who holds the most of what the jobs of each of some codes leave behind, by the codes' names.
+
+    Each code has a function `work(number)`, and may have an `end()`; it is a module of its own, in a file of its own.
+    All share one heap, as walks take long.
+    """
+    made = {}
+
+    def look(codes, *, before=60, jobs=200):
+        folder = tmp_path_factory.mktemp("shops")
+        sys.path.insert(0, str(folder))
+        for number, (name, code) in enumerate(codes.items()):
+            module = f"shop_{len(made)}_{number}"
+            (folder / f"{module}.py").write_text(code, encoding="utf-8")
+            made[name] = importlib.import_module(module)
+        run(range(before), codes)
+        with heap_graph() as graph:
+            snapshot = snapshot_of(graph)
+        run(range(before, before + jobs), codes)
+        with heap_graph() as graph:
+            found = find_growth(graph, snapshot, most=200)
+        return {
+            name: next(one for one in found.holders if one.path.startswith(f"module {made[name].__name__} →"))
+            for name in codes
+        }
+
+    def run(numbers, codes):
+        for number in numbers:
+            for name in codes:
+                made[name].work(number)
+
+    yield look
+    for module in made.values():
+        getattr(module, "end", lambda: None)()
+        sys.modules.pop(module.__name__, None)
+    sys.path[:] = [path for path in sys.path if "shops" not in path]

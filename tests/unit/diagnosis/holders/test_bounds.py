@@ -133,7 +133,7 @@ NO_BOUND = {
 
 
 @pytest.mark.parametrize("code", KEPT_BY_HAND.values(), ids=KEPT_BY_HAND)
-def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, bound_of, entries_of, code):
+def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, bound_of, code):
     module = shop_cache(GLOBAL % code)
     bound = bound_of(module, vars(module), module.CACHE)
     assert bound.entries == 1000
@@ -141,7 +141,7 @@ def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, bound_of, entries_of,
 
 
 @pytest.mark.parametrize("code", NO_BOUND.values(), ids=NO_BOUND)
-def test_other_code_keeps_no_bound(shop_cache, bound_of, entries_of, code):
+def test_other_code_keeps_no_bound(shop_cache, bound_of, code):
     module = shop_cache(GLOBAL.replace("%s", code))
     assert bound_of(module, vars(module), module.CACHE) is None
 
@@ -179,7 +179,7 @@ ADDS_FOR_EVER = {
 
 
 @pytest.mark.parametrize("code", ADDS_UP_TO.values(), ids=ADDS_UP_TO)
-def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, bound_of, entries_of, code):
+def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, bound_of, code):
     module = shop_cache(ADDING % code)
     bound = bound_of(module, vars(module), module.CACHE)
     assert bound.entries == 1000
@@ -187,12 +187,12 @@ def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, bound_of,
 
 
 @pytest.mark.parametrize("code", ADDS_FOR_EVER.values(), ids=ADDS_FOR_EVER)
-def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, bound_of, entries_of, code):
+def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, bound_of, code):
     module = shop_cache(ADDING % code)
     assert bound_of(module, vars(module), module.CACHE) is None
 
 
-def test_a_class_may_add_up_to_its_bound_too(shop_cache, bound_of, entries_of):
+def test_a_class_may_add_up_to_its_bound_too(shop_cache, bound_of):
     store = shop_cache(
         "class Store:\n"
         "    def __init__(self, first, room):\n        self._kept, self._room = [], room\n"
@@ -227,7 +227,7 @@ def test_a_class_may_add_up_to_its_bound_too(shop_cache, bound_of, entries_of):
         ("def inner():\n        CACHE.append(value)\n    if len(CACHE) < MOST: inner()", False),
     ],
 )
-def test_source_and_bytecode_follow_the_same_ways(shop_cache, bound_of, entries_of, code, bounded):
+def test_source_and_bytecode_follow_the_same_ways(shop_cache, bound_of, code, bounded):
     module = shop_cache(ADDING % code)
     bound = bound_of(module, vars(module), module.CACHE)
     assert (bound is not None and bound.entries == 1000) == bounded
@@ -244,7 +244,7 @@ class Store:
 """
 
 
-def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(shop_cache, bound_of, entries_of):
+def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(shop_cache, entries_of):
     store = shop_cache(PRIVATE).Store()
     assert entries_of([store], store, store._Store__kept) == 30
 
@@ -289,7 +289,7 @@ class Lru(dict):
 
 
 @pytest.mark.parametrize(("limit", "entries"), [("self._most", 200), ("self.LEAST", 50), ("70", 70)])
-def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, bound_of, entries_of, limit, entries):
+def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, bound_of, limit, entries):
     store = shop_cache(CLASS % limit).Store()
     bound = bound_of([store], store, store._entries)
     assert bound.entries == entries
@@ -298,7 +298,7 @@ def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, bound_of, entries_
     assert bound_of([store], store, vars(store), store._entries) == bound
 
 
-def test_a_container_of_its_own_class_keeps_its_bound(shop_cache, bound_of, entries_of):
+def test_a_container_of_its_own_class_keeps_its_bound(shop_cache, bound_of):
     cache = shop_cache(CLASS % 1).Lru()
     bound = bound_of([cache], cache)
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:18 compares len(Lru) with 300")
@@ -312,13 +312,13 @@ def test_a_container_of_its_own_class_keeps_its_bound(shop_cache, bound_of, entr
         "for old in list(self)[: len(self) > 300]: del self[old]",
     ],
 )
-def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, bound_of, entries_of, put):
+def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, bound_of, put):
     cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {put}\n").Own()
     bound = bound_of([cache], cache)
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:3 compares len(Own) with 300")
 
 
-def test_an_attribute_that_is_called_as_a_method_removes_nothing(shop_cache, bound_of, entries_of):
+def test_an_attribute_that_is_called_as_a_method_removes_nothing(shop_cache, bound_of):
     flag = "if len(self) > 300: self.discard = True"
     cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {flag}\n").Own()
     assert bound_of([cache], cache) is None
