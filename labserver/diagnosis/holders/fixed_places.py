@@ -30,6 +30,7 @@ class FixedPlaces:
         self._found = found
         self._parents = graph.parents()
         self._references = np.diff(graph.starts)
+        self._addresses = np.sort(graph.addresses)
         at = np.minimum(np.searchsorted(before.addresses, graph.addresses), before.addresses.size - 1)
         self._at_its_address = (before.addresses[at] == graph.addresses) & (before.types[at] == graph.types)
         self._as_many = self._at_its_address & (before.references[at] == self._references)
@@ -81,7 +82,8 @@ class FixedPlaces:
         """How many of the objects that went, with all below them, are not at their address any more."""
         tops = self._found.top[entries[self._found.count[entries] < 0]]
         addresses = self._before.addresses[-1 - np.unique(tops[tops < 0])]
-        return int(np.count_nonzero(~np.isin(addresses, self._graph.addresses))) if addresses.size else 0
+        at = np.minimum(np.searchsorted(self._addresses, addresses), self._addresses.size - 1)
+        return int(np.count_nonzero(self._addresses[at] != addresses))
 
     def _total(self, places: Indices, tops: Indices, holder: int) -> int | None:
         if places.size == 1:

@@ -5,7 +5,7 @@ import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from labserver.diagnosis.holders.functions import routine_of, scopes
+from labserver.diagnosis.holders.functions import Functions, routine_of, scopes
 from labserver.diagnosis.holders.handling import ADDING, ANEW, REMOVING, REMOVING_FUNCTIONS, Handling, Place
 from labserver.diagnosis.holders.handling_in_bytecode import handling_in_bytecode
 from labserver.diagnosis.holders.handling_in_source import handling_in_source
@@ -63,18 +63,20 @@ class Reading:
         return found
 
 
-def read(referrers: Iterable[Referrer], sources: Sources) -> Reading:
+def read(referrers: Iterable[Referrer], functions: Functions, sources: Sources) -> Reading:
     """Read all code that may reach a container.
 
     Args:
         referrers: who refers to it.
+        functions: of the heap; any of them may get hold of it in a way that no reference shows.
         sources: where the code may be read.
     """
-    return _Reader(sources).reading(list(referrers))
+    return _Reader(functions, sources).reading(list(referrers))
 
 
 class _Reader:
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, functions: Functions, sources: Sources) -> None:
+        self._functions = functions
         self._sources = sources
         self._helpers: set[tuple[int, str]] = set()
         self._seen = True
@@ -125,10 +127,7 @@ class _Reader:
             through = Spelling(kind, name, spelling.items)
             places = [place for voice in referrer.voices for place in _places(referrer, through, voice)]
             places += [
-                place
-                for routine in referrer.doubtful
-                for place in _places(referrer, through, Voice(routine, own=False))
-                if _may_change(place.code)
+                place for voice in self._strangers(referrer, name) for place in _places(referrer, through, voice)
             ]
             passages += _with_replacements(self._read(referrer, [place for place in places if place.mentions]))
         self._seen &= not any(one.handling.loses_sight for one in passages)
@@ -155,14 +154,25 @@ class _Reader:
 
     def _look_at_doubtful(self, referrer: Referrer, spelling: Spelling) -> None:
         """Whether other code takes something out of what goes by the same name: then nobody knows."""
-        for routine in referrer.doubtful:
-            for one in _places(referrer, spelling, Voice(routine, own=False)):
+        if spelling.kind not in {SpellingKind.ATTRIBUTE, SpellingKind.GLOBAL}:
+            return
+        for voice in self._strangers(referrer, spelling.name):
+            for one in _places(referrer, spelling, voice):
                 place = replace(one, doubtful=True)
                 if place.mentions and _may_change(place.code):
                     self._seen &= not any(
                         found.handling.removals or found.handling.replacements
                         for found in self._read(referrer, [place])
                     )
+
+    def _strangers(self, referrer: Referrer, name: str) -> Iterator[Voice]:
+        """The application's code that spells a name and may mean anything by it."""
+        own = {id(voice.routine.code) for voice in referrer.voices if voice.own}
+        if referrer.spelling is not None and referrer.spelling.kind is SpellingKind.ATTRIBUTE:
+            own = {id(voice.routine.code) for voice in referrer.voices}
+        for function in self._functions.of_application(name):
+            if id(function.__code__) not in own:
+                yield Voice(routine_of(function), own=False)
 
 
 def _with_replacements(passages: Iterable[Passage]) -> Iterator[Passage]:

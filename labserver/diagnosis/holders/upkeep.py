@@ -57,7 +57,8 @@ class Upkeeps:
         self._found = found
         self._sources = Sources()
         self._places = FixedPlaces(graph, before, found)
-        self._referrers = Referrers(graph, Functions(graph))
+        self._functions = Functions(graph)
+        self._referrers = Referrers(graph, self._functions)
         self._running = Running(graph)
 
     def of(self, holder: int, entries: Indices) -> Upkeep:
@@ -70,7 +71,7 @@ class Upkeeps:
         node, many = self._container(holder, entries)
         container = self._graph.objects[node]
         referrers = self._referrers.of(node)
-        reading = read(referrers, self._sources)
+        reading = read(referrers, self._functions, self._sources)
         removal = removal_from(container, reading, self._running, known=is_any(container, _KNOWN))
         bound, budget = self._bounds(node, many, referrers, reading)
         places = self._places.number(entries, holder)
@@ -86,7 +87,7 @@ class Upkeeps:
     def _also_of(self, holder: int, removal: Removal) -> Removal:
         """What takes something out of one of many containers, or one of them out of what holds them all."""
         whole = self._graph.objects[holder]
-        reading = read(self._referrers.of(holder), self._sources)
+        reading = read(self._referrers.of(holder), self._functions, self._sources)
         other = removal_from(whole, reading, self._running, known=is_any(whole, _KNOWN))
         first, second = sorted((removal, other), key=lambda one: (one.by is None, not one.runs))
         return Removal(seen=first.seen and second.seen, by=first.by, runs=first.runs or second.runs)

@@ -69,8 +69,9 @@ class Said:
     def __init__(self, container, *roots):
         graph = small_heap(*roots)
         node = graph.find(container)
-        self.referrers = Referrers(graph, Functions(graph)).of(node)
-        self.reading = read(self.referrers, Sources())
+        functions = Functions(graph)
+        self.referrers = Referrers(graph, functions).of(node)
+        self.reading = read(self.referrers, functions, Sources())
         self.bound = bound_of(container, self.referrers, self.reading)
         self.budget = byte_budget_of(container, self.referrers, self.reading)
         self.removal = removal_from(container, self.reading, Running(graph), known=True)
