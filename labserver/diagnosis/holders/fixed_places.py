@@ -12,7 +12,7 @@ from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import is_a
 
 _LEAST = 20  # places: an object with fewer has attributes
-_FILLED = 0.5  # of what came is more than what went from there
+_FILLED = 0.5  # of the growth, that is explained by places that were filled
 
 
 class FixedPlaces:
@@ -67,8 +67,11 @@ class FixedPlaces:
         came = came[~stood[came]]
         tops = np.unique(self._first_that_came(came, stood))
         referring = self._parents[tops]
+        if not tops.size or (referring < 0).any():
+            return None
         # What replaces its forerunner fills no place, and grows in another way.
-        if not tops.size or (referring < 0).any() or tops.size - self._gone(entries) < _FILLED * tops.size:
+        of_each = found.bytes[entries][found.count[entries] > 0].sum() / tops.size
+        if (tops.size - self._gone(entries)) * of_each < _FILLED * found.bytes[entries].sum():
             return None
         places = np.unique([self._owner(int(one)) for one in referring.tolist()])
         if not (self._as_many & stood)[[*places.tolist(), *referring.tolist()]].all():

@@ -1,5 +1,6 @@
 """What keeps a growing container small: bounds, an account in bytes, code that takes something out."""
 
+import contextlib
 import functools
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,12 +63,17 @@ class Upkeeps:
         self._running = Running(graph)
 
     def of(self, holder: int, entries: Indices) -> Upkeep:
-        """What keeps a holder small.
+        """What keeps a holder small; nothing is known where something cannot be read.
 
         Args:
             holder: the node that the entries have in common.
             entries: of the changes, those that hang there.
         """
+        with contextlib.suppress(Exception):  # other threads go on where the process was not forked
+            return self._of(holder, entries)
+        return Upkeep()
+
+    def _of(self, holder: int, entries: Indices) -> Upkeep:
         node, many = self._container(holder, entries)
         container = self._graph.objects[node]
         referrers = self._referrers.of(node)

@@ -355,6 +355,10 @@ def test_what_is_no_bound_stays_out(holders, name):
 
 LAID_OUT = {
     "a list": ("PLACES = [None] * 2000\ndef work(n):\n    PLACES[n % 2000] = {'n': n, 'x': bytes(500)}", 2000),
+    "a short list that has been written over": (
+        "PLACES = [None] * 150\ndef work(n):\n    PLACES[n % 150] = bytearray(1000 + n)",
+        150,
+    ),
     "lists of lists": (
         "GRID = [[None] * 50 for _ in range(40)]\ndef work(n):\n    GRID[n % 40][n // 40 % 50] = bytes(1000)",
         2000,
