@@ -5,6 +5,7 @@ far as this version of CPython's is known.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from labserver.diagnosis.holders.handling import Account, Comparison
 from labserver.diagnosis.holders.reading import Passage, Reading
@@ -24,7 +25,7 @@ def bounds_in_code(reading: Reading) -> Iterator[tuple[int, str]]:
     Yields:
         The number, and where it stands: `shop/cache.py:41 compares len(CACHE) with 1000`.
     """
-    kept = [(one, passage) for passage in reading.passages if reading.takes_out(passage) for one in _limits(passage)]
+    kept = [(one, passage) for passage, _ in reading.removing() for one in _limits(passage)]
     for one, passage in [*kept, *_guards(reading)]:
         yield one.limit, f"{_where(passage, one.line)} compares len({_shown(passage)}) with {one.limit}"
 
@@ -38,13 +39,17 @@ def accounts_in_code(reading: Reading) -> Iterator[tuple[Account, str]]:
     Yields:
         The account with its limit, and where it stands: `shop/cache.py:41 compares _used with 1000000`.
     """
-    if not reading.removing:
+    if not reading.removing():
         return
-    counted = {name for passage in reading.passages for name in passage.handling.counted}
+    counted: dict[str, bool] = {}
+    for passage in reading.passages:
+        for name, by_size in passage.handling.counted.items():
+            counted[name] = counted.get(name, False) or by_size
     for passage in reading.passages:
         for account in passage.handling.accounts:
             if account.name in counted and account.limit_name not in counted and account.limit > 0:
-                yield account, f"{_where(passage, account.line)} compares {account.name} with {account.limit}"
+                said_by = f"{_where(passage, account.line)} compares {account.name} with {account.limit}"
+                yield replace(account, by_size=counted[account.name]), said_by
 
 
 def _limits(passage: Passage) -> Iterator[Comparison]:

@@ -96,7 +96,8 @@ def byte_budget_of(container: object, referrers: Sequence[Referrer], reading: Re
     budgets = [
         ByteBudget(account.limit, account.value)
         for account, _ in accounts_in_code(reading)
-        if account.value > length and (_LIKE_BYTES.search(account.name) or _LIKE_BYTES.search(account.limit_name))
+        if account.value > length
+        and (account.by_size or _LIKE_BYTES.search(account.name) or _LIKE_BYTES.search(account.limit_name))
     ]
     if not budgets:
         budgets = [

@@ -1,12 +1,12 @@
 """The functions of a heap, by whose they are."""
 
 import functools
+import os
 import sysconfig
 import types
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _BEHIND: dict[type, Any] = {
     functools.partial: vars(functools.partial)["func"],
 }
 _DEEPEST = 5  # decorators on one function
-_PACKAGES = {"site-packages", "dist-packages"}
+_PACKAGES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,9 @@ def scopes(code: types.CodeType) -> Iterator[list[types.CodeType]]:
         yield from scopes(one)
 
 
-def spelt_in(code: types.CodeType) -> Iterator[str]:
-    """Every name in a function's code, and in that of the functions within."""
-    for codes in scopes(code):
-        for one in codes:
-            yield from one.co_names
+def names_in(code: types.CodeType) -> frozenset[str]:
+    """The globals and attributes that a function spells, those in the functions within it included."""
+    return frozenset(text_of(name) for codes in scopes(code) for one in codes for name in one.co_names)
 
 
 class Functions:
@@ -105,19 +103,22 @@ class Functions:
     def __init__(self, graph: HeapGraph) -> None:
         self._graph = graph
         self._by_globals: dict[int, list[types.FunctionType]] | None = None
-        self._application: list[types.FunctionType] | None = None
+        self._by_name: dict[str, list[types.FunctionType]] | None = None
 
     def of_globals(self, namespace: object) -> list[types.FunctionType]:
         """Those that have a module's namespace for their globals: its functions, its classes' methods, its closures."""
         return self._all().get(id(namespace), [])
 
-    def of_application(self) -> list[types.FunctionType]:
-        """Those whose files are neither the standard library's nor an installed package's."""
-        if self._application is None:
-            modules = self._all().values()
-            own = [some for some in modules if is_of_application(text_of(some[0].__code__.co_filename))]
-            self._application = [function for some in own for function in some]
-        return self._application
+    def of_application(self, name: str) -> list[types.FunctionType]:
+        """Those that spell a name, in files that are neither the standard library's nor an installed package's."""
+        if self._by_name is None:
+            self._by_name = defaultdict(list)
+            for some in self._all().values():
+                if is_of_application(text_of(some[0].__code__.co_filename)):
+                    for function in some:
+                        for spelt in names_in(function.__code__):
+                            self._by_name[spelt].append(function)
+        return self._by_name.get(name, [])
 
     def named(self, qualified: str) -> list[types.FunctionType]:
         """Those whose code has a qualified name."""
@@ -135,12 +136,10 @@ class Functions:
 
 def is_of_application(filename: str) -> bool:
     """Whether a file belongs to the application: not to the standard library, nor to an installed package."""
-    if filename.startswith("<frozen "):
-        return False
-    path = PurePath(filename)
-    return _PACKAGES.isdisjoint(path.parts) and not any(path.is_relative_to(root) for root in _library())
+    installed = any(f"{os.sep}{folder}{os.sep}" in filename for folder in _PACKAGES)
+    return not installed and not filename.startswith(("<frozen ", *_library()))
 
 
 @functools.cache
 def _library() -> tuple[str, ...]:
-    return tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    return tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})

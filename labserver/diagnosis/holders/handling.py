@@ -3,8 +3,8 @@
 import builtins
 import contextlib
 import types
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from labserver.diagnosis.holders.functions import Routine, scopes
@@ -45,6 +45,7 @@ class Account:
         limit: the other number.
         limit_name: its name; empty for a constant.
         line: where they are.
+        by_size: whether the account is counted by the size of what comes and goes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Account:
     limit: int
     limit_name: str
     line: int
+    by_size: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,14 @@ class Handling:
     """What a function does with a container.
 
     Attributes:
-        removals: the lines where it takes something out, or replaces the container.
+        removals: the lines where it takes something out.
+        replacements: the lines where the container's name gets another value.
         adds: whether it adds something.
         adds_unasked: whether it does so where no comparison has said that there is room.
         comparisons: of its length.
         accounts: numbers that are held against each other.
-        counted: the attributes and globals that the function counts up or down.
-        calls: the functions that it calls, by name: its owner's methods, globals.
+        counted: the attributes and globals that the function counts up or down, and whether by the size of something.
+        calls: the functions that it calls, by name, and on which line: its owner's methods, globals.
         gives_back: whether it returns the container.
         tells_length: whether it returns the container's length.
         handed_on: the functions that get the container from it.
@@ -86,12 +89,13 @@ class Handling:
     """
 
     removals: tuple[int, ...] = ()
+    replacements: tuple[int, ...] = ()
     adds: bool = False
     adds_unasked: bool = False
     comparisons: tuple[Comparison, ...] = ()
     accounts: tuple[Account, ...] = ()
-    counted: frozenset[str] = frozenset()
-    calls: frozenset[str] = frozenset()
+    counted: Mapping[str, bool] = field(default_factory=dict)
+    calls: Mapping[str, int] = field(default_factory=dict)
     gives_back: bool = False
     tells_length: bool = False
     handed_on: tuple[HandedOn, ...] = ()

@@ -74,18 +74,19 @@ class _Reader:
 
     def handling(self) -> Handling:
         """All of it."""
-        if self._place.spelling.items:
-            return Handling(loses_sight=True)  # subscripts are not followed
+        if self._place.spelling.items or self._place.spelling.kind is SpellingKind.RESULT:
+            return Handling(loses_sight=True)  # neither subscripts nor calls are followed
         compared = list(self._compared())
         additions = set() if self._code.co_name == "__init__" else self._additions()
         reached = reached_without(self._steps, {at: room for at, room, _ in compared}) if additions else set()
         returned = [self._operand(at - 1)[0] for at, step in enumerate(self._steps) if step.opname == "RETURN_VALUE"]
         return Handling(
             removals=self._lines(self._removals()),
+            replacements=self._lines(self._replacements()),
             adds=bool(additions),
             adds_unasked=not additions.isdisjoint(reached),
             comparisons=tuple(comparison for _, _, comparison in compared),
-            calls=frozenset(self._code.co_names),
+            calls=dict.fromkeys(self._code.co_names, self._code.co_firstlineno),
             gives_back=any(map(self._is_container, returned)),
             tells_length=any(map(self._is_length, returned)),
             loses_sight=self._loses_sight(),
@@ -93,11 +94,11 @@ class _Reader:
 
     def _removals(self) -> set[int]:
         found = self._called(REMOVING) | self._subscripted("DELETE_SUBSCR") | self._passed_to(REMOVING_FUNCTIONS)
-        found |= self._slices_set() | self._named(_DELETES)
+        return found | self._slices_set() | self._named(_DELETES)
+
+    def _replacements(self) -> set[int]:
         replaced = self._replaced()
-        if self._code.co_name not in ANEW:
-            found |= replaced - self._extended(replaced)
-        return found
+        return set() if self._code.co_name in ANEW else replaced - self._extended(replaced)
 
     def _additions(self) -> set[int]:
         """The steps that add to a container."""
@@ -165,10 +166,18 @@ class _Reader:
         return {
             at
             for at, step in enumerate(self._steps)
-            if step.opname in opnames
-            and step.argval == self._place.spelling.name
-            and not (step.opname.endswith("_ATTR") and self._is_anothers(self._operand(at - 1)[0]))
+            if step.opname in opnames and step.argval == self._place.spelling.name and self._is_meant(step, at)
         }
+
+    def _is_meant(self, step: dis.Instruction, at: int) -> bool:
+        """Whether a name that is set or deleted is the container's, and not another module's or object's."""
+        if not step.opname.endswith("_ATTR"):
+            return self._place.own or self._place.spelling.kind is SpellingKind.LOCAL
+        owner = self._operand(at - 1)[0]
+        if self._place.spelling.kind is SpellingKind.GLOBAL:
+            return self._is_of_owner(_Value("attribute", owner, str(step.argval)))
+        of_a_copy = self._place.own and self._place.is_method and owner.kind == "local" and not self._is_first(owner)
+        return not of_a_copy and not self._is_anothers(owner)
 
     def _extended(self, replaced: set[int]) -> set[int]:
         """Those of such steps that only add, as `CACHE += [value]` does."""
@@ -240,25 +249,24 @@ class _Reader:
             case SpellingKind.ATTRIBUTE:
                 return value.kind == "attribute" and value.name == name and not self._is_anothers(value.of)
             case SpellingKind.GLOBAL:
-                return value.kind in {"name", "attribute"} and value.name == name and self._is_of_owner(value)
+                return value.name == name and self._is_of_owner(value)
         return False
 
     def _is_of_owner(self, value: _Value) -> bool:
         """Whether a global, where it is spelt as an attribute, is that of the owner, as far as that matters."""
-        if value.kind != "attribute" or self._place.own or self._place.doubtful:
-            return True
+        if value.kind == "name":
+            return self._place.own
+        if value.kind != "attribute" or self._place.doubtful:
+            return value.kind == "attribute"
         owner = _dotted(value.of) if isinstance(value.of, _Value) else []
         return bool(owner) and self._place.resolved(owner) is self._place.owner
 
     def _is_anothers(self, owner: object) -> bool:
         """Whether an attribute is of another class's `self`."""
-        return (
-            not self._place.own
-            and self._place.is_method
-            and isinstance(owner, _Value)
-            and owner.kind == "local"
-            and owner.name == self._place.first
-        )
+        return not self._place.own and self._place.is_method and isinstance(owner, _Value) and self._is_first(owner)
+
+    def _is_first(self, value: _Value) -> bool:
+        return value.kind == "local" and value.name == self._place.first
 
     def _number(self, value: _Value) -> int | None:
         match value.kind:

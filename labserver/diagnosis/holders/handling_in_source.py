@@ -82,12 +82,13 @@ class _Reader:
         handed_on = tuple(handed for call in calls for handed in self._handed_on(call))
         return Handling(
             removals=tuple(sorted({node.lineno for node in self._removals()})),
+            replacements=tuple(sorted({node.lineno for node in self._replacements()})),
             adds=bool(additions),
             adds_unasked=unasked,
             comparisons=(*(comparison for comparison, _ in found.values()), *self._cuts()),
             accounts=tuple(account for node in self._nodes for account in self._accounts(node)),
             counted=self._counted(),
-            calls=frozenset(self._calls()),
+            calls=dict(self._calls()),
             gives_back=any(self._is_container(value) for value in returned),
             tells_length=any(self._is_length(value) for value in returned),
             handed_on=handed_on,
@@ -108,6 +109,8 @@ class _Reader:
                     yield node
                 case ast.Call() if self._takes_out(node, REMOVING_FUNCTIONS | REMOVING):
                     yield node
+
+    def _replacements(self) -> Iterator[ast.expr]:
         if self._place.code.co_name not in ANEW:
             yield from (node for node in self._stores() if node not in self._kept)
 
@@ -152,6 +155,9 @@ class _Reader:
 
     def _is_variable(self, node: ast.expr) -> bool:
         """Whether it is the name that is looked for, and not a mere local of the function."""
+        if isinstance(node, ast.Attribute) and self._place.own and self._place.is_method:
+            # In a method of the owner, a variable's attribute is that of another instance: of a copy.
+            return self._is_spelt(node) and (self._is_self(node.value) or not isinstance(node.value, ast.Name))
         return self._is_spelt(node) and (
             self._place.spelling.kind in {SpellingKind.GLOBAL, SpellingKind.ATTRIBUTE}
             or self._place.spelling.name in self._place.code.co_freevars
@@ -222,7 +228,7 @@ class _Reader:
         match node:
             case ast.Compare(left, [ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], [right]):
                 pairs = [(a, b) for a in _terms(left) for b in _terms(right)]
-            case ast.BinOp(left, ast.Sub(), right):
+            case ast.BinOp(left, ast.Sub(), right) if _constant(left) is None and _constant(right) is None:
                 pairs = [(left, right)]
             case _:
                 return
@@ -233,31 +239,42 @@ class _Reader:
                 if name and value is not None and number is not None:
                     yield Account(name, value, number, self._named_number(limit)[0], node.lineno)
 
-    def _counted(self) -> frozenset[str]:
-        """The attributes and globals that are counted up or down."""
-        found = set()
+    def _counted(self) -> dict[str, bool]:
+        """The attributes and globals that are counted up or down, and whether by the size of something."""
+        found: dict[str, bool] = {}
         for node in self._nodes:
             match node:
-                case ast.AugAssign(target, ast.Add() | ast.Sub()):
-                    found.add(self._name_of(target))
+                case ast.AugAssign(target, ast.Add() | ast.Sub(), amount):
+                    name = self._name_of(target)
+                    found[name] = found.get(name, False) or self._is_size(amount)
                 case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if _same(
                     target, left
                 ) or _same(target, right):
-                    found.add(self._name_of(target))
-        return frozenset(found - {""})
+                    name = self._name_of(target)
+                    found[name] = found.get(name, False) or self._is_size(left) or self._is_size(right)
+        return {name: by_size for name, by_size in found.items() if name}
 
-    def _calls(self) -> Iterator[str]:
+    def _is_size(self, amount: ast.expr) -> bool:
+        """Whether an amount is the length or the size of something."""
+        match amount:
+            case ast.Call(ast.Name(name) | ast.Attribute(attr=name)) | ast.Attribute(attr=name):
+                return name == "len" or "size" in name or "bytes" in name
+            case ast.Name(name) if name in self._values:
+                return self._is_size(self._values[name])
+        return False
+
+    def _calls(self) -> Iterator[tuple[str, int]]:
         """The names of the methods and globals that it calls; what it does to `self[…]` is a method, too."""
         for node in self._nodes:
             match node:
                 case ast.Call(ast.Name(name)):
-                    yield name
+                    yield name, node.lineno
                 case ast.Call(ast.Attribute(value, attr)) if self._is_self(value) or attr not in REMOVING:
-                    yield attr
+                    yield attr, node.lineno
                 case ast.Subscript(value, ctx=ast.Del()) if self._is_self(value):
-                    yield "__delitem__"
+                    yield "__delitem__", node.lineno
                 case ast.Subscript(value, ctx=ast.Store()) if self._is_self(value):
-                    yield "__setitem__"
+                    yield "__setitem__", node.lineno
 
     # Who else gets it.
 
@@ -379,8 +396,8 @@ class _Reader:
             case SpellingKind.LOCAL | SpellingKind.GLOBAL, ast.Name(name) if self._definition.mangled(name) == wanted:
                 # In an inner function it may be another variable of that name.
                 inner = wanted in self._locals or wanted in self._place.code.co_freevars
-                found = inner is (kind is SpellingKind.LOCAL)
-            case SpellingKind.GLOBAL, ast.Attribute(value, attr) if not self._place.own and not self._place.doubtful:
+                found = inner if kind is SpellingKind.LOCAL else not inner and self._place.own
+            case SpellingKind.GLOBAL, ast.Attribute(value, attr) if not self._place.doubtful:
                 found = attr == wanted and self._resolved(value) is self._place.owner
             case SpellingKind.ATTRIBUTE | SpellingKind.GLOBAL, ast.Attribute(value, attr):
                 found = self._definition.mangled(attr) == wanted and not self._is_anothers(value)
@@ -457,7 +474,7 @@ class _Reader:
         stored = Counter(
             node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
-        for node in sorted(self._nodes, key=_line):
+        for node in sorted(self._nodes, key=_position):
             match node:
                 case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
                     pairs = list(zip(targets, values, strict=True))
@@ -518,11 +535,10 @@ def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
         inside += done_at_definition(node) if isinstance(node, SCOPES) else ast.iter_child_nodes(node)
 
 
-def _line(node: ast.AST) -> int:
+def _position(node: ast.AST) -> tuple[int, int]:
     """Where a node begins; 0 for what has no place of its own."""
     placed = node.iter if isinstance(node, ast.comprehension) else node
-    found: int = getattr(placed, "lineno", 0)
-    return found
+    return getattr(placed, "lineno", 0), getattr(placed, "col_offset", 0)
 
 
 def _same(one: ast.AST, other: ast.AST) -> bool:

@@ -5,8 +5,8 @@ import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from labserver.diagnosis.holders.functions import routine_of, scopes
-from labserver.diagnosis.holders.handling import ADDING, REMOVING, REMOVING_FUNCTIONS, Handling, Place
+from labserver.diagnosis.holders.functions import Functions, routine_of, scopes
+from labserver.diagnosis.holders.handling import ADDING, ANEW, REMOVING, REMOVING_FUNCTIONS, Handling, Place
 from labserver.diagnosis.holders.handling_in_bytecode import handling_in_bytecode
 from labserver.diagnosis.holders.handling_in_source import handling_in_source
 from labserver.diagnosis.holders.referrers import Referrer, Voice
@@ -50,33 +50,33 @@ class Reading:
     passages: tuple[Passage, ...]
     seen: bool
 
-    @property
-    def removing(self) -> frozenset[str]:
-        """The names of the functions that take something out, themselves or through one another."""
-        found = {passage.name for passage in self.passages if passage.handling.removals}
-        while (
-            more := {passage.name for passage in self.passages if not passage.handling.calls.isdisjoint(found)} - found
-        ):
-            found |= more
-        return frozenset(found)
-
-    def takes_out(self, passage: Passage) -> bool:
-        """Whether a piece of code takes something out, itself or through what it calls."""
-        return bool(passage.handling.removals) or not passage.handling.calls.isdisjoint(self.removing)
+    def removing(self) -> list[tuple[Passage, int]]:
+        """The code that takes something out, itself or through what it calls, and on which line."""
+        names = {one.name for one in self.passages if one.handling.removals}
+        while more := {one.name for one in self.passages if not names.isdisjoint(one.handling.calls)} - names:
+            names |= more
+        found = []
+        for one in self.passages:
+            lines = [*one.handling.removals, *sorted(at for name, at in one.handling.calls.items() if name in names)]
+            if lines:
+                found.append((one, lines[0]))
+        return found
 
 
-def read(referrers: Iterable[Referrer], sources: Sources) -> Reading:
+def read(referrers: Iterable[Referrer], functions: Functions, sources: Sources) -> Reading:
     """Read all code that may reach a container.
 
     Args:
         referrers: who refers to it.
+        functions: of the heap; any of them may get hold of it in a way that no reference shows.
         sources: where the code may be read.
     """
-    return _Reader(sources).reading(list(referrers))
+    return _Reader(functions, sources).reading(list(referrers))
 
 
 class _Reader:
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, functions: Functions, sources: Sources) -> None:
+        self._functions = functions
         self._sources = sources
         self._helpers: set[tuple[int, str]] = set()
         self._seen = True
@@ -94,11 +94,12 @@ class _Reader:
         places = [place for voice in referrer.voices for place in _places(referrer, spelling, voice)]
         first = list(self._read(referrer, [place for place in places if place.mentions]))
         lengths = frozenset(one.name for one in first if one.handling.tells_length and one.place.own)
-        related = frozenset(one.name for one in first if one.handling.removals)
+        related = frozenset(one.name for one in _with_replacements(first) if one.handling.removals)
         known = [replace(place, lengths=lengths, related=related) for place in places]
         # Also what only calls those, and all methods of the owner, which may keep an account.
         wanted = [place for place in known if place.mentions or (place.own and place.me is not None)]
         found = list(self._read(referrer, wanted))
+        found = list(_with_replacements(found))
         for one in found:
             self._seen &= not one.handling.loses_sight
         self._look_at_doubtful(referrer, spelling)
@@ -119,19 +120,17 @@ class _Reader:
 
     def _given_back(self, referrer: Referrer, spelling: Spelling, found: list[Passage]) -> list[Passage]:
         """What is done with the container by those who get it from a function, or from a property."""
-        passages = []
+        passages: list[Passage] = []
         for name in {one.name for one in found if one.handling.gives_back and not one.name.startswith("<")}:
             is_property = is_a(of_its_classes(referrer.owner, name), property)
             kind = SpellingKind.ATTRIBUTE if is_property else SpellingKind.RESULT
             through = Spelling(kind, name, spelling.items)
             places = [place for voice in referrer.voices for place in _places(referrer, through, voice)]
             places += [
-                place
-                for routine in referrer.doubtful
-                for place in _places(referrer, through, Voice(routine, own=False))
-                if _may_change(place.code)
+                place for voice in self._strangers(referrer, name) for place in _places(referrer, through, voice)
             ]
-            passages += list(self._read(referrer, [place for place in places if place.mentions]))
+            passages += _with_replacements(self._read(referrer, [place for place in places if place.mentions]))
+        self._seen &= not any(one.handling.loses_sight for one in passages)
         return passages
 
     def _handed_on(self, referrer: Referrer, found: list[Passage]) -> Iterator[Passage]:
@@ -148,18 +147,45 @@ class _Reader:
                 self._helpers.add((id(handed.called.__code__), handed.parameter))
                 spelling = Spelling(SpellingKind.LOCAL, handed.parameter)
                 places = _places(referrer, spelling, Voice(routine_of(handed.called), own=False))
-                found += self._read(referrer, [place for place in places if place.mentions])
+                found += _with_replacements(self._read(referrer, [place for place in places if place.mentions]))
             for one in found:
                 self._seen &= not one.handling.loses_sight
             yield from found
 
     def _look_at_doubtful(self, referrer: Referrer, spelling: Spelling) -> None:
         """Whether other code takes something out of what goes by the same name: then nobody knows."""
-        for routine in referrer.doubtful:
-            for one in _places(referrer, spelling, Voice(routine, own=False)):
+        if spelling.kind not in {SpellingKind.ATTRIBUTE, SpellingKind.GLOBAL}:
+            return
+        for voice in self._strangers(referrer, spelling.name):
+            for one in _places(referrer, spelling, voice):
                 place = replace(one, doubtful=True)
                 if place.mentions and _may_change(place.code):
-                    self._seen &= not any(found.handling.removals for found in self._read(referrer, [place]))
+                    self._seen &= not any(
+                        found.handling.removals or found.handling.replacements
+                        for found in self._read(referrer, [place])
+                    )
+
+    def _strangers(self, referrer: Referrer, name: str) -> Iterator[Voice]:
+        """The application's code that spells a name and may mean anything by it."""
+        own = {id(voice.routine.code) for voice in referrer.voices if voice.own}
+        if referrer.spelling is not None and referrer.spelling.kind is SpellingKind.ATTRIBUTE:
+            own = {id(voice.routine.code) for voice in referrer.voices}
+        for function in self._functions.of_application(name):
+            if id(function.__code__) not in own:
+                yield Voice(routine_of(function), own=False)
+
+
+def _with_replacements(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """The same, where what replaces the container counts as a removal, but for what gives it its first value."""
+    found = list(passages)
+    anew = {name for one in found if one.name in ANEW for name in one.handling.calls}
+    for one in found:
+        handling = one.handling
+        if handling.replacements and one.name not in anew:
+            removals = tuple(sorted({*handling.removals, *handling.replacements}))
+            yield replace(one, handling=replace(handling, removals=removals))
+        else:
+            yield one
 
 
 def _places(referrer: Referrer, spelling: Spelling, voice: Voice) -> Iterator[Place]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from labserver.diagnosis.holders.functions import Functions, Routine, methods, plain, routine_of
-from labserver.diagnosis.holders.handling import attributes
+from labserver.diagnosis.holders.handling import REMOVING, attributes
 from labserver.diagnosis.holders.spelling import Spelling, SpellingKind
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices
-from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, named, of_class, type_name
+from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, named, of_class, text_of, type_name
 from labserver.heap.root import RootKind
 from labserver.heap.roots import frame_locals
 
@@ -66,7 +66,6 @@ class Referrer:
         node: its node; -1 where it has none.
         spelling: how code spells the container; None where no code can.
         voices: the code that may.
-        doubtful: code that may mean something else by the same name.
         readable: whether all its code can be read.
     """
 
@@ -74,7 +73,6 @@ class Referrer:
     node: int
     spelling: Spelling | None = None
     voices: tuple[Voice, ...] = ()
-    doubtful: tuple[Routine, ...] = ()
     readable: bool = True
 
 
@@ -154,7 +152,8 @@ class Referrers:
         elif is_a(owner, functools.partial):
             yield from self._called_later(source, held, items)
         elif is_a(owner, types.BuiltinMethodType):
-            yield Referrer(owner, source, readable=is_made_in_c(type(held)))  # `add = CACHE.append`
+            adding = text_of(owner.__name__) not in REMOVING  # `add = CACHE.append`
+            yield Referrer(owner, source, readable=adding and is_made_in_c(type(held)))
         elif is_made_in_c(type(owner)):
             harmless = is_any(owner, _HARMLESS) or type_name(owner).endswith(_HARMLESS_ENDS)
             yield Referrer(owner, source, readable=harmless)
@@ -206,8 +205,7 @@ class Referrers:
 
     def _attribute_of(self, owner: Any, node: int, spelling: Spelling) -> Referrer:
         if is_a(owner, types.FunctionType):
-            near = self._functions.of_globals(owner.__globals__)
-            return Referrer(owner, node, spelling, _voices(near, None), tuple(self._strangers(near)))
+            return Referrer(owner, node, spelling, _voices(self._functions.of_globals(owner.__globals__), None))
         cls = owner if is_a(owner, type) else type(owner)
         own = list(methods(cls))
         me = None if is_a(owner, type) else owner
@@ -218,23 +216,16 @@ class Referrers:
         for space in self._knowing(node, cls, own):
             for function in self._functions.of_globals(space):
                 voices.setdefault(id(function.__code__), Voice(routine_of(function), None, own=False))
-        strangers = [one for one in self._strangers(()) if id(one.code) not in voices]
-        return Referrer(owner, node, spelling, tuple(voices.values()), tuple(strangers), _is_readable(cls))
+        return Referrer(owner, node, spelling, tuple(voices.values()), _is_readable(cls))
 
     def _global(
         self, owner: object, node: int, functions: list[types.FunctionType], names: Iterable[str], items: int
     ) -> Iterator[Referrer]:
-        strangers = tuple(self._strangers(functions))
-        voices = (*_voices(functions, None), *(Voice(routine, None, own=False) for routine in strangers))
+        own = {id(function.__code__) for function in functions}
         for name in names:
-            yield Referrer(owner, node, Spelling(SpellingKind.GLOBAL, name, items), voices, strangers)
-
-    def _strangers(self, near: Iterable[types.FunctionType]) -> Iterator[Routine]:
-        """The application's functions but some."""
-        codes = {id(function.__code__) for function in near}
-        for function in self._functions.of_application():
-            if id(function.__code__) not in codes:
-                yield routine_of(function)
+            others = [one for one in self._functions.of_application(name) if id(one.__code__) not in own]
+            voices = (*_voices(functions, None), *(Voice(routine_of(one), None, own=False) for one in others))
+            yield Referrer(owner, node, Spelling(SpellingKind.GLOBAL, name, items), voices)
 
     def _second(self, node: int) -> list[object]:
         """The instances of classes in Python that refer to an owner."""
@@ -377,4 +368,4 @@ def _parameters(code: types.CodeType, given: Any, held: object, first: int) -> l
 def _is_readable(cls: type) -> bool:
     """Whether what a class does is written in Python, or is known."""
     made_in_c = [base for base in of_class(cls, "__mro__") if is_made_in_c(base)]
-    return all(module_of(base) in {"builtins", "collections", "_collections", "typing"} for base in made_in_c)
+    return all(module_of(base) in {"builtins", "collections", "types"} for base in made_in_c)

@@ -29,42 +29,33 @@ def removal_from(container: object, reading: Reading, running: Running, *, known
         running: what runs by itself.
         known: whether the container's own methods are known, as a builtin's are.
     """
-    passages = [passage for passage in reading.passages if passage.handling.removals]
-    removing = reading.removing
-    begun = [
-        passage
-        for passage in reading.passages
-        if passage.name in removing and (running.runs(passage.place.code) or _is_called(passage, running))
+    found = reading.removing()
+    begun = [one for one, _ in found if running.runs(one.place.code) or _is_called(one, running)]
+    # What a reader looks at first: what comes by itself, what makes room for what it adds, what really takes it out.
+    ranks = [
+        (
+            not any(one is other for other in begun),
+            not one.handling.adds,
+            not one.handling.removals,
+            not one.place.own,
+            one.name in _OFFERED,
+        )
+        for one, _ in found
     ]
-    by_itself = bool(begun)
-    chosen = min(passages, key=lambda passage: _rank(passage, reading, begun), default=None)
-    by = None if chosen is None else f"{_name(chosen)} ({_file(chosen)}:{chosen.handling.removals[0]})"
-    return Removal(seen=known and reading.seen, by=by or _weak(container), runs=by_itself)
+    chosen = min(range(len(found)), key=ranks.__getitem__, default=None)
+    by = _weak(container) if chosen is None else _where(*found[chosen])
+    return Removal(seen=known and reading.seen, by=by, runs=bool(begun))
 
 
 def _is_called(passage: Passage, running: Running) -> bool:
-    """Whether what runs calls it by its name, in its own module or in one that reaches the container."""
+    """Whether what runs calls it by its name, in its own module."""
     return len(passage.name) > 3 and running.calls(passage.name, passage.place.routine.namespace)
 
 
-def _rank(passage: Passage, reading: Reading, begun: list[Passage]) -> tuple[bool, bool, bool, bool]:
-    """What a reader looks at first: what runs by itself, what makes room for an addition, what others call."""
-    handling = passage.handling
-    makes_room = handling.adds or bool(handling.comparisons) or _is_used(passage, reading)
-    runs = any(passage is one for one in begun)
-    return not runs, not passage.place.own, not makes_room, passage.name in _OFFERED
-
-
-def _is_used(passage: Passage, reading: Reading) -> bool:
-    return any(passage.name in one.handling.calls for one in reading.passages if one.handling.adds)
-
-
-def _name(passage: Passage) -> str:
-    return text_of(passage.place.code.co_qualname).rpartition("<locals>.")[2]
-
-
-def _file(passage: Passage) -> str:
-    return short_path(text_of(passage.place.code.co_filename))
+def _where(passage: Passage, line: int) -> str:
+    code = passage.place.code
+    name = text_of(code.co_qualname).rpartition("<locals>.")[2]
+    return f"{name} ({short_path(text_of(code.co_filename))}:{line})"
 
 
 def _weak(container: object) -> str | None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from labserver.diagnosis.holders.functions import Routine, methods, plain, routine_of, scopes
+from labserver.diagnosis.holders.functions import Routine, methods, names_in, plain, routine_of, scopes
 from labserver.diagnosis.holders.handling import attribute_of, attributes
 from labserver.heap.analyst import is_analyst_thread, loaded_modules
 from labserver.heap.graph import HeapGraph
-from labserver.heap.is_a import is_a, own_attribute, text_of
+from labserver.heap.is_a import is_a, own_attribute
 from labserver.heap.root import RootKind
 from labserver.heap.roots import frame_locals
 
@@ -40,7 +40,7 @@ class Running:
     def calls(self, name: str, namespace: object) -> bool:
         """Whether a function of a module that runs calls something by a name."""
         return any(
-            routine.namespace is namespace and name in names_called(routine.code) for routine in self._known().values()
+            routine.namespace is namespace and name in names_in(routine.code) for routine in self._known().values()
         )
 
     def _at_work(self) -> frozenset[str]:
@@ -85,11 +85,6 @@ class Running:
                 yield from _bound(attribute_of(self._graph.objects[node], "_callback"))
 
 
-def names_called(code: types.CodeType) -> frozenset[str]:
-    """The names that a function spells, those in the functions within it included."""
-    return frozenset(text_of(name) for codes in scopes(code) for one in codes for name in one.co_names)
-
-
 def _first(frame: types.FrameType) -> object:
     """What a frame has for its first parameter, a method its own object."""
     found = frame_locals(frame) if frame.f_code.co_argcount else []
@@ -104,7 +99,7 @@ def _bound(called: object) -> Iterator[tuple[Routine, object]]:
 
 def _called(routine: Routine, me: object) -> Iterator[tuple[Routine, object]]:
     """The functions that a routine calls, as far as names tell: globals, and methods of its own object."""
-    for name in names_called(routine.code):
+    for name in names_in(routine.code):
         function = plain(attribute_of(routine.namespace, name))
         if function is not None:
             yield routine_of(function), None

@@ -1,5 +1,6 @@
 """What keeps a growing container small: bounds, an account in bytes, code that takes something out."""
 
+import contextlib
 import functools
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from labserver.diagnosis.holders.bounds import Bound, ByteBudget, bound_of, byte_budget_of
 from labserver.diagnosis.holders.changes import Changes
-from labserver.diagnosis.holders.fixed_places import alike_below, fixed_places
+from labserver.diagnosis.holders.fixed_places import FixedPlaces
 from labserver.diagnosis.holders.functions import Functions
 from labserver.diagnosis.holders.lengths import length_of
 from labserver.diagnosis.holders.reading import Reading, read
@@ -54,42 +55,56 @@ class Upkeeps:
 
     def __init__(self, graph: HeapGraph, before: Snapshot, found: Changes) -> None:
         self._graph = graph
-        self._before = before
         self._found = found
         self._sources = Sources()
-        self._referrers = Referrers(graph, Functions(graph))
+        self._places = FixedPlaces(graph, before, found)
+        self._functions = Functions(graph)
+        self._referrers = Referrers(graph, self._functions)
         self._running = Running(graph)
 
     def of(self, holder: int, entries: Indices) -> Upkeep:
-        """What keeps a holder small.
+        """What keeps a holder small; nothing is known where something cannot be read.
 
         Args:
             holder: the node that the entries have in common.
             entries: of the changes, those that hang there.
         """
+        with contextlib.suppress(Exception):  # other threads go on where the process was not forked
+            return self._of(holder, entries)
+        return Upkeep()
+
+    def _of(self, holder: int, entries: Indices) -> Upkeep:
         node, many = self._container(holder, entries)
         container = self._graph.objects[node]
         referrers = self._referrers.of(node)
-        reading = read(referrers, self._sources)
-        known = is_any(container, _KNOWN)
+        reading = read(referrers, self._functions, self._sources)
+        removal = removal_from(container, reading, self._running, known=is_any(container, _KNOWN))
         bound, budget = self._bounds(node, many, referrers, reading)
-        places = fixed_places(self._graph, self._before, self._found, entries, holder)
+        places = self._places.number(entries, holder)
         if places is not None and (bound is None or places < bound.entries):
             bound = Bound(places, f"its {places:,} places have been there from the first look on")
         return Upkeep(
             bound=bound,
             length=length_of(container) if many == 1 else None,
             budget=budget,
-            removal=removal_from(container, reading, self._running, known=known),
+            removal=removal if many == 1 else self._also_of(holder, removal),
         )
+
+    def _also_of(self, holder: int, removal: Removal) -> Removal:
+        """What takes something out of one of many containers, or one of them out of what holds them all."""
+        whole = self._graph.objects[holder]
+        reading = read(self._referrers.of(holder), self._functions, self._sources)
+        other = removal_from(whole, reading, self._running, known=is_any(whole, _KNOWN))
+        first, second = sorted((removal, other), key=lambda one: (one.by is None, not one.runs))
+        return Removal(seen=first.seen and second.seen, by=first.by, runs=first.runs or second.runs)
 
     def _bounds(
         self, node: int, many: int, referrers: list[Referrer], reading: Reading
     ) -> tuple[Bound | None, ByteBudget | None]:
         """Bounds of those whose word counts: of an owner that came with many of its like, each bounds its own alone."""
-        if self._came_with_others(node):
+        old = [one for one in referrers if not self._came_with_others(one.node if one.node >= 0 else node)]
+        if referrers and not old:
             return None, None
-        old = [referrer for referrer in referrers if referrer.node < 0 or not self._came_with_others(referrer.node)]
         heard = replace(reading, passages=tuple(one for one in reading.passages if one.referrer in old))
         bound = bound_of(self._graph.objects[node], old, heard)
         if bound is not None and many > 1:
@@ -97,9 +112,14 @@ class Upkeeps:
         return bound, byte_budget_of(self._graph.objects[node], old, heard) if many == 1 else None
 
     def _came_with_others(self, node: int) -> bool:
-        """Whether an object is one of several of its type that came since the baseline."""
-        new = self._found.new
-        return bool(new[node] and np.count_nonzero(new & (self._graph.types == self._graph.types[node])) > 1)
+        """Whether an object is one of several of its type that came since the baseline.
+
+        A container that is replaced now and then comes alone, though there are others of its type.
+        """
+        new, roots = self._found.new, self._graph.local_roots
+        if not new[node] or (is_any(self._graph.objects[node], _KNOWN) and node not in roots):
+            return False
+        return int(np.count_nonzero(new & (self._graph.types == self._graph.types[node]))) > 1
 
     def _container(self, holder: int, entries: Indices) -> tuple[int, int]:
         """What the entries are items of, and how many of its like get some; the holder where it is no container."""
@@ -119,7 +139,7 @@ class Upkeeps:
             place, places = int(tops[np.argmax(np.bincount(which, weights=found.bytes[here]))]), tops[:1]
         if place == holder or places.size == 1 or not is_any(self._graph.objects[place], _KNOWN):
             return (place if is_any(self._graph.objects[place], _KNOWN) else holder), 1
-        return place, alike_below(self._graph, found, int(self._graph.types[place]), holder).size
+        return place, self._places.alike(int(self._graph.types[place]), holder).size
 
     def _memoized(self, node: int) -> int | None:
         """The memoized function whose results an object holds."""

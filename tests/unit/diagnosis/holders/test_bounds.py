@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from labserver.diagnosis.holders.bounds import bound_of
-
 
 class Cache:
     def __init__(self, **attributes):
@@ -17,10 +15,10 @@ class Cache:
 
 
 class Slotted:
-    __slots__ = ("capacity", "entries")
+    __slots__ = ("entries", "max_entries")
 
-    def __init__(self, capacity):
-        self.capacity, self.entries = capacity, {}
+    def __init__(self, most):
+        self.max_entries, self.entries = most, {}
 
 
 class Sly:
@@ -29,39 +27,69 @@ class Sly:
         raise AssertionError("code of the application must not run")
 
 
-def entries_of(*path):
-    bound = bound_of(path)
-    return None if bound is None else bound.entries
+@pytest.fixture
+def bound_of(said):
+    """The bound on a container, which is the last of a path of objects."""
+    return lambda *path: said(path[-1], path[0]).bound
 
 
-def test_the_smallest_bound_near_the_holder_counts():
+@pytest.fixture
+def entries_of(bound_of):
+    """Its entries."""
+
+    def entries(*path):
+        bound = bound_of(*path)
+        return None if bound is None else bound.entries
+
+    return entries
+
+
+def test_the_smallest_bound_counts(bound_of):
     recent = deque(maxlen=7)
-    bound = bound_of([Cache(maxsize=100, recent=recent), recent])
+    bound = bound_of(Cache(maxsize=100, recent=recent), recent)
     assert (bound.entries, bound.said_by) == (7, "deque.maxlen")
-    assert entries_of(Cache(maxsize=5), Cache(), {}, [], []) is None
+
+
+def test_a_bound_that_is_farther_up_is_of_something_else(entries_of):
+    entries = {}
+    assert entries_of(Cache(maxsize=5, store=Cache(entries=entries)), entries) is None
+    assert entries_of(Cache(maxsize=5, stores=[entries]), entries) is None
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *("maxsize", "max_size", "_max_entries", "maxItems", "capacity", "_Cache__maxsize", "max_items", "limit"),
-        *("cap", "size_limit", "maximum_size", "_max_results"),
+        *("maxsize", "max_size", "_max_entries", "maxItems", "_Cache__maxsize", "max_items"),
+        *("size_limit", "maximum_size", "_max_results"),
     ],
 )
-def test_a_bound_has_many_names(name):
+def test_a_bound_has_many_names(bound_of, name):
     entries = {}
-    bound = bound_of([Cache(**{name: 30}, entries=entries), entries])
+    bound = bound_of(Cache(**{name: 30}, entries=entries), entries)
     assert (bound.entries, bound.said_by) == (30, f"Cache.{name}")
 
 
-def test_slots_and_queues_declare_their_bounds():
-    slotted, line = Slotted(12), queue.Queue(maxsize=9)
+@pytest.mark.parametrize("name", ["limit", "capacity", "cap"])
+def test_a_name_that_may_be_of_anything_is_no_bound(entries_of, name):
+    entries = {}
+    assert entries_of(Cache(**{name: 30}, entries=entries), entries) is None
+
+
+def test_of_two_containers_a_name_alone_says_nothing(entries_of):
+    entries, others = dict.fromkeys(range(9)), list(range(4))
+    assert entries_of(Cache(maxsize=30, entries=entries, clients=others), entries) is None
+    # Tables of the same entries have the same length.
+    assert entries_of(Cache(maxsize=30, entries=entries, order=list(entries)), entries) == 30
+
+
+def test_slots_and_queues_declare_their_bounds(entries_of):
+    slotted, line, endless = Slotted(12), queue.Queue(maxsize=9), queue.Queue()
     assert entries_of(slotted, slotted.entries) == 12
     assert entries_of(line, line.queue) == 9
-    assert entries_of(queue.Queue(), deque()) is None
+    assert entries_of(endless, endless.queue) is None
 
 
-def test_a_memoized_function_declares_its_size():
+def test_a_memoized_function_declares_its_size(entries_of):
     assert entries_of(functools.lru_cache(maxsize=12)(len)) == 12
     assert entries_of(functools.cache(len)) is None
 
@@ -73,8 +101,8 @@ def test_a_memoized_function_declares_its_size():
         *(Cache(maxsize=True), Cache(limits=3), Cache(max_content_length=3)),
     ],
 )
-def test_nothing_else_is_a_bound(owner):
-    assert bound_of([owner]) is None
+def test_nothing_else_is_a_bound(bound_of, owner):
+    assert bound_of(owner) is None
 
 
 GLOBAL = """
@@ -104,36 +132,18 @@ NO_BOUND = {
 }
 
 
-@pytest.fixture(params=["source", "bytecode"])
-def shop_cache(request, tmp_path, monkeypatch):
-    """Makes a module of some code: once with its file, once without, as of an application of bytecode alone."""
-    monkeypatch.chdir(tmp_path)
-    Path("shop").mkdir()
-    if request.param == "source":
-        monkeypatch.delattr("labserver.diagnosis.holders.bound_code.handling_in_bytecode")
-
-    def module(code):
-        if request.param == "source":
-            Path("shop/cache.py").write_text(code, encoding="utf-8")
-        found = types.ModuleType("shop.cache")
-        exec(compile(code, "shop/cache.py", "exec"), vars(found))
-        return found
-
-    return module
-
-
 @pytest.mark.parametrize("code", KEPT_BY_HAND.values(), ids=KEPT_BY_HAND)
-def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, code):
+def test_a_bound_that_is_kept_by_hand_is_found(shop_cache, bound_of, code):
     module = shop_cache(GLOBAL % code)
-    bound = bound_of([module, vars(module), module.CACHE])
+    bound = bound_of(module, vars(module), module.CACHE)
     assert bound.entries == 1000
     assert bound.said_by == "shop/cache.py:7 compares len(CACHE) with 1000"
 
 
 @pytest.mark.parametrize("code", NO_BOUND.values(), ids=NO_BOUND)
-def test_other_code_keeps_no_bound(shop_cache, code):
+def test_other_code_keeps_no_bound(shop_cache, bound_of, code):
     module = shop_cache(GLOBAL.replace("%s", code))
-    assert bound_of([module, vars(module), module.CACHE]) is None
+    assert bound_of(module, vars(module), module.CACHE) is None
 
 
 ADDING = """
@@ -169,27 +179,27 @@ ADDS_FOR_EVER = {
 
 
 @pytest.mark.parametrize("code", ADDS_UP_TO.values(), ids=ADDS_UP_TO)
-def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, code):
+def test_what_is_added_only_while_there_is_room_is_bounded(shop_cache, bound_of, code):
     module = shop_cache(ADDING % code)
-    bound = bound_of([module, vars(module), module.CACHE])
+    bound = bound_of(module, vars(module), module.CACHE)
     assert bound.entries == 1000
     assert re.fullmatch(r"shop/cache.py:\d compares len\(CACHE\) with 1000", bound.said_by)
 
 
 @pytest.mark.parametrize("code", ADDS_FOR_EVER.values(), ids=ADDS_FOR_EVER)
-def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, code):
+def test_what_is_also_added_without_a_look_at_the_room_is_not(shop_cache, bound_of, code):
     module = shop_cache(ADDING % code)
-    assert bound_of([module, vars(module), module.CACHE]) is None
+    assert bound_of(module, vars(module), module.CACHE) is None
 
 
-def test_a_class_may_add_up_to_its_bound_too(shop_cache):
+def test_a_class_may_add_up_to_its_bound_too(shop_cache, bound_of):
     store = shop_cache(
         "class Store:\n"
         "    def __init__(self, first, room):\n        self._kept, self._room = [], room\n"
         "        self._kept.append(first)\n"
         "    def put(self, value):\n        if len(self._kept) < self._room: self._kept.append(value)\n"
     ).Store(1, 40)
-    bound = bound_of([[store], store, store._kept])
+    bound = bound_of([store], store, store._kept)
     assert (bound.entries, bound.said_by) == (40, "shop/cache.py:6 compares len(_kept) with 40")
 
 
@@ -217,9 +227,9 @@ def test_a_class_may_add_up_to_its_bound_too(shop_cache):
         ("def inner():\n        CACHE.append(value)\n    if len(CACHE) < MOST: inner()", False),
     ],
 )
-def test_source_and_bytecode_follow_the_same_ways(shop_cache, code, bounded):
+def test_source_and_bytecode_follow_the_same_ways(shop_cache, bound_of, code, bounded):
     module = shop_cache(ADDING % code)
-    bound = bound_of([module, vars(module), module.CACHE])
+    bound = bound_of(module, vars(module), module.CACHE)
     assert (bound is not None and bound.entries == 1000) == bounded
 
 
@@ -234,7 +244,7 @@ class Store:
 """
 
 
-def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(shop_cache):
+def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(shop_cache, entries_of):
     store = shop_cache(PRIVATE).Store()
     assert entries_of([store], store, store._Store__kept) == 30
 
@@ -247,7 +257,7 @@ def test_a_private_attribute_is_known_by_the_name_that_the_compiler_gives_it(sho
         ("CACHE[len(value)] += value", 1000),
     ],
 )
-def test_the_source_tells_more_than_the_bytecode(tmp_path, monkeypatch, code, entries):
+def test_the_source_tells_more_than_the_bytecode(entries_of, tmp_path, monkeypatch, code, entries):
     """A handler lies where it stands, a comprehension is a part of its function, and `+=` sets an item."""
     monkeypatch.chdir(tmp_path)
     Path("shop.py").write_text(ADDING % f"if len(CACHE) < MOST:\n        {code}", encoding="utf-8")
@@ -279,18 +289,18 @@ class Lru(dict):
 
 
 @pytest.mark.parametrize(("limit", "entries"), [("self._most", 200), ("self.LEAST", 50), ("70", 70)])
-def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, limit, entries):
+def test_a_class_keeps_the_bound_of_its_attribute(shop_cache, bound_of, limit, entries):
     store = shop_cache(CLASS % limit).Store()
-    bound = bound_of([[store], store, store._entries])
+    bound = bound_of([store], store, store._entries)
     assert bound.entries == entries
     assert bound.said_by == f"shop/cache.py:10 compares len(_entries) with {entries}"
-    assert bound_of([[store], store, store._other]) is None
-    assert bound_of([[store], store, vars(store), store._entries]) == bound
+    assert bound_of([store], store, store._other) is None
+    assert bound_of([store], store, vars(store), store._entries) == bound
 
 
-def test_a_container_of_its_own_class_keeps_its_bound(shop_cache):
+def test_a_container_of_its_own_class_keeps_its_bound(shop_cache, bound_of):
     cache = shop_cache(CLASS % 1).Lru()
-    bound = bound_of([[cache], cache])
+    bound = bound_of([cache], cache)
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:18 compares len(Lru) with 300")
 
 
@@ -302,20 +312,20 @@ def test_a_container_of_its_own_class_keeps_its_bound(shop_cache):
         "for old in list(self)[: len(self) > 300]: del self[old]",
     ],
 )
-def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, put):
+def test_a_container_may_keep_its_own_items_to_a_number(shop_cache, bound_of, put):
     cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {put}\n").Own()
-    bound = bound_of([[cache], cache])
+    bound = bound_of([cache], cache)
     assert (bound.entries, bound.said_by) == (300, "shop/cache.py:3 compares len(Own) with 300")
 
 
-def test_an_attribute_that_is_called_as_a_method_removes_nothing(shop_cache):
+def test_an_attribute_that_is_called_as_a_method_removes_nothing(shop_cache, bound_of):
     flag = "if len(self) > 300: self.discard = True"
     cache = shop_cache(f"class Own(dict):\n    def put(self, key, value):\n        {flag}\n").Own()
-    assert bound_of([[cache], cache]) is None
+    assert bound_of([cache], cache) is None
 
 
-def test_the_standard_library_keeps_no_bound_on_its_threads():
+def test_the_standard_library_keeps_no_bound_on_its_threads(bound_of):
     import threading
 
-    assert bound_of([threading, vars(threading), threading._active]) is None
-    assert bound_of([sys, vars(sys), sys.modules]) is None
+    assert bound_of(threading, vars(threading), threading._active) is None
+    assert bound_of(sys, vars(sys), sys.modules) is None
