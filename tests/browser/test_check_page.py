@@ -15,6 +15,11 @@ from labserver.report.html import html_of
 from labserver.stats.interval import Interval
 
 AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+# Every width that a block ever had.
+WATCH = """globalThis.widths = new Set();
+new MutationObserver((changes) => {
+  for (const { target } of changes) if (target.localName === "rect") widths.add(target.getAttribute("width"));
+}).observe(document, { subtree: true, attributeFilter: ["width"] });"""
 LAYOUT = re.compile("there is not one (header|footer)")  # the audit's other page has these beside its main part
 
 PARSER = Frame("json/decoder.py", 353, "JSONDecoder.raw_decode", Origin.STANDARD)
@@ -59,6 +64,7 @@ def show(browser, tmp_path):
         opened.on("pageerror", lambda error: said.append(str(error)))
         opened.on("console", lambda message: said.append(message.text))
         opened.on("dialog", lambda dialog: said.append(dialog.message))
+        opened.add_init_script(WATCH)
         opened.goto(file.as_uri())
         return opened
 
@@ -97,6 +103,19 @@ def test_every_block_is_as_wide_as_its_bytes(show, await_widths, width, motion):
     page.set_viewport_size({"width": 700, "height": 800})
     await_widths(page, **ALL)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_block_grows_for_those_who_asked_for_that(show, await_widths):
+    moving = show(viewport={"width": 1280, "height": 800}, reduced_motion="no-preference")
+    await_widths(moving, **ALL)
+    still = show(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    await_widths(still, **ALL)
+    still.click("#flame .frame[name^=render]")
+    await_widths(still, everything=1, render=1)
+    still.click("#flame button")
+    await_widths(still, **ALL)
+    assert still.evaluate("widths.size") <= 5 + 1  # those of the five shares, and 0 of what is out of sight
+    assert moving.evaluate("widths.size") > 5 + 1
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])

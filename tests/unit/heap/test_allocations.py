@@ -44,12 +44,15 @@ def test_since_a_mark_only_growth_is_told():
         for job in range(8):
             if job == 4:
                 Allocations.now().mark(mark)
-                kept = [upload(), upload()]
+            if job >= 2:
+                kept.append(upload())
             cache[job % 4] = preview()
         mark.seek(0)
         grown = Allocations.now().since(mark)
-    assert shown(grown) == [("upload", 2)]
-    assert len(kept) == 2
+    assert shown(grown) == [("upload", 4)]
+    assert grown.largest(1)[0].bytes == pytest.approx(4 * 50_000, abs=200)
+    assert len(kept) == 6
+    assert all(size > 0 for size, _ in grown.totals.values())
 
 
 def test_without_tracing_there_is_nothing_and_a_mark_of_it_hides_nothing():
