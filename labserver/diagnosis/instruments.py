@@ -7,6 +7,7 @@ import tracemalloc
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from tracemalloc import get_object_traceback
 from typing import Any, BinaryIO
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
@@ -23,7 +24,7 @@ from labserver.heap.fork import in_fork
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.roots import Roots
 from labserver.heap.stack import called_part, own_lines
-from labserver.heap.tracemalloc_tools import allocated_at, objects_at
+from labserver.heap.tracemalloc_tools import frames_of, objects_at
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
@@ -100,7 +101,7 @@ class Instruments:
             ).to_json()
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
-        if not tracemalloc.is_tracing() or os.getpid() == self._pid:
+        if not tracemalloc.is_tracing() or not self._in_child:
             return self._look(roots, budget)[0].to_json()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
@@ -109,9 +110,13 @@ class Instruments:
         )
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
-        for holder, addresses in zip(answer["holders"], examples, strict=True):
-            known = (objects[address] for address in addresses if address in objects)
-            stack = called_part(next(filter(None, map(allocated_at, known)), ()))
+        traced = [
+            next(filter(None, (get_object_traceback(objects[one]) for one in addresses if one in objects)), ())
+            for addresses in examples
+        ]
+        self._stop_tracing()
+        for holder, traceback in zip(answer["holders"], traced, strict=True):
+            stack = called_part(frames_of(traceback))
             holder |= {"allocated_at": own_lines(stack), "stack": [frame.to_json() for frame in stack]}
         return answer
 
@@ -124,22 +129,25 @@ class Instruments:
         with self._opened(self._mark) as file:
             file.truncate()
             if snapshot_bytes() <= budget.max_bytes:
-                Allocations.now().mark(file)
+                Allocations.now(last=self._in_child).mark(file)
         self._stop_tracing()
 
     def _sites(self, _: Roots, budget: Budget) -> list[dict[str, Any]]:
         if snapshot_bytes() > budget.max_bytes:
             return []
-        there = Allocations.now()
-        self._stop_tracing()
+        there = Allocations.now(last=self._in_child)
         with self._opened(self._mark) as file:
             grown = there.since(file) if os.fstat(self._mark).st_size else there
         sites = grown.largest(_MOST_SITES)
         return [Site(one.bytes, one.blocks, own_lines(one.frames), one.frames).to_json() for one in sites]
 
+    @property
+    def _in_child(self) -> bool:
+        return os.getpid() != self._pid
+
     def _stop_tracing(self) -> None:
         """In a child: tracing would make what follows many times slower."""
-        if os.getpid() != self._pid:
+        if self._in_child:
             tracemalloc.stop()
 
     @staticmethod

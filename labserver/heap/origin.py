@@ -82,7 +82,7 @@ def _roots() -> tuple[PurePath, ...]:
     with contextlib.suppress(OSError):  # a deployment may remove what a service was started from
         found.append(PurePath(os.path.realpath(os.curdir)))
     main = _file_of("__main__")
-    if main is not None and not _is_within(main, _TOOL) and not _is_standard(main):
+    if main is not None:
         found.append(main.parent)
     return tuple(root for root in found if not _INSTALLED.intersection(root.parts))
 

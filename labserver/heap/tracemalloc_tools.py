@@ -10,11 +10,11 @@ import sys
 import tokenize
 import tracemalloc
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,7 @@ def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot)
     statistics = sorted(after.compare_to(before, "traceback"), key=lambda s: s.size_diff, reverse=True)
     return [
         AllocationSite(
-            frames=_frames(statistic.traceback),
+            frames=frames_of(statistic.traceback),
             bytes=statistic.size,
             blocks=statistic.count,
             growth_bytes=statistic.size_diff,
@@ -117,7 +117,7 @@ def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot)
 def allocated_at(obj: object) -> tuple[Frame, ...]:
     """The stack that allocated an object, the allocating line first; empty where it was not traced."""
     traceback = tracemalloc.get_object_traceback(obj)
-    return _frames(traceback) if traceback is not None else ()
+    return frames_of(traceback) if traceback is not None else ()
 
 
 def objects_at(addresses: Collection[int]) -> dict[int, object]:
@@ -135,8 +135,9 @@ def objects_at(addresses: Collection[int]) -> dict[int, object]:
             found[int(there[at])] = level[at]
         if depth:
             containers = np.isin(type_addresses(level, there), [id(dict), id(tuple)])
-            inner = {int(there[at]): level[at] for at in np.flatnonzero(containers).tolist()}
-            level = [obj for obj in inner.values() if not gc.is_tracked(obj)]
+            # Hardly any number is made for what is tracked: where allocations are traced, each would take its time.
+            inner = compress(level, containers.tolist())
+            level = list({id(obj): obj for obj in inner if not gc.is_tracked(obj)}.values())
         if not level or len(found) == wanted.size:
             break
         level = gc.get_referents(*level)
@@ -156,8 +157,9 @@ def frame_at(filename: str, line: int) -> Frame:
     return Frame(file, line, _function_at(filename, line), origin)
 
 
-def _frames(traceback: tracemalloc.Traceback) -> tuple[Frame, ...]:
-    return tuple(frame_at(frame.filename, frame.lineno) for frame in reversed(traceback))
+def frames_of(traceback: Iterable[tracemalloc.Frame]) -> tuple[Frame, ...]:
+    """The stack of a traceback, the allocating line first."""
+    return tuple(frame_at(frame.filename, frame.lineno) for frame in reversed(tuple(traceback)))
 
 
 def _from_here(filename: str) -> str | None:

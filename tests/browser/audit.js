@@ -4,6 +4,7 @@
   const isShown = (element) => element.checkVisibility() && element.getBoundingClientRect().left > -50;
 
   const parse = (color) => {
+    if (/^#[\da-f]{6}$/i.test(color)) return [...[1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)), 1];
     const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
     return color.startsWith("color(") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
   };

@@ -221,6 +221,12 @@ def test_a_leaking_list_is_a_leak_and_named(shop):
     assert holder["share_of_growth"] > 0.95
     assert holder["allocated_at"][0].startswith("leaky_list.py:")
     assert holder["allocated_at"][0].endswith(" in work")
+    assert holder["stack"][0] == holder["allocated_at"][0]
+    assert len(holder["stack"]) > len(holder["allocated_at"])  # what called the application is a library's
+    (largest, *_) = result["sites"]
+    assert (largest["stack"], largest["allocated_at"]) == (holder["stack"], holder["allocated_at"])
+    assert largest["bytes"] == pytest.approx(50 * 2033, rel=0.1)
+    assert not [line for site in result["sites"] for line in site["stack"] if line.startswith("labserver/")]
     assert result["findings"] == []
     assert page.startswith("LEAK  leaky_list:app")
     assert "↓ KEPT" in page

@@ -39,6 +39,7 @@
       figure.querySelector("output").textContent = `found in ${amount(bytes)}`;
     });
   d3FlameGraph.select(place).datum(data).call(graph);
+  if (still) graph.onClick(() => graph.update()).update(); // blocks that come grow all the same, unless updated at once
   place.querySelector("svg").setAttribute("aria-hidden", "true"); // the table says the same
 
   new ResizeObserver(() => {

@@ -1,4 +1,5 @@
 import gc
+import json
 import tracemalloc
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from labserver.diagnosis import instruments as module
 from labserver.diagnosis.instruments import Instruments, commands
 from labserver.errors import UsageError
 from labserver.heap.budget import Budget
+from labserver.heap.origin import Origin
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,57 @@ def test_the_sites_are_those_that_kept_the_most(shop):
     assert 50 <= sites[0]["blocks"] <= 60
     assert "in test_the_sites_are_those_that_kept_the_most.keep" in sites[0]["allocated_at"][0]
     assert sites == sorted(sites, key=lambda site: -site["bytes"])
+
+
+def parsed():
+    return json.loads('{"order": {"id": 1, "lines": ["one", "two"]}}')
+
+
+def test_the_sites_are_those_of_what_came_since_the_baseline(shop, instruments):
+    """A cache that is full replaces its entries, which are new and no growth."""
+    shop.CACHE, shop.STORE = {}, []
+    tracemalloc.start(25)
+    try:
+        for job in range(80):
+            if job == 40:
+                instruments.baseline()
+            if job >= 40:
+                shop.STORE.append(parsed())
+            shop.CACHE[job % 20] = bytes(20_000)
+        sites = instruments.sites()
+    finally:
+        tracemalloc.stop()
+    parser = [site for site in sites if site.stack[0].file == "json/decoder.py"]
+    assert sum(site.bytes for site in parser) > 40 * 300
+    assert next(frame.function for frame in parser[0].stack if frame.is_own) == "parsed"
+    assert "test_instruments.py:" in parser[0].allocated_at[0]
+    assert sum(site.bytes for site in sites) < 200_000 < 20 * 20_000
+    assert not [frame for site in sites for frame in site.stack if frame.origin is Origin.TOOL]
+
+
+def test_traces_that_are_too_many_to_be_seen_leave_no_sites(shop, instruments, monkeypatch):
+    tracemalloc.start(25)
+    try:
+        shop.STORE = [bytes(10_000) for _ in range(50)]
+        monkeypatch.setattr(module, "look_budget", lambda: Budget(tracemalloc.get_tracemalloc_memory()))
+        assert instruments.sites() == ()
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_holder_is_told_with_the_whole_stack_of_its_items(shop, instruments):
+    shop.STORE = []
+    tracemalloc.start(25)
+    try:
+        instruments.baseline()
+        shop.STORE += [parsed() for _ in range(200)]
+        (holder,) = [one for one in instruments.growth().holders if one.holder == "module shop → STORE"]
+    finally:
+        tracemalloc.stop()
+    assert holder.stack[0].file == "json/decoder.py"
+    own = [str(frame) for frame in holder.stack if frame.is_own]
+    assert "in parsed" in own[0]
+    assert holder.allocated_at == tuple(own)
 
 
 def test_no_descriptor_is_left_open():

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,25 @@ def test_since_a_mark_only_growth_is_told():
         for job in range(8):
             if job == 4:
                 Allocations.now().mark(mark)
-                kept = [upload(), upload()]
+            if job >= 2:
+                kept.append(upload())
             cache[job % 4] = preview()
         mark.seek(0)
         grown = Allocations.now().since(mark)
-    assert shown(grown) == [("upload", 2)]
-    assert len(kept) == 2
+    assert shown(grown) == [("upload", 4)]
+    assert grown.largest(1)[0].bytes == pytest.approx(4 * 50_000, abs=200)
+    assert len(kept) == 6
+    assert all(size > 0 for size, _ in grown.totals.values())
+
+
+def test_the_last_one_ends_the_tracing():
+    with tracing(25):
+        kept = upload()
+        assert shown(Allocations.now()) == [("upload", 1)]
+        assert tracemalloc.is_tracing()
+        assert shown(Allocations.now(last=True)) == [("upload", 1)]
+        assert not tracemalloc.is_tracing()
+    assert len(kept) == 50_000
 
 
 def test_without_tracing_there_is_nothing_and_a_mark_of_it_hides_nothing():
