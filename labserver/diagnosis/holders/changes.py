@@ -19,6 +19,7 @@ class Changes:
 
     Attributes:
         node: the object's node in the graph, -1 for what went; shape (e,).
+        then: its index into the snapshot, -1 for what came; shape (e,).
         type: the address of its type; shape (e,).
         bytes: what it adds to what the allocators gave; shape (e,).
         sizes: the same as `sys.getsizeof` counts; shape (e,).
@@ -31,6 +32,7 @@ class Changes:
     """
 
     node: Indices
+    then: Indices
     type: Indices
     bytes: Indices
     sizes: Indices
@@ -69,6 +71,7 @@ def changes(graph: HeapGraph, before: Snapshot, parents: Indices, allocated: Ind
 
     return Changes(
         node=np.concatenate([came, np.full(went.size, -1), stayed]),
+        then=np.concatenate([np.full(came.size, -1), went, np.flatnonzero(resized)]),
         type=np.concatenate([graph.types[came], before.types[went], graph.types[stayed]]),
         bytes=np.concatenate([allocated[came], -before.allocated[went], allocated[stayed] - before.allocated[resized]]),
         sizes=np.concatenate([graph.sizes[came], -before.sizes[went], graph.sizes[stayed] - before.sizes[resized]]),

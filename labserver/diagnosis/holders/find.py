@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from labserver.diagnosis.holders.changes import Changes, changes
+from labserver.diagnosis.holders.composition import Compositions
 from labserver.diagnosis.holders.items import ItemPlaces, items_of
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.siblings import merge_alike
@@ -135,6 +136,7 @@ class _Finder:
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
         self._upkeeps = Upkeeps(graph, before, self._changes)
+        self._compositions = Compositions(graph, before, self._changes)
 
     def comparison(self, most: int) -> Comparison:
         graph, before = self._graph, self._before
@@ -272,6 +274,8 @@ class _Finder:
         upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
         to_holder = self._paths.chain(node)
+        places = items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None)
+        composition = self._compositions.of(group.entries, places)
         return Holder(
             chain=chain,
             root=self._paths.root_of(example),
@@ -293,7 +297,11 @@ class _Finder:
             bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
             examples=tuple(self._graph.addresses[examples].tolist()),
-            item_places=items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None),
+            item_places=places,
+            item_type=composition.item_type,
+            items=composition.items,
+            item_bytes=composition.item_bytes,
+            contents=composition.contents,
             allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),
         )
 
