@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -46,8 +46,8 @@ class Holder(HeldGroup):
     holder_retained_bytes: int
     example_node: int
     examples: tuple[int, ...]
-    item_places: ItemPlaces
     allocated_at: tuple[Frame, ...]
+    item_places: ItemPlaces = field(compare=False)
 
     @property
     def fingerprint(self) -> str:

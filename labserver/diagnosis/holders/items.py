@@ -12,6 +12,7 @@ from labserver.heap.search import references_of
 _RARE = 0.05  # of the items: types that fewer are of came beside them, such as a counter
 _STEPS = 3  # node → node, node → namespace → node, node → list → tuple → node
 _DEEPEST_NESTING = 8  # containers of one type within one another; more are a list of pairs or a tree
+_FAR = 12  # references between an item's place and one below it, at most
 _FOLLOWED = 64  # items, to see whether they are linked
 _NESTING = np.array([id(cls) for cls in NESTING])
 
@@ -58,7 +59,7 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
         nodes = np.unique(found.node[came])
         items, places = nodes[parents[nodes] == node], np.array([node])
     else:
-        items, places = _below_replaced(graph, found, entries, tops)
+        items, places = _below_replaced(graph, found, entries, _of_one_level(graph, found, entries, tops))
     kinds = _frequent(graph.types[items])
     for kind in kinds.tolist():
         if _is_linked(graph, items, kind):
@@ -83,6 +84,26 @@ def linked_items(graph: HeapGraph, head: int, kind: int) -> Indices:
         up = further
     found: Indices = nodes[nodes[up] == head]
     return found
+
+
+def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> Indices:
+    """What came at the places that gained most, where some lie below items of others.
+
+    Either old items get more, or an item got the address of an old one, so that its contents alone seem to have come.
+    """
+    parents, places = graph.parents(), found.place[entries]
+    is_place = np.zeros(parents.size, dtype=bool)
+    is_place[places[places >= 0]] = True
+    distinct = np.unique(places[places >= 0])
+    is_below, above = np.zeros(parents.size, dtype=bool), distinct
+    for _ in range(_FAR):
+        above = np.where(above >= 0, parents[above], -1)
+        is_below[distinct[(above >= 0) & is_place[above]]] = True
+    below = (places >= 0) & is_below[places]
+    of_lower, gained = is_below[parents[tops]] & (parents[tops] >= 0), found.bytes[entries]
+    if of_lower.all() or not of_lower.any():
+        return tops
+    return tops[of_lower if gained[below].sum() > gained[~below].sum() else ~of_lower]
 
 
 def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
