@@ -145,8 +145,8 @@ def _sort_out(
         known = np.bincount(leads_to, minlength=n)
         held = loose[counts - 1 > known[loose]]
         seen = seen | dropped
-        # First what C code alone refers to: what it holds beside others, such as a part of that, goes with these. Leaves
-        # last: an interned name goes with what refers to it.
+        # First what C code alone refers to: what is held by others, too, goes with them. Leaves come last: an interned
+        # name goes with what refers to it.
         containers, alone = walk.kinds.entered(kinds[held]), known[held] == 0
         for group in (held[containers & alone], held[containers], held[~containers]):
             new = group[~seen[group]]

@@ -11,7 +11,6 @@ import numpy as np
 
 from labserver.diagnosis.holders.changes import Changes
 from labserver.diagnosis.holders.items import ItemPlaces
-from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import is_a, is_any, is_made_in_c, of_class, text_of, type_name
@@ -62,13 +61,11 @@ class Compositions:
 
     Args:
         graph: the heap now.
-        before: what it was at the baseline.
         found: what has changed.
     """
 
-    def __init__(self, graph: HeapGraph, before: Snapshot, found: Changes) -> None:
+    def __init__(self, graph: HeapGraph, found: Changes) -> None:
         self._graph = graph
-        self._before = before
         self._found = found
         self._parents = graph.parents()
 
@@ -120,7 +117,7 @@ class Compositions:
 
     def _went(self, entries: Indices, where: ItemPlaces) -> "_Items":
         """The same of those that went, as indices of the snapshot."""
-        found, before = self._found, self._before
+        found, before = self._found, self._found.before
         went = entries[found.count[entries] < 0]
         nodes, first = np.unique(found.then[went], return_index=True)
         tops = -1 - found.top[went][first]
@@ -171,7 +168,8 @@ class Compositions:
         values = np.concatenate([addresses_of(list(dict.values(table))) for table in tables])
         addresses = self._graph.addresses[items]
         found: Mask = np.isin(addresses, keys) & ~np.isin(addresses, values)
-        return found | np.array([type_name(self._graph.objects[item]) == _LINK for item in items.tolist()])
+        links: Mask = np.array([type_name(self._graph.objects[item]) == _LINK for item in items.tolist()])
+        return found | links
 
     def _tables(self, places: Indices) -> Iterator[dict[object, object]]:
         for place in places[places >= 0].tolist():
@@ -194,7 +192,7 @@ class Compositions:
         return type_name(first)
 
     def _wrapped(self, entries: Indices, items: Indices, weights: Indices) -> list[int]:
-        """The one object of a class of its own that each of some items has directly below it; nothing if any has not."""
+        """The one object of a class of its own that each item has directly below it; nothing if one has not."""
         found = self._found
         came = entries[found.count[entries] > 0]
         nodes, first = np.unique(found.node[came], return_index=True)
@@ -205,8 +203,11 @@ class Compositions:
         if not np.array_equal(np.sort(owners), np.sort(items)):
             return []
         whole = dict(zip(items.tolist(), weights.tolist(), strict=True))
-        shares = [size / max(whole[owner], 1) for owner, size in zip(owners.tolist(), inside.bytes.tolist(), strict=True)]
-        return known.tolist() if min(shares) >= _MOST else []
+        for node, owner, size in zip(known.tolist(), owners.tolist(), inside.bytes.tolist(), strict=True):
+            # An exception stands beside its traceback, which has the bytes.
+            if size < _MOST * whole[owner] and not is_a(self._graph.objects[node], BaseException):
+                return []
+        return [int(node) for node in known]
 
     def _type(self, address: int) -> str:
         """The name of the type at an address."""

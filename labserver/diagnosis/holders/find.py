@@ -136,7 +136,7 @@ class _Finder:
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
         self._upkeeps = Upkeeps(graph, before, self._changes)
-        self._compositions = Compositions(graph, before, self._changes)
+        self._compositions = Compositions(graph, self._changes)
 
     def comparison(self, most: int) -> Comparison:
         graph, before = self._graph, self._before
@@ -253,7 +253,7 @@ class _Finder:
             by_path[self._paths.chain(group.node).trail, group.edge, kind].append(group)
         by_node: dict[tuple[int, Edge | None], list[_Group]] = defaultdict(list)
         for (_, edge, _), alike in by_path.items():
-            node = self._paths.last_common([group.node for group in alike])
+            node = self._paths.without_table(self._paths.last_common([group.node for group in alike]))
             by_node[node, edge].append(_Group(node, np.concatenate([group.entries for group in alike]), edge))
         return [
             _Group(node, np.concatenate([group.entries for group in alike]), edge)

@@ -107,16 +107,18 @@ def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indi
 
 
 def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
-    """The items and their places: one step further down where each place got a copy of what it had, with more in it."""
-    parents, went = graph.parents(), entries[found.count[entries] < 0]
-    lost = np.unique(found.top[went]).size
-    places = np.unique(parents[tops[parents[tops] >= 0]])
-    if places.size == tops.size > 1 and 2 * lost >= tops.size:
-        nodes = np.unique(found.node[entries[found.count[entries] > 0]])
-        below = nodes[np.isin(parents[nodes], tops)]
-        if below.size:
-            return below, tops
-    return tops, places
+    """The items and their places: one step further down where what was there got copies with more in them."""
+    parents, places = graph.parents(), np.unique(graph.parents()[tops])
+    nodes = np.unique(found.node[entries[found.count[entries] > 0]])
+    below = nodes[np.isin(parents[nodes], tops)]
+    went = entries[found.count[entries] < 0]
+    gone = np.unique(found.then[went])
+    lost = np.unique(-1 - found.top[went])
+    moved = found.before.addresses[gone[np.isin(found.before.parents[gone], lost)]]
+    is_copied = 2 * np.isin(moved, graph.addresses[below]).sum() >= max(moved.size, 1)
+    if below.size and 2 * lost.size >= tops.size and is_copied:
+        return below, tops
+    return tops, places[places >= 0]
 
 
 def _frequent(kinds: Indices) -> Indices:

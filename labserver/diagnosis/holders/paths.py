@@ -1,5 +1,6 @@
 """Paths in a heap graph as a reader wants them: short, generalised, and with what else holds their end."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,11 +13,12 @@ from labserver.heap.chains import chain_of
 from labserver.heap.edge import UNKNOWN, VALUE, Edge
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
-from labserver.heap.is_a import type_name
+from labserver.heap.is_a import is_a, type_name
 from labserver.heap.root import Root, RootKind
 
 # So many nodes of one type, one after the other, are a list or a branch of a tree; containers nest more often.
 _LIKE, _LIKE_CONTAINERS = 4, 8
+_CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 _CONTAINERS = [id(cls) for cls in NESTING]
 _LONGEST_PERIOD = 3  # node → node, node → namespace → node, node → list → tuple → node
 _SAMPLES = 20
@@ -114,6 +116,14 @@ class Paths:
             same = [a == b for a, b in zip(common, path, strict=False)]
             common = common[: same.index(False) if False in same else len(same)]
         return common[-1] if common else nodes[0]
+
+    def without_table(self, node: int) -> int:
+        """Of the dictionary in a memoized function that function: it has the keys and results, too."""
+        above = int(self._parents[node])
+        if above >= 0 and is_a(self._graph.objects[above], _CACHE):
+            obj = self._graph.objects[node]
+            return above if type(obj) is dict and namespace(self._graph.objects[above], obj) is None else node
+        return node
 
     def subtrees(self, nodes: Indices) -> tuple[Indices, Callable[[int], Indices]]:
         """Sizes below each of some nodes, by shortest paths among them, and a function that gives a node's children.
