@@ -27,6 +27,7 @@ _MOST_EDGES = 8  # of one namespace that grow separately
 _SHARE = 0.98  # of a group, that one object below its place must hold to be its holder
 _FAR = 24  # nodes
 _TRIED = 20  # objects, for one whose allocation was traced
+_ALIKE = 8  # objects, to see whether their keys are the same
 _HEAVY = 0.01  # of what came at a place
 _LEAST_BYTES = 1024  # that a group must have grown by to be named
 
@@ -276,10 +277,11 @@ class _Finder:
         to_holder = self._paths.chain(node)
         places = items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None)
         composition = self._compositions.of(group.entries, places)
+        holder_at = max(chain.shared_with(to_holder) - 1, 0)
         return Holder(
-            chain=chain,
+            chain=self._paths.with_keys(chain, example, self._alike(example, group), holder_at),
             root=self._paths.root_of(example),
-            holder_at=max(chain.shared_with(to_holder) - 1, 0),
+            holder_at=holder_at,
             path=chain.trail,
             holder=to_holder.trail,
             holder_type=self._paths.kind(node),
@@ -316,6 +318,15 @@ class _Finder:
         largest = same[np.argsort(-found.bytes[same], kind="stable")][:_TRIED]
         others = came[:: max(came.size // _TRIED, 1)][:_TRIED]
         return [example, *found.node[largest].tolist(), *found.node[others].tolist()]
+
+    def _alike(self, example: int, group: _Group) -> list[int]:
+        """Some of the example's type that hang from other objects that came."""
+        found, entries = self._changes, group.entries
+        like = entries[(found.count[entries] > 0) & (found.type[entries] == self._graph.types[example])]
+        _, first = np.unique(found.top[like], return_index=True)
+        other = like[first][found.top[like[first]] != self._top_of(example, like)]
+        nodes: list[int] = found.node[other[:: max(other.size // _ALIKE, 1)][:_ALIKE]].tolist()
+        return nodes
 
     def _top_of(self, node: int, entries: Indices) -> int:
         at = entries[self._changes.node[entries] == node]
