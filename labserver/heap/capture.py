@@ -8,6 +8,7 @@ the walk could see is held by C code, and what is left are cycles that wait for 
 import gc
 import itertools
 import time
+import types
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,16 +135,20 @@ def _sort_out(
     else:
         loose = np.flatnonzero(~seen)
         sources, leads_to = references_of(starts, targets, loose)
-        dropped = _analysts_only((starts, targets), (sources, leads_to), walk.next_to_shut, analyst, seen)
+        # A call that is over, whose frame a kept exception keeps, is nobody's of ours although one of ours made it.
+        next_to_shut = [pair[:, ~walk.kinds.are(kinds[pair[0]], types.FrameType)] for pair in walk.next_to_shut]
+        dropped = _analysts_only((starts, targets), (sources, leads_to), next_to_shut, analyst, seen)
         keep = ~dropped
         loose = loose[keep[loose]]
         counts = reference_counts(walk.objects, addresses, loose)
         # The walk's own list holds each object once.
-        held = loose[counts - 1 > np.bincount(leads_to, minlength=n)[loose]]
+        known = np.bincount(leads_to, minlength=n)
+        held = loose[counts - 1 > known[loose]]
         seen = seen | dropped
-        # Containers first: a leaf that C code holds too, such as an interned name, goes with what refers to it.
-        containers = walk.kinds.entered(kinds[held])
-        for group in (held[containers], held[~containers]):
+        # First what C code alone refers to: what is held by others, too, goes with them. Leaves come last: an interned
+        # name goes with what refers to it.
+        containers, alone = walk.kinds.entered(kinds[held]), known[held] == 0
+        for group in (held[containers & alone], held[containers], held[~containers]):
             new = group[~seen[group]]
             local_roots |= dict.fromkeys(new.tolist(), Root(RootKind.C_CODE))
             search(starts, targets, new, seen, parents)

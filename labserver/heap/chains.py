@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from labserver.heap.analyst import analyst_objects
 from labserver.heap.chain import Chain, Link, in_one_line, step
-from labserver.heap.edge import Edge, EdgeKind
-from labserver.heap.edges import fold, namespace
+from labserver.heap.edge import VALUE, Edge, EdgeKind
+from labserver.heap.edges import fold, namespace, plain_key
 from labserver.heap.graph import HeapGraph, Indices, path_to
 from labserver.heap.is_a import is_a, of_class, own_attribute, text_of, type_name
 
@@ -26,10 +26,24 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
 
 def chain_of(objects: Sequence[object]) -> list[Link]:
     """Name a path of objects; what nobody wrote, such as a namespace, is folded into the edge that it spells."""
+    return _named(objects)[0]
+
+
+def keys_of(objects: Sequence[object]) -> list[str | None]:
+    """For each link of a path the key under which its object stands, as code writes it; None for no plain one."""
+    links, ends = _named(objects)
+    return [
+        plain_key(objects[at - 1], objects[at]) if link.edge == VALUE else None
+        for link, at in zip(links, ends, strict=True)
+    ]
+
+
+def _named(objects: Sequence[object]) -> tuple[list[Link], list[int]]:
+    """The links of a path, and which object each is."""
     # A module may have been given a class of its own.
     kind = "module" if is_a(objects[0], types.ModuleType) else type_name(objects[0])
     links = [Link(None, kind, _name(objects[0]))]
-    ends = [0]  # which object each link is
+    ends = [0]
     while ends[-1] < len(objects) - 1:
         at = ends[-1]
         rest = objects[at + 1 : at + 9]
@@ -40,7 +54,7 @@ def chain_of(objects: Sequence[object]) -> list[Link]:
         links.append(Link(edge, type_name(child), _name(child)))
         ends.append(at + covered)
         _collapse(objects, links, ends)
-    return links
+    return links, ends
 
 
 def objgraph_chain(obj: object, *, ignore: Sequence[object] = (), max_depth: int = 20) -> Chain | None:

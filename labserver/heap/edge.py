@@ -65,12 +65,12 @@ _UNNAMED = (EdgeKind.UNKNOWN, EdgeKind.C_FIELD)
 
 @dataclass(frozen=True, slots=True)
 class Edge(Message):
-    """A reference by what holds it. Keys and indices are left out: what is kept under each of them is kept alike.
+    """A reference by what holds it. Indices are left out, and keys: what is kept under each of them is kept alike.
 
     Attributes:
         kind: what that is.
-        name: the attribute's, the variable's or the parameter's; of what repeats, the step; of another version's, all
-            that it says.
+        name: the attribute's, the variable's or the parameter's; of what repeats, the step; of a value whose key never
+            changes, that key as code writes it; of another version's, all that it says.
         function: in which a frame is at work.
         number: the line of a frame, or how often a step repeats.
     """
@@ -90,11 +90,13 @@ class Edge(Message):
     @property
     def words(self) -> str:
         """What a reader would look for: `_jobs`, `['…']`, `local image (render:41)`, `(Node.next)×998`."""
+        if self.kind is EdgeKind.VALUE and self.name:
+            return f"[{self.name}]"
         return self._in_words(f"{self.function}:{self.number}", str(self.number))
 
     @property
     def general_words(self) -> str:
-        """The same without lines and lengths, which differ from run to run."""
+        """The same without lines, lengths and keys, which differ from run to run."""
         return self._in_words(self.function, "N")
 
     @property

@@ -9,6 +9,7 @@ import contextvars
 import functools
 import gc
 import inspect
+import re
 import types
 import weakref
 from collections import deque
@@ -34,6 +35,11 @@ from labserver.heap.is_a import (
 )
 from labserver.heap.layout.fields import DECOMPRESSOR, decompressor_fields
 from labserver.heap.roots import frame_locals
+
+_MOST_KEYS = 10_000  # of a dictionary with more nobody has written the keys
+_LONGEST_KEY = 48
+# Words with a digit or two among them at most: no number that counts up, no time, nothing that was drawn by chance.
+_PLAIN_KEY = re.compile(r"(?!.*[A-Za-z_]{25})(?:[A-Za-z_./][A-Za-z_ ./:@-]*(?:\d{1,2}[A-Za-z_ ./:@-]*)?)?")
 
 Fold = tuple[Edge, int]
 """An edge, and how many of the objects that follow it covers."""
@@ -92,6 +98,16 @@ def edge_to(owner: object, child: object) -> Edge:
 def namespace(owner: object, child: object) -> dict[str, object] | None:
     """The child, if it is the dictionary behind the owner's attributes."""
     return child if is_a(child, dict) and namespace_of(owner) is child else None
+
+
+def plain_key(owner: object, child: object) -> str | None:
+    """The key under which a dictionary has a child, as code writes it; None where it is no name that somebody wrote."""
+    if not is_a(owner, dict) or dict.__len__(owner) > _MOST_KEYS:
+        return None
+    keys = [key for key, value in list(dict.items(owner)) if value is child]
+    if len(keys) != 1 or type(keys[0]) is not str or len(keys[0]) > _LONGEST_KEY:
+        return None
+    return repr(keys[0]) if _PLAIN_KEY.fullmatch(keys[0]) else None
 
 
 def _edges(owner: object, child: object) -> Iterator[Edge]:

@@ -51,6 +51,10 @@ class Kinds:
             numbers = self._numbers.get(types_of)
         return numbers
 
+    def are(self, numbers: Indices, cls: type) -> Indices:
+        """Which objects are of exactly this type; shape (n,)."""
+        return np.array([address == id(cls) for address in self.addresses], dtype=bool)[numbers]
+
     def entered(self, numbers: Indices) -> Indices:
         """Which objects may have references; shape (n,)."""
         return np.array(self._enters, dtype=bool)[numbers]

@@ -161,6 +161,7 @@ class HeldGroup(Message):
         bound_from: what says so.
         item_type: the type of what hangs directly below the holder, such as `Session`; None where nobody told.
         items: how many of these came, less those that went.
+        item_bytes: what the allocators gave for these and all below them, less what they got back.
         contents: what the items consist of, by type, the most bytes first.
         length: entries of the container by now, those of the baseline included; None where it has no length.
         removal: what speaks for a bound in the code around the container; None where nobody looked.
@@ -183,6 +184,7 @@ class HeldGroup(Message):
     bound_from: str | None = None
     item_type: str | None = None
     items: int | None = None
+    item_bytes: int | None = None
     contents: tuple[TypeChange, ...] = field(
         default=(), metadata={"read": lambda items: tuple(map(TypeChange.from_json, items))}
     )

@@ -18,7 +18,9 @@ class Changes:
     """One entry for each object that came (+), went (-) or changed its size in place; e entries.
 
     Attributes:
+        before: the snapshot.
         node: the object's node in the graph, -1 for what went; shape (e,).
+        then: its index into the snapshot, -1 for what came; shape (e,).
         type: the address of its type; shape (e,).
         bytes: what it adds to what the allocators gave; shape (e,).
         sizes: the same as `sys.getsizeof` counts; shape (e,).
@@ -30,7 +32,9 @@ class Changes:
         new: which nodes came, shape (n,).
     """
 
+    before: Snapshot
     node: Indices
+    then: Indices
     type: Indices
     bytes: Indices
     sizes: Indices
@@ -68,7 +72,9 @@ def changes(graph: HeapGraph, before: Snapshot, parents: Indices, allocated: Ind
     stayed = now[resized]
 
     return Changes(
+        before=before,
         node=np.concatenate([came, np.full(went.size, -1), stayed]),
+        then=np.concatenate([np.full(came.size, -1), went, np.flatnonzero(resized)]),
         type=np.concatenate([graph.types[came], before.types[went], graph.types[stayed]]),
         bytes=np.concatenate([allocated[came], -before.allocated[went], allocated[stayed] - before.allocated[resized]]),
         sizes=np.concatenate([graph.sizes[came], -before.sizes[went], graph.sizes[stayed] - before.sizes[resized]]),

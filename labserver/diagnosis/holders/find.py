@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from labserver.diagnosis.holders.changes import Changes, changes
+from labserver.diagnosis.holders.composition import Compositions
 from labserver.diagnosis.holders.items import ItemPlaces, items_of
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.siblings import merge_alike
@@ -26,6 +27,7 @@ _MOST_EDGES = 8  # of one namespace that grow separately
 _SHARE = 0.98  # of a group, that one object below its place must hold to be its holder
 _FAR = 24  # nodes
 _TRIED = 20  # objects, for one whose allocation was traced
+_ALIKE = 8  # objects, to see whether their keys are the same
 _HEAVY = 0.01  # of what came at a place
 _LEAST_BYTES = 1024  # that a group must have grown by to be named
 
@@ -135,6 +137,7 @@ class _Finder:
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
         self._upkeeps = Upkeeps(graph, before, self._changes)
+        self._compositions = Compositions(graph, self._changes)
 
     def comparison(self, most: int) -> Comparison:
         graph, before = self._graph, self._before
@@ -251,7 +254,7 @@ class _Finder:
             by_path[self._paths.chain(group.node).trail, group.edge, kind].append(group)
         by_node: dict[tuple[int, Edge | None], list[_Group]] = defaultdict(list)
         for (_, edge, _), alike in by_path.items():
-            node = self._paths.last_common([group.node for group in alike])
+            node = self._paths.without_table(self._paths.last_common([group.node for group in alike]))
             by_node[node, edge].append(_Group(node, np.concatenate([group.entries for group in alike]), edge))
         return [
             _Group(node, np.concatenate([group.entries for group in alike]), edge)
@@ -272,10 +275,13 @@ class _Finder:
         upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
         to_holder = self._paths.chain(node)
+        places = items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None)
+        composition = self._compositions.of(group.entries, places)
+        holder_at = max(chain.shared_with(to_holder) - 1, 0)
         return Holder(
-            chain=chain,
+            chain=self._paths.with_keys(chain, example, self._alike(example, group), holder_at),
             root=self._paths.root_of(example),
-            holder_at=max(chain.shared_with(to_holder) - 1, 0),
+            holder_at=holder_at,
             path=chain.trail,
             holder=to_holder.trail,
             holder_type=self._paths.kind(node),
@@ -293,7 +299,11 @@ class _Finder:
             bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
             examples=tuple(self._graph.addresses[examples].tolist()),
-            item_places=items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None),
+            item_places=places,
+            item_type=composition.item_type,
+            items=composition.items,
+            item_bytes=composition.item_bytes,
+            contents=composition.contents,
             allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),
         )
 
@@ -308,6 +318,15 @@ class _Finder:
         largest = same[np.argsort(-found.bytes[same], kind="stable")][:_TRIED]
         others = came[:: max(came.size // _TRIED, 1)][:_TRIED]
         return [example, *found.node[largest].tolist(), *found.node[others].tolist()]
+
+    def _alike(self, example: int, group: _Group) -> list[int]:
+        """Some of the example's type that hang from other objects that came."""
+        found, entries = self._changes, group.entries
+        like = entries[(found.count[entries] > 0) & (found.type[entries] == self._graph.types[example])]
+        _, first = np.unique(found.top[like], return_index=True)
+        other = like[first][found.top[like[first]] != self._top_of(example, like)]
+        nodes: list[int] = found.node[other[:: max(other.size // _ALIKE, 1)][:_ALIKE]].tolist()
+        return nodes
 
     def _top_of(self, node: int, entries: Indices) -> int:
         at = entries[self._changes.node[entries] == node]

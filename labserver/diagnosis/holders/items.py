@@ -108,17 +108,18 @@ def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indi
 
 
 def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
-    """The items and their places: one step further down where each place got a copy of what it had, with more in it."""
-    parents, went = graph.parents(), entries[found.count[entries] < 0]
-    places = _distinct(parents[tops[parents[tops] >= 0]], parents.size)
-    if places.size == tops.size > 1 and 2 * np.unique(found.top[went]).size >= tops.size:
-        came = found.node[entries[found.count[entries] > 0]]
-        is_top = np.zeros(parents.size, dtype=bool)
-        is_top[tops] = True
-        below = _distinct(came[is_top[parents[came]] & (parents[came] >= 0)], parents.size)
-        if below.size:
-            return below, tops
-    return tops, places
+    """The items and their places: one step further down where what was there got copies with more in them."""
+    parents, places = graph.parents(), np.unique(graph.parents()[tops])
+    nodes = np.unique(found.node[entries[found.count[entries] > 0]])
+    below = nodes[np.isin(parents[nodes], tops)]
+    went = entries[found.count[entries] < 0]
+    gone = np.unique(found.then[went])
+    lost = np.unique(-1 - found.top[went])
+    moved = found.before.addresses[gone[np.isin(found.before.parents[gone], lost)]]
+    is_copied = 2 * np.isin(moved, graph.addresses[below]).sum() >= max(moved.size, 1)
+    if below.size and 2 * lost.size >= tops.size and is_copied:
+        return below, tops
+    return tops, places[places >= 0]
 
 
 def _distinct(nodes: Indices, size: int) -> Indices:

@@ -1,5 +1,6 @@
 """Paths in a heap graph as a reader wants them: short, generalised, and with what else holds their end."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,15 +9,16 @@ import numpy as np
 
 from labserver.diagnosis.holders.siblings import NESTING
 from labserver.heap.chain import Chain, Link
-from labserver.heap.chains import chain_of
-from labserver.heap.edge import UNKNOWN, VALUE, Edge
+from labserver.heap.chains import chain_of, keys_of
+from labserver.heap.edge import UNKNOWN, VALUE, Edge, EdgeKind
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
-from labserver.heap.is_a import type_name
+from labserver.heap.is_a import is_a, type_name
 from labserver.heap.root import Root, RootKind
 
 # So many nodes of one type, one after the other, are a list or a branch of a tree; containers nest more often.
 _LIKE, _LIKE_CONTAINERS = 4, 8
+_CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 _CONTAINERS = [id(cls) for cls in NESTING]
 _LONGEST_PERIOD = 3  # node → node, node → namespace → node, node → list → tuple → node
 _SAMPLES = 20
@@ -53,6 +55,32 @@ class Paths:
                 links[0] = Link(None, links[0].type, root.title)
             self._chains[node] = Chain(tuple(links))
         return self._chains[node]
+
+    def with_keys(self, chain: Chain, node: int, others: Sequence[int], known: int) -> Chain:
+        """A chain with the keys that never change: those on the way to all, and those that are the same for all.
+
+        Args:
+            chain: to `node`.
+            node: an example of what came.
+            others: more of these.
+            known: the last link of the chain that all of them share.
+        """
+        own, rest = self._keys(node), [self._keys(other) for other in others]
+        links = [
+            replace(link, edge=Edge(EdgeKind.VALUE, key))
+            if key is not None
+            and link.edge == VALUE
+            and (at <= known or (rest and all(len(keys) == len(own) and keys[at] == key for keys in rest)))
+            else link
+            for at, (link, key) in enumerate(zip(chain.links, own, strict=True))
+        ]
+        return Chain(tuple(links))
+
+    def _keys(self, node: int) -> list[str | None]:
+        """The key under which each object of the chain to a node stands; None where that is no plain one."""
+        parts = self._parts(path_to(node, self._parents))
+        named = [keys_of([self._graph.objects[index] for index in part]) for part in parts]
+        return [*named[0], *(key for keys in named[1:] for key in keys[1:])]
 
     def root(self, node: int) -> Root | None:
         """What holds a root that is no module, without the numbers in a thread's name; None for other nodes."""
@@ -114,6 +142,14 @@ class Paths:
             same = [a == b for a, b in zip(common, path, strict=False)]
             common = common[: same.index(False) if False in same else len(same)]
         return common[-1] if common else nodes[0]
+
+    def without_table(self, node: int) -> int:
+        """Of the dictionary in a memoized function that function: it has the keys and results, too."""
+        above = int(self._parents[node])
+        if above >= 0 and is_a(self._graph.objects[above], _CACHE):
+            obj = self._graph.objects[node]
+            return above if type(obj) is dict and namespace(self._graph.objects[above], obj) is None else node
+        return node
 
     def subtrees(self, nodes: Indices) -> tuple[Indices, Callable[[int], Indices]]:
         """Sizes below each of some nodes, by shortest paths among them, and a function that gives a node's children.
