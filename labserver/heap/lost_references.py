@@ -12,25 +12,30 @@ import ctypes
 import gc
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from labserver.heap.frame import Frame
+from labserver.heap.graph import HeapGraph
 from labserver.heap.is_a import type_name
 from labserver.heap.kinds import Kinds, bytes_before
 from labserver.heap.layout.objects import Indices, addresses_of
 from labserver.heap.layout.own_memory import inverted_words, writable_bytes
 from labserver.heap.layout.traces import Trace, can_be_traced, trace_of
 from labserver.heap.origin import origin_of
-from labserver.heap.raised import raised_at
+from labserver.heap.raised import raised_in
+from labserver.heap.root import RootKind
+from labserver.heap.search import search
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, short_path
 from labserver.heap.wire import LostReferences
 
 Mask = npt.NDArray[np.bool_]
 
-_MOST_BYTES = 4 << 30  # of memory that is read, twice
+_MOST_BYTES = 2 << 30  # of memory that is read, twice: some seconds
 _MOST_COUNT = 1 << 20  # references of what is believed to be an object
 _FEWEST = 8  # of one type and stack that are a habit: of a few, a thread's registers may have the only reference
 _MOST_GROUPS = 10
@@ -39,21 +44,51 @@ _MARKS = 7  # low bits, in which the interpreter may mark a reference
 _STEP = 16  # bytes from one place where an object may begin to the next
 
 
-def lost_references(reached: Indices, seen: Indices) -> tuple[LostReferences, ...]:
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a walk over the heap has met: addresses, inverted, so that whoever looks for them does not find these.
+
+    Attributes:
+        held: of all objects that modules and threads lead to, and of what waits for the collector; ascending.
+        seen: of all objects; ascending.
+    """
+
+    held: Indices
+    seen: Indices
+
+    @classmethod
+    def by(cls, graph: HeapGraph) -> Self:
+        """What a graph has met."""
+        held = graph.garbage.copy()
+        others = [node for node, root in graph.local_roots.items() if root.kind is not RootKind.C_CODE]
+        search(graph.starts, graph.targets, np.array([*range(graph.modules), *others], dtype=np.int64), held)
+        return cls(np.sort(~graph.addresses[held]), np.sort(~graph.addresses))
+
+    def save(self, file: BinaryIO) -> None:
+        """Write it to a file."""
+        np.savez(file, held=self.held, seen=self.seen)
+
+    @classmethod
+    def load(cls, file: BinaryIO) -> Self:
+        """Read it back."""
+        with np.load(file) as arrays:
+            return cls(arrays["held"], arrays["seen"])
+
+
+def lost_references(reached: Reached) -> tuple[LostReferences, ...]:
     """What is kept for no reference and was allocated since tracing began, most bytes first.
 
     Call it in a forked child of a process that traces, and before anything there has looked at the heap.
 
     Args:
-        reached: inverted addresses of all objects that modules and threads lead to, ascending.
-        seen: the same of all objects that a walk over the heap has met, ascending.
+        reached: what another child's walk has met in the same heap, all of it.
 
     Raises:
         OSError: the kernel shows no process its memory.
     """
     if not can_be_traced() or writable_bytes() > _MOST_BYTES:
         return ()
-    inverted, counts, before = _like_objects(reached)
+    inverted, counts, before = _like_objects(reached.held)
     # The books of tracemalloc point to each block, which begins with the object where nothing stands before it.
     lost = np.flatnonzero(counts > _pointed_at(inverted) - (before == 0))
     alike: dict[tuple[int, Trace], list[int]] = defaultdict(list)
@@ -61,7 +96,7 @@ def lost_references(reached: Indices, seen: Indices) -> tuple[LostReferences, ..
         trace = trace_of(address - ahead)
         if trace is not None:
             alike[ahead, trace].append(address)
-    found = _Unreached(reached, seen)
+    found = _Unreached(reached)
     for (_, trace), addresses in alike.items():
         if len(addresses) >= _FEWEST and _is_called(trace):
             found.add(trace, [ctypes.cast(address, ctypes.py_object).value for address in addresses])
@@ -69,7 +104,7 @@ def lost_references(reached: Indices, seen: Indices) -> tuple[LostReferences, ..
 
 
 def _like_objects(reached: Indices) -> tuple[Indices, Indices, Indices]:
-    """What looks like an object and was not reached: inverted addresses, ascending, counts, and the bytes before each."""
+    """What looks like an object and was not reached: inverted address, ascending; count; and the bytes before it."""
     classes = _classes()
     order = np.argsort(~addresses_of(classes))
     kinds = ~addresses_of(classes)[order]
@@ -111,16 +146,14 @@ class _Unreached:
 
     Args:
         reached: see `lost_references`.
-        seen: see there.
 
     Attributes:
         groups: what was added, one for each type and stack.
     """
 
-    def __init__(self, reached: Indices, seen: Indices) -> None:
+    def __init__(self, reached: Reached) -> None:
         self.groups: list[LostReferences] = []
         self._reached = reached
-        self._seen = seen
         self._taken: set[int] = set()
 
     def add(self, trace: Trace, objects: Sequence[object]) -> None:
@@ -139,8 +172,8 @@ class _Unreached:
             type=type_name(example),
             items=len(objects),
             bytes=int(sizes.sum()),
-            unseen_bytes=int(sizes[~_is_in(~addresses, self._seen)].sum()),
-            raised_at=raised_at(example),
+            unseen_bytes=int(sizes[~_is_in(~addresses, self._reached.seen)].sum()),
+            raised_in=raised_in(example),
             allocated_at=own_lines(stack),
             stack=stack,
         )
@@ -150,12 +183,10 @@ class _Unreached:
         found: list[object] = []
         while level:
             addresses = addresses_of(level)
-            loose = np.flatnonzero(~_is_in(~addresses, self._reached)).tolist()
+            loose = np.flatnonzero(~_is_in(~addresses, self._reached.held)).tolist()
             fresh = {int(addresses[at]): level[at] for at in loose if int(addresses[at]) not in self._taken}
             self._taken.update(fresh)
-            level = [
-                obj for address, obj in fresh.items() if trace_of(address - bytes_before(type(obj))) is not None
-            ]
+            level = [obj for address, obj in fresh.items() if trace_of(address - bytes_before(type(obj))) is not None]
             found += level
             level = gc.get_referents(*level)
         return found
@@ -174,7 +205,7 @@ def _classes() -> list[type]:
     found: dict[int, type] = {id(object): object}
     level: list[type] = [object]
     while level:
-        below = {id(cls): cls for known in level for cls in type.__subclasses__(known)}
-        level = [cls for address, cls in below.items() if address not in found]
-        found |= {id(cls): cls for cls in level}
+        below: dict[int, type] = {id(cls): cls for known in level for cls in type.__subclasses__(known)}
+        level = [below[address] for address in below.keys() - found.keys()]
+        found |= below
     return [cls for cls in found.values() if not issubclass(cls, type)]

@@ -152,7 +152,7 @@ class LostReferences(Message):
         items: how many were allocated since tracing began.
         bytes: `sys.getsizeof` of them and of what hangs on them alone.
         unseen_bytes: of these, what no look at the heap sees: what the collector does not track.
-        raised_at: where they were raised, if they are exceptions with a traceback.
+        raised_in: what raised them, such as `Company.short (shop.py:12)`, if they are exceptions with a traceback.
         allocated_at: the application's lines that allocated one, or all lines where none is the application's.
         stack: the whole stack, the allocating line first.
     """
@@ -161,7 +161,7 @@ class LostReferences(Message):
     items: int
     bytes: int
     unseen_bytes: int = 0
-    raised_at: str | None = None
+    raised_in: str | None = None
     allocated_at: tuple[str, ...] = ()
     stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
 
@@ -175,6 +175,7 @@ class StartedThreads(Message):
         place: where that is defined, such as `shop.py:12`; empty where it is made in C.
         type: the class of the threads, by name.
         count: how many.
+        names: of the threads, without the numbers in them.
         allocated_at: the application's lines that made one; empty where nobody traced.
         stack: the whole stack, the allocating line first.
     """
@@ -183,6 +184,7 @@ class StartedThreads(Message):
     place: str
     type: str
     count: int
+    names: tuple[str, ...] = ()
     allocated_at: tuple[str, ...] = ()
     stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
 
@@ -227,7 +229,7 @@ class HeldGroup(Message):
         removal: what speaks for a bound in the code around the container; None where nobody looked.
         bound_bytes: the most bytes that its owner says it keeps, where the owner counts bytes and not entries.
         thinks_bytes: how many bytes the owner's own account says it keeps by now.
-        raised_at: where the items were raised, if they are exceptions with a traceback.
+        raised_in: what raised the items, if they are exceptions with a traceback.
     """
 
     path: str
@@ -252,7 +254,7 @@ class HeldGroup(Message):
     removal: Removal | None = field(default=None, metadata={"read": lambda told: told and Removal.from_json(told)})
     bound_bytes: int | None = None
     thinks_bytes: int | None = None
-    raised_at: str | None = None
+    raised_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The extension modules that an application's code calls, as far as its functions' names tell: nothing is run for it.
 
-Memory that native code takes shows no holder and no line. Whoever looks for it begins with the extensions nearest to the
-application's own lines.
+Memory that native code takes shows no holder and no line. Whoever looks for it begins with the extensions that are
+nearest to the application's own lines.
 """
 
 import dis
@@ -102,7 +102,7 @@ class _Finder:
             self._queue.append(called)
 
     def _values(self, called: _Called, names: set[str]) -> Iterator[object]:
-        """What the names in a function stand for, as far as they are its module's, a module's that it names, or its class's."""
+        """What the names in a function stand for: those of its module, of modules that it names, and of its class."""
         space = dict(named(called.function.__globals__))
         known = [space[name] for name in names & space.keys()]
         if not called.through:

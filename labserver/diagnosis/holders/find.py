@@ -15,8 +15,9 @@ from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknow
 from labserver.diagnosis.holders.upkeep import Upkeeps
 from labserver.heap.edge import Edge
 from labserver.heap.frame import Frame
-from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name
+from labserver.heap.raised import raised_in
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import allocated_at
 from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
@@ -292,6 +293,7 @@ class _Finder:
             removal=upkeep.removal,
             bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
+            raised_in=raised_in(graph.objects[path_to(example, self._parents)[0]]),
             examples=tuple(self._graph.addresses[examples].tolist()),
             item_places=items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None),
             allocated_at=next(filter(None, (allocated_at(graph.objects[node]) for node in examples)), ()),

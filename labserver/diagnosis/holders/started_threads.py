@@ -14,10 +14,12 @@ from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph
 from labserver.heap.is_a import is_a, of_its_classes, own_attribute, text_of, type_name
 from labserver.heap.kinds import bytes_before
+from labserver.heap.root import without_numbers
 from labserver.heap.tracemalloc_tools import frame_at
 from labserver.heap.wire import StartedThreads
 
 _MOST_GROUPS = 10
+_MOST_NAMES = 50  # that differ by more than numbers
 _EXAMPLES = 20  # of a group, one of which tells where it was made
 _FUNCTION: Any = vars(types.MethodType)["__func__"]
 _WRAPPED: Any = vars(functools.partial)["func"]
@@ -59,7 +61,10 @@ def started_threads(graph: HeapGraph, before: Snapshot, running: Collection[int]
 
 
 def _group(function: str, place: str, kind: str, threads: list[object]) -> ThreadGroup:
-    told = StartedThreads(function=function, place=place, type=kind, count=len(threads))
+    names = {without_numbers(text_of(own_attribute(thread, "_name"))) for thread in threads}
+    told = StartedThreads(
+        function=function, place=place, type=kind, count=len(threads), names=tuple(sorted(names)[:_MOST_NAMES])
+    )
     return ThreadGroup(told, tuple(id(thread) - bytes_before(type(thread)) for thread in threads[-_EXAMPLES:]))
 
 

@@ -1,4 +1,4 @@
-"""All memory of this process that may hold a reference, read as words from the kernel, which refuses what is not mapped.
+"""All memory of this process that may hold a reference, as words from the kernel, which refuses what is not mapped.
 
 Whoever looks for references must not find its own notes of what it looks for. So each word is given inverted, and what
 is kept of them is to stay so.
@@ -42,7 +42,7 @@ def inverted_words() -> Iterator[tuple[int, Indices]]:
             for begin in range(first, last, _PIECE):
                 wanted = room[: min(last - begin, _PIECE) // WORD]
                 try:
-                    count = os.preadv(descriptor, [wanted], begin)
+                    count = os.preadv(descriptor, [wanted.data], begin)
                 except OSError:  # what the kernel keeps there for itself
                     continue
                 piece = wanted[: count // WORD]
