@@ -163,7 +163,7 @@ class FoundKind(StrEnum):
     THEN = "then"
     """Part of another: the `next` one."""
     TRIMMED = "trimmed"
-    """Part of another: what the C library keeps free grew by `spare` bytes a job."""
+    """Part of another: the C library keeps `spare` bytes of freed memory."""
     IN_USE = "in-use"
     AT = "at"
     """Part of others: the `line`."""

@@ -113,7 +113,7 @@ _FOUND: dict[StrEnum, str] = {
     FoundKind.THEN: "; {next}",
     FoundKind.TRIMMED: (
         " It is no fragmentation: bytes in use are counted, not the pages that allocators keep. malloc_trim(0) was "
-        "called before each floor, and what the C library's arenas keep of freed memory grew by {spare:,.0f} B/job."
+        "called before each floor; the {spare:bytes} that the C library's arenas keep of freed memory are not counted."
     ),
     FoundKind.IN_USE: " It is no fragmentation: bytes in use are counted, not the pages that allocators keep.",
     FoundKind.AT: ", allocated at {line}",

@@ -13,7 +13,7 @@ import gc
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -202,10 +202,10 @@ def _is_in(values: Indices, wanted: Indices) -> Mask:
 
 def _classes() -> list[type]:
     """All classes that are alive, without asking their metaclasses; without metaclasses: no class is lost like that."""
-    found: dict[int, type] = {id(object): object}
-    level: list[type] = [object]
+    found: dict[int, type[Any]] = {id(object): object}
+    level: list[type[Any]] = [object]
     while level:
-        below: dict[int, type] = {id(cls): cls for known in level for cls in type.__subclasses__(known)}
+        below: dict[int, type[Any]] = {id(cls): cls for known in level for cls in type.__subclasses__(known)}
         level = [below[address] for address in below.keys() - found.keys()]
         found |= below
     return [cls for cls in found.values() if not issubclass(cls, type)]

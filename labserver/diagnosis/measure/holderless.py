@@ -98,8 +98,8 @@ class Holderless:
 
     def _tried(self) -> Fact | str:
         """What speaks against fragmentation."""
-        if self.traced.spare_per_job is not None:
-            return Fact(FoundKind.TRIMMED, {"spare": max(self.traced.spare_per_job, 0.0)})
+        if self.traced.spare_bytes is not None:
+            return Fact(FoundKind.TRIMMED, {"spare": self.traced.spare_bytes})
         return Fact(FoundKind.IN_USE) if self.traced.in_use else ""
 
     def _lost(self, lost: LostReferences, per_job: float, items: int, raised_in: str | None) -> Finding:

@@ -235,6 +235,6 @@ def _findings(process: Instrumented, shares: _Shares, traced: Traced) -> list[Fi
 def _forgotten(item: HolderGrowth, lost: Sequence[LostReferences], traced: Traced) -> LostReferences | None:
     """The objects to which references were lost, where these are most of what C code seems to hold."""
     kind = item.chain.links[0].type
-    alike = (one for one in traced.growth.holders if one.fingerprint == item.fingerprint)
-    count = next((one.items or one.buffers for one in alike), 0)
+    alike = [one for one in traced.growth.holders if one.fingerprint == item.fingerprint and one.item_type == kind]
+    count = max((one.items or 0 for one in alike), default=0)
     return next((one for one in lost if one.type == kind and 2 * one.items >= count), None)

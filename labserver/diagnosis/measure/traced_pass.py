@@ -43,7 +43,7 @@ class Traced:
         sites: which stacks allocated what stayed, most bytes first.
         leading: whether the first of these stands for growth that nobody holds.
         growth: what the look at the end of the pass has seen.
-        spare_per_job: what grew of the freed memory that the C library keeps; None where nobody knows.
+        spare_bytes: what the C library keeps of freed memory after a floor; None where nobody knows.
         in_use: whether the floors count bytes in use, and not pages.
     """
 
@@ -53,7 +53,7 @@ class Traced:
     sites: tuple[Site, ...] = ()
     leading: bool = False
     growth: HeapGrowth = field(default_factory=HeapGrowth)
-    spare_per_job: float | None = None
+    spare_bytes: int | None = None
     in_use: bool = False
 
     @property
@@ -130,7 +130,5 @@ def traced_pass(
     per_job = None  # where the application has stopped the tracing
     if before.traced_bytes is not None and after.traced_bytes is not None:
         per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
-    spare = None
-    if before.spare_bytes is not None and after.spare_bytes is not None:
-        spare = (after.spare_bytes - before.spare_bytes) / TRACED.jobs
-    return Traced(per_job, note, allocated, sites, leading, growth, spare, after.heap_bytes is not None)
+    in_use = after.heap_bytes is not None
+    return Traced(per_job, note, allocated, sites, leading, growth, before.spare_bytes, in_use)
