@@ -5,26 +5,32 @@ import os
 import tempfile
 import tracemalloc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from tracemalloc import get_object_traceback
 from typing import Any, BinaryIO
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
 
+from labserver.diagnosis.holders.extensions import called_extensions
 from labserver.diagnosis.holders.find import Comparison, find_growth
 from labserver.diagnosis.holders.snapshot import Snapshot, snapshot_of
+from labserver.diagnosis.holders.started_threads import ThreadGroup, started_threads
 from labserver.diagnosis.holders.survival import Memory
-from labserver.errors import UsageError
+from labserver.errors import CannotLook, UsageError
 from labserver.heap.agent import Command
 from labserver.heap.allocations import Allocations, snapshot_bytes
 from labserver.heap.budget import Budget, look_budget
 from labserver.heap.child import in_child
 from labserver.heap.fork import in_fork
+from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
+from labserver.heap.layout.traces import trace_of
+from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.roots import Roots
 from labserver.heap.stack import called_part, own_lines
-from labserver.heap.tracemalloc_tools import frames_of, objects_at
+from labserver.heap.tracemalloc_tools import frame_at, frames_of, objects_at
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
@@ -32,6 +38,7 @@ __all__ = ["COMMANDS", "Instruments", "commands"]
 COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
+_LOST_S = 60.0  # that looking for lost references may take
 _MOST_SITES = 200  # more would be too thin to be seen
 
 
@@ -102,28 +109,39 @@ class Instruments:
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         if not tracemalloc.is_tracing() or not self._in_child:
-            return self._look(roots, budget)[0].to_json()
+            return self._look(roots, budget).to_json()
         # Tracing makes a look many times slower. So a child of the child looks without it; what it found has the same
         # addresses here, where the traces still are.
-        answer: dict[str, Any] = in_child(
-            lambda: self._look_untraced(roots, budget), within_s=ANSWER_TIMES.child_s, keep=self._kept
-        )
+        with _notes() as notes:
+            answer: dict[str, Any] = in_child(
+                lambda: self._look_untraced(roots, budget, notes),
+                within_s=ANSWER_TIMES.child_s,
+                keep=(*self._kept, notes.fileno()),
+            )
+            answer["lost"] = _lost(notes) if answer["complete"] else []
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
         traced = [
             next(filter(None, (get_object_traceback(objects[one]) for one in addresses if one in objects)), ())
             for addresses in examples
         ]
+        started = [next(filter(None, map(trace_of, blocks)), ()) for blocks in answer.pop("blocks")]
         self._stop_tracing()
         for holder, traceback in zip(answer["holders"], traced, strict=True):
-            stack = called_part(frames_of(traceback))
-            holder |= {"allocated_at": own_lines(stack), "stack": [frame.to_json() for frame in stack]}
+            holder |= _allocated_by(frames_of(traceback))
+        for threads, trace in zip(answer["threads"], started, strict=True):
+            threads |= _allocated_by([frame_at(file, line) for file, line in trace])
         return answer
 
-    def _look_untraced(self, roots: Roots, budget: Budget) -> dict[str, Any]:
+    def _look_untraced(self, roots: Roots, budget: Budget, notes: BinaryIO) -> dict[str, Any]:
         tracemalloc.stop()
-        growth, examples = self._look(roots, budget)
-        return growth.to_json() | {"examples": examples}
+        with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
+            growth, found, threads = self._growth_of(graph, roots)
+            Reached.by(graph).save(notes)
+            notes.flush()
+        told = replace(growth, extensions=called_extensions()).to_json()
+        examples, blocks = [holder.examples for holder in found.holders], [one.blocks for one in threads]
+        return told | {"examples": examples, "blocks": blocks}
 
     def _mark_allocations(self, budget: Budget) -> None:
         with self._opened(self._mark) as file:
@@ -156,15 +174,19 @@ class Instruments:
         file.seek(0)
         return file
 
-    def _look(self, roots: Roots, budget: Budget) -> tuple[HeapGrowth, list[tuple[int, ...]]]:
-        """What has come, and the addresses of some examples of each holder's."""
+    def _look(self, roots: Roots, budget: Budget) -> HeapGrowth:
         with heap_graph(roots, max_bytes=budget.max_bytes, max_seconds=budget.max_seconds) as graph:
-            # Only now: what reading it imports and allocates is no growth.
-            with open(self._file, "rb", closefd=False) as file:
-                file.seek(0)
-                before = Snapshot.load(file)
-            found = find_growth(graph, before)
-            return self._remembering(graph, before, found), [holder.examples for holder in found.holders]
+            return self._growth_of(graph, roots)[0]
+
+    def _growth_of(self, graph: HeapGraph, roots: Roots) -> tuple[HeapGrowth, Comparison, list[ThreadGroup]]:
+        """What has come, and the same as this process alone sees it."""
+        # Only now: what reading it imports and allocates is no growth.
+        with open(self._file, "rb", closefd=False) as file:
+            file.seek(0)
+            before = Snapshot.load(file)
+        found, threads = find_growth(graph, before), started_threads(graph, before, roots.frames)
+        growth = self._remembering(graph, before, found)
+        return replace(growth, threads=tuple(one.told for one in threads)), found, threads
 
     def _remembering(self, graph: HeapGraph, before: Snapshot, found: Comparison) -> HeapGrowth:
         """What has come, with the cohorts of the holders' items; a look at a part of the heap says nothing of them."""
@@ -182,6 +204,34 @@ class Instruments:
             file.truncate()
             memory.save(file)
         return memory.told_in(growth) if whole else growth
+
+
+@contextmanager
+def _notes() -> Iterator[BinaryIO]:
+    """A file in memory, for what one child tells another."""
+    with os.fdopen(os.memfd_create("labserver"), "w+b") as file:
+        yield file
+
+
+def _lost(notes: BinaryIO) -> list[dict[str, Any]]:
+    """What is kept for no reference; nothing where that cannot be found out: all else is told nevertheless."""
+    notes.seek(0)
+    try:
+        return list(
+            in_child(
+                lambda: [one.to_json() for one in lost_references(Reached.load(notes))],
+                within_s=_LOST_S,
+                keep=(notes.fileno(),),
+            )
+        )
+    except CannotLook:
+        return []
+
+
+def _allocated_by(stack: Sequence[Frame]) -> dict[str, Any]:
+    """The stack that allocated something, as a message's fields."""
+    called = called_part(stack)
+    return {"allocated_at": own_lines(called), "stack": [frame.to_json() for frame in called]}
 
 
 def _nameless_file(owner: object) -> int:

@@ -18,6 +18,7 @@ from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
 _FINGERPRINT_DIGITS = 12
+_LEADING = ("threads",)
 
 
 class Status(Fact):
@@ -145,12 +146,13 @@ class Finding:
     """Growth that no holder explains.
 
     Attributes:
-        kind: `unexplained`, `native`, `cycles`, `c-held` or `threads`.
+        kind: `unexplained`, `native`, `cycles`, `c-held`, `lost-reference` or `threads`.
         bytes_per_job: how much of it.
         allocated_at: where it is allocated, as far as known, the innermost line first.
         told: the same with what is known of it.
         status: how it stands to a baseline file; None without one.
         stack: the whole stack of these lines, the allocating line first; empty where nobody traced.
+        holders: who holds what is part of it, most bytes first; its bytes are among those of the finding.
     """
 
     kind: str
@@ -159,6 +161,12 @@ class Finding:
     told: Fact
     status: Status | None = None
     stack: tuple[Frame, ...] = ()
+    holders: tuple[NamedHolder, ...] = ()
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is the cause of more than itself, so that it comes before the holders."""
+        return self.kind in _LEADING
 
     @property
     def text(self) -> str:
@@ -187,6 +195,8 @@ class Finding:
             "fingerprint": self.fingerprint,
             "hint": self.hint,
             "stack": list(map(str, self.stack)),
+            "told": self.told.to_dict(),
+            "holders": [holder.to_dict() for holder in self.holders],
         }
 
 
@@ -212,6 +222,7 @@ class CheckResult:
         accepted: the verdict is a leak, and a baseline file accepts all of it.
         failure: why the first job that failed did; None where none did.
         sites: the stacks that allocated what the traced jobs left, most bytes first; empty where none were traced.
+        small_holders: holders that are below the tolerance, most bytes first.
     """
 
     target: str
@@ -231,6 +242,7 @@ class CheckResult:
     accepted: bool = False
     failure: Failure | None = None
     sites: tuple[Site, ...] = ()
+    small_holders: tuple[NamedHolder, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -244,6 +256,16 @@ class CheckResult:
         return held + self.findings
 
     @property
+    def leading(self) -> tuple[Finding, ...]:
+        """The findings that come before the holders."""
+        return tuple(one for one in self.findings if one.leads)
+
+    @property
+    def following(self) -> tuple[Finding, ...]:
+        """The findings that come after them."""
+        return tuple(one for one in self.findings if not one.leads)
+
+    @property
     def growth(self) -> "Growth | None":
         """What the floors grew by, and how much of it has a name; None for fewer than two floors."""
         if len(self.floors) < 2:
@@ -252,7 +274,8 @@ class CheckResult:
         jobs = max(last_jobs - first_jobs, 1)
         held = sum(holder.growth_bytes for holder in self.holders)
         counted = [one for one in self.findings if one.kind != "unexplained"]
-        return Growth(last - first, jobs, held, round(sum(one.bytes_per_job for one in counted) * jobs))
+        small = sum(holder.growth_bytes for holder in self.small_holders)
+        return Growth(last - first, jobs, held, round(sum(one.bytes_per_job for one in counted) * jobs), small)
 
     def to_dict(self) -> dict[str, Any]:
         """The result in the schema `labserver.check/1`."""
@@ -272,6 +295,7 @@ class CheckResult:
             "native_bytes_per_job": None if self.native is None else asdict(self.native),
             "growth": None if growth is None else growth.to_dict(),
             "holders": [holder.to_dict() for holder in self.holders],
+            "small_holders": [holder.to_dict() for holder in self.small_holders],
             "findings": [finding.to_dict() for finding in self.findings],
             "sites": [
                 {
@@ -291,19 +315,21 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What came between the first and the last floor: total = held + found + unexplained.
+    """What came between the first and the last floor: total = held + found + small + unexplained.
 
     Attributes:
         total: bytes.
         jobs: finished jobs between the two.
         held: bytes that the holders explain.
         found: bytes that the other findings explain.
+        small: bytes that holders below the tolerance explain.
     """
 
     total: int
     jobs: int
     held: int
     found: int
+    small: int = 0
 
     @property
     def freed(self) -> int:
@@ -318,7 +344,7 @@ class Growth:
     @property
     def unexplained(self) -> int:
         """Bytes without a name; below 0 where other memory was freed meanwhile."""
-        return self.total - self.held - self.found
+        return self.total - self.held - self.found - self.small
 
     @property
     def unexplained_share(self) -> float:
@@ -331,6 +357,7 @@ class Growth:
             "bytes": self.total,
             "held_bytes": self.held,
             "found_bytes": self.found,
+            "small_bytes": self.small,
             "unexplained_bytes": self.unexplained,
             "unexplained_share": round(self.unexplained_share, 4),
         }

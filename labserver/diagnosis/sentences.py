@@ -79,8 +79,12 @@ _NOTES: dict[StrEnum, str] = {
 }
 _FOUND: dict[StrEnum, str] = {
     FoundKind.C_HELD: (
-        "{per_job:,.0f} B/job are kept by references from C code: {items:,} × {type} that no module, frame or object "
-        "is seen to refer to, by way of {path}."
+        "{per_job:,.0f} B/job are kept by references from C code: {items:,} × {type}{raised} that no module, frame or "
+        "object is seen to refer to, by way of {path}."
+    ),
+    FoundKind.LOST_REFERENCE: (
+        "{per_job:,.0f} B/job are {items:,} × {type}{raised} that nothing in memory refers to: an extension has "
+        "probably lost count of a reference{at}."
     ),
     FoundKind.CYCLES: ("{per_job:,.0f} B/job wait in cycles that a collection did not free: {objects:,} objects."),
     FoundKind.CYCLES_UNCOLLECTED: (
@@ -89,13 +93,29 @@ _FOUND: dict[StrEnum, str] = {
     ),
     FoundKind.NATIVE: (
         "{per_job:,.0f} B/job are taken from the C library by native code, where no tracing sees them.{owner}"
+        "{extensions}{tried}"
     ),
     FoundKind.UNEXPLAINED: (
         "{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{at}."
     ),
     FoundKind.THREADS: (
-        "{threads:,} threads were started by {jobs:,} jobs and still run, each with its stack and what it refers to."
+        "{threads:,} threads{running}{started} were started by {jobs:,} jobs and still run, each with its stack and "
+        "what it refers to.{beside}{held}"
     ),
+    FoundKind.RUNNING: " {function}{place}",
+    FoundKind.PLACE: " ({line})",
+    FoundKind.STARTED: ", started at {line},",
+    FoundKind.BESIDE: " {threads:,} more run something else.",
+    FoundKind.HELD: " They hold {per_job:,.0f} B/job.",
+    FoundKind.RAISED: ", raised in {by},",
+    FoundKind.EXTENSIONS: " The extension modules that the application calls, the nearest first: {nearest}.",
+    FoundKind.EXTENSION: "{name} by {by}{next}",
+    FoundKind.THEN: "; {next}",
+    FoundKind.TRIMMED: (
+        " It is no fragmentation: bytes in use are counted, not the pages that allocators keep. malloc_trim(0) was "
+        "called before each floor; the {spare:bytes} that the C library's arenas keep of freed memory are not counted."
+    ),
+    FoundKind.IN_USE: " It is no fragmentation: bytes in use are counted, not the pages that allocators keep.",
     FoundKind.AT: ", allocated at {line}",
     FoundKind.FREED: " and {bytes:,} B",
     FoundKind.OWNER: " The {items:,} × {type} that {path} leads to came with the jobs and may own them.",

@@ -95,7 +95,7 @@ class Kinds:
         self._mappings.append(issubclass(cls, dict))
         base, item = _formula(cls, example, at)
         if base == _ASK_BASE:
-            self._by_base[len(self._base)] = _sizeof(cls), _bytes_before(cls)
+            self._by_base[len(self._base)] = _sizeof(cls), bytes_before(cls)
         self._base.append(base)
         self._item.append(item)
 
@@ -108,7 +108,7 @@ def _formula(cls: type, example: object, at: Indices) -> tuple[int, int]:
     made_in_c, size_of, item = is_made_in_c(cls), _sizeof(cls), of_class(cls, "__itemsize__")
     if size_of is not vars(object)["__sizeof__"] or (item and not headers_are_known()):
         return _ASK if made_in_c else _ASK_BASE, 0
-    size = sys.getsizeof(example) if made_in_c else size_of(example) + _bytes_before(cls)
+    size = sys.getsizeof(example) if made_in_c else size_of(example) + bytes_before(cls)
     if not item:
         return size, 0
     count = abs(int(lengths([example], at, np.array([0]))[0]))
@@ -121,7 +121,7 @@ def _sizeof(cls: type) -> Any:
     return next(own for base, own in found if type(own) is MethodDescriptorType and own.__objclass__ is base)
 
 
-def _bytes_before(cls: type) -> int:
+def bytes_before(cls: type) -> int:
     """What stands before an object of this type, which `sys.getsizeof` adds to its `__sizeof__`."""
     flags = of_class(cls, "__flags__")
     return _COLLECTORS_BYTES * bool(flags & _TRAVERSED) + _MANAGED_BYTES * bool(flags & _MANAGED)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import psutil
 
-from labserver.heap.process_memory import heap_bytes, mapped_bytes
+from labserver.heap.process_memory import heap_bytes, mapped_bytes, spare_bytes
 from labserver.heap.wire import FloorReading
 
 R = TypeVar("R")
@@ -106,7 +106,7 @@ def take_floor(
     if threads is not None:
         wait_until(lambda: threading.active_count() <= threads, timeout_s=settle_s)
     patient = replace(settling, drain_s=max(settle_s, settling.drain_s))
-    return replace(least(_read_collected, _used_bytes, patient), mapped_bytes=mapped_bytes())
+    return replace(least(_read_collected, _used_bytes, patient), mapped_bytes=mapped_bytes(), spare_bytes=spare_bytes())
 
 
 def least(read: Callable[[], R], used: Callable[[R], int], settling: Settling) -> R:

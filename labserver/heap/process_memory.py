@@ -58,6 +58,12 @@ def mapped_bytes() -> int | None:
     return 1024 * sum(map(int, pages)) - _number(arenas[3]) - int(held.arena) - int(held.hblkhd)
 
 
+def spare_bytes() -> int | None:
+    """What the C library keeps of freed memory, such as after `mapped_bytes`; None where nobody knows."""
+    libc = _glibc()
+    return None if libc is None else int(libc.mallinfo2().fordblks)
+
+
 class _MallInfo(ctypes.Structure):
     """`struct mallinfo2` of glibc 2.33 and later: all arenas together."""
 

@@ -48,6 +48,11 @@ _TITLES = {
 }
 
 
+def without_numbers(name: str) -> str:
+    """A name with `…` for each number in it."""
+    return _NUMBER.sub("…", name)
+
+
 @dataclass(frozen=True, slots=True)
 class Root(Message):
     """A root by what holds it.
@@ -71,5 +76,5 @@ class Root(Message):
 
     def without_numbers(self) -> Self:
         """The same without the numbers in its names: threads of one pool grow for one reason."""
-        name, thread, function = (_NUMBER.sub("…", text) for text in (self.name, self.thread, self.function))
+        name, thread, function = map(without_numbers, (self.name, self.thread, self.function))
         return replace(self, name=name, thread=thread, function=function)

@@ -63,6 +63,7 @@ class FloorReading(Message):
         threads: that run.
         collecting: whether the application has left its collector on.
         processes: that were read together, from outside; 1 where an instrument inside was asked.
+        spare_bytes: that the C library keeps of freed memory after it was asked to give it back.
     """
 
     heap_bytes: int | None = None
@@ -72,6 +73,7 @@ class FloorReading(Message):
     threads: int
     collecting: bool
     processes: int = 1
+    spare_bytes: int | None = None
 
     @property
     def meter(self) -> MemoryMeter:
@@ -142,6 +144,67 @@ class TypeChange(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostReferences(Message):
+    """Objects of one type and stack whose counts say that they are referred to, where nothing in memory does.
+
+    Attributes:
+        type: their type's name.
+        items: how many were allocated since tracing began.
+        bytes: `sys.getsizeof` of them and of what hangs on them alone.
+        unseen_bytes: of these, what no look at the heap sees: what the collector does not track.
+        raised_in: what raised them, such as `Company.short (shop.py:12)`, if they are exceptions with a traceback.
+        allocated_at: the application's lines that allocated one, or all lines where none is the application's.
+        stack: the whole stack, the allocating line first.
+    """
+
+    type: str
+    items: int
+    bytes: int
+    unseen_bytes: int = 0
+    raised_in: str | None = None
+    allocated_at: tuple[str, ...] = ()
+    stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedThreads(Message):
+    """Threads that run one function, and that came since the baseline and still run.
+
+    Attributes:
+        function: what they run, such as `Session.run`.
+        place: where that is defined, such as `shop.py:12`; empty where it is made in C.
+        type: the class of the threads, by name.
+        count: how many.
+        names: of the threads, without the numbers in them.
+        allocated_at: the application's lines that made one; empty where nobody traced.
+        stack: the whole stack, the allocating line first.
+    """
+
+    function: str
+    place: str
+    type: str
+    count: int
+    names: tuple[str, ...] = ()
+    allocated_at: tuple[str, ...] = ()
+    stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
+
+
+@dataclass(frozen=True, slots=True)
+class Extension(Message):
+    """An extension module that the application's code calls, itself or through a library.
+
+    Attributes:
+        name: as it is imported, such as `lxml.etree`.
+        called_by: the application's function from which it is reached, such as `render (shop.py:12)`.
+        through: how many functions and classes of others lie between the two.
+    """
+
+    name: str
+    called_by: str
+    through: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldGroup(Message):
     """A group of objects that came since the baseline and are held in the same place.
 
@@ -167,6 +230,7 @@ class HeldGroup(Message):
         removal: what speaks for a bound in the code around the container; None where nobody looked.
         bound_bytes: the most bytes that its owner says it keeps, where the owner counts bytes and not entries.
         thinks_bytes: how many bytes the owner's own account says it keeps by now.
+        raised_in: what raised the items, if they are exceptions with a traceback.
     """
 
     path: str
@@ -192,6 +256,7 @@ class HeldGroup(Message):
     removal: Removal | None = field(default=None, metadata={"read": lambda told: told and Removal.from_json(told)})
     bound_bytes: int | None = None
     thinks_bytes: int | None = None
+    raised_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +314,9 @@ class HeapGrowth(Message):
         notes: sentences about single holders, and about what could not be seen.
         complete: whether the whole heap was walked, now and then; if not, holders may be missing.
         remembered: holders that were named by an earlier look, and that are no longer among these.
+        threads: that came and still run, the most first; empty from a version that did not tell.
+        lost: where references were lost; empty where nobody traced.
+        extensions: that the application calls, the nearest first; empty where nobody traced.
     """
 
     holders: tuple[HolderGrowth, ...] = field(
@@ -261,6 +329,15 @@ class HeapGrowth(Message):
     complete: bool = True
     remembered: tuple[Remembered, ...] = field(
         default=(), metadata={"read": lambda items: tuple(map(Remembered.from_json, items))}
+    )
+    threads: tuple[StartedThreads, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(StartedThreads.from_json, items))}
+    )
+    lost: tuple[LostReferences, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(LostReferences.from_json, items))}
+    )
+    extensions: tuple[Extension, ...] = field(
+        default=(), metadata={"read": lambda items: tuple(map(Extension.from_json, items))}
     )
 
 

@@ -10,7 +10,7 @@ from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.allocation import allocation_of
-from labserver.report.growth import growth_sentence, share
+from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word
 from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
@@ -23,6 +23,7 @@ def summary_of(result: CheckResult) -> str:
     """The result in GitHub's Markdown: verdict, a table of holders, and the whole page folded away."""
     word = verdict_word(result)
     lines = [f"### {_SIGNS[word]} {word}", "", f"**{_plain(verdict_sentence(result))}**", "", _plain(how(result)), ""]
+    lines += [line for finding in result.leading for line in (_bullet(finding), "")]
     if result.holders:
         lines += [
             "| holder | retained | growth | allocated at | called from |",
@@ -30,13 +31,18 @@ def summary_of(result: CheckResult) -> str:
             *(_row(result, holder) for holder in result.holders),
             "",
         ]
-    for finding in result.findings:
-        lines += [f"- {_plain(finding.text)}{_state(finding)}"]
+    lines += map(_bullet, result.following)
+    if small := small_sentence(result):
+        lines += ["", small]
     lines += ["", _plain(growth_sentence(result)), ""]
     page = render(result).rstrip()
     fence = "`" * (1 + max(map(len, re.findall("`{4,}", page)), default=4))  # longer than any in what it encloses
     lines += ["<details><summary>Chains, hints and notes</summary>", "", f"{fence}text", page, fence]
     return "\n".join([*lines, "", "</details>", ""])
+
+
+def _bullet(finding: Finding) -> str:
+    return f"- {_plain(finding.text)}{_state(finding)}"
 
 
 def _row(result: CheckResult, holder: NamedHolder) -> str:

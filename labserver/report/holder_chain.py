@@ -1,6 +1,6 @@
 """A holder and its chain of references, named as one would write them in code."""
 
-from labserver.amounts import number
+from labserver.amounts import number, rough_size
 from labserver.diagnosis.result import NamedHolder
 from labserver.heap.chain import Link
 from labserver.heap.edge import UNKNOWN
@@ -34,6 +34,12 @@ def holder_name(holder: NamedHolder) -> str:
     if not holder.chain:
         return holder.holder
     return path_name(holder, holder_index(holder))
+
+
+def held_in_words(holder: NamedHolder) -> str:
+    """The whole chain and what came, in short: `threading._active['…'].inbox: 400 × bytes, 2.3 MiB retained`."""
+    name = path_name(holder, len(holder.chain) - 1) if holder.chain else holder.path
+    return f"{name}: {number(holder.buffers)} × {holder.buffer_type}, {rough_size(holder.retained_bytes)} retained"
 
 
 def path_name(holder: NamedHolder, last: int) -> str:

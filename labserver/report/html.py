@@ -14,9 +14,9 @@ from labserver.report.allocation import allocation_of
 from labserver.report.curve import curve_of
 from labserver.report.failure_detail import details_of
 from labserver.report.flame_graph import flame_json, stacks_of, traced_jobs
-from labserver.report.growth import growth_sentence, share
+from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
-from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
+from labserver.report.holder_chain import end_of, guilty_index, held_in_words, holder_index, holder_name, link_name
 from labserver.report.icicle import icicle_of
 from labserver.text import clean
 
@@ -44,6 +44,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         "holder_index": holder_index,
         "guilty_index": guilty_index,
         "end_of": end_of,
+        "held_in_words": held_in_words,
         "sentence": _sentence,
         "allocation": allocation_of,
     }
@@ -59,6 +60,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         native=native_sentence(result),
         figures=_figures(result),
         growth=growth_sentence(result),
+        small=small_sentence(result),
         details=details_of(result.failure),
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,

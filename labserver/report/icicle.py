@@ -29,14 +29,16 @@ class _Block:
 
 def icicle_of(result: CheckResult) -> str:
     """The drawing as SVG to put into a page, whose style sheet colours it; empty without holders."""
-    holders = [holder for holder in result.holders if holder.growth_bytes > 0 and holder.chain]
+    folded = [holder for finding in result.findings for holder in finding.holders]
+    holders = [holder for holder in (*folded, *result.holders) if holder.growth_bytes > 0 and holder.chain]
     if not holders:
         return ""
     whole = _Block("growth", "all", "growth")
     for holder in holders:
         _add(whole, holder)
     growth = result.growth
-    left = growth.unexplained + growth.found if growth is not None else 0
+    left = growth.unexplained + growth.found + growth.small if growth is not None else 0
+    left -= sum(holder.growth_bytes for holder in folded)
     if left > 0:
         whole.blocks["left"] = _Block("without a holder", "left", "without a holder", left)
         whole.bytes += left

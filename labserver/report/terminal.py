@@ -13,9 +13,9 @@ from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
 from labserver.report.failure_detail import details_of
-from labserver.report.growth import growth_sentence, share
+from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
-from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name, link_name
+from labserver.report.holder_chain import end_of, guilty_index, held_in_words, holder_index, holder_name, link_name
 from labserver.text import clean
 
 WIDTH = 110
@@ -63,12 +63,18 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
     yield from (Text(line, "bold") for line in rest)
     yield from (Text(line, _FAINT) for line in _wrapped(how(result), width))
     yield from (Text(line) for line in _wrapped(native_sentence(result), width))
+    for finding in result.leading:
+        yield Text()
+        yield from _finding(finding, width)
     for position, holder in enumerate(result.holders, 1):
         yield Text()
         yield from _holder(result, position, holder, width)
-    for finding in result.findings:
+    for finding in result.following:
         yield Text()
         yield from _finding(finding, width)
+    if small := small_sentence(result):
+        yield Text()
+        yield from (Text(line, _FAINT) for line in _wrapped(small, width))
     sums = growth_sentence(result)
     if sums and (result.holders or result.findings):
         yield Text()
@@ -139,6 +145,8 @@ def _finding(finding: Finding, width: int) -> Iterator[Text]:
     yield from (Text(line, "bold") for line in _wrapped(finding.text, width))
     if finding.status is not None:
         yield from _status(finding.status, width)
+    for holder in finding.holders:
+        yield from map(Text, _wrapped(held_in_words(holder), width, indent=3, hang=3))
     yield from _allocation(finding)
     yield from _hint(finding.hint, width)
 

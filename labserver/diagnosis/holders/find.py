@@ -16,8 +16,9 @@ from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknow
 from labserver.diagnosis.holders.upkeep import Upkeeps
 from labserver.heap.edge import Edge
 from labserver.heap.frame import Frame
-from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name
+from labserver.heap.raised import raised_in
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import allocated_at
 from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
@@ -298,6 +299,7 @@ class _Finder:
             removal=upkeep.removal,
             bound_bytes=None if upkeep.budget is None else upkeep.budget.most,
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
+            raised_in=raised_in(graph.objects[path_to(example, self._parents)[0]]),
             examples=tuple(self._graph.addresses[examples].tolist()),
             item_places=places,
             item_type=composition.item_type,

@@ -125,6 +125,7 @@ def _result(state: CheckState, verdict: Verdict, interval: Interval | None) -> C
         failure=measured.first_failure,
         floors=tuple(zip(series.jobs, series.floors, strict=False)),  # an interrupt may fall between the two
         holders=state.holders,
+        small_holders=state.small_holders,
         findings=state.findings,
         sites=state.sites,
         noted=tuple(state.notes),

@@ -116,6 +116,19 @@ class Histories:
             return None
         return float(self.object_bytes[-1] - self._bytes_at_first) / self.jobs[-1]
 
+    def objects_per_job_since(self, jobs: int) -> float | None:
+        """The same from the last count on that was no later than after so many jobs."""
+        before = [at for at, count in enumerate(self.jobs[:-1]) if count <= jobs]
+        if not before:
+            return self.objects_per_job
+        first = before[-1]
+        return float(self.object_bytes[-1] - self.object_bytes[first]) / (self.jobs[-1] - self.jobs[first])
+
+    @property
+    def at_first(self) -> dict[str, tuple[int, int]]:
+        """What the holders seemed to have gained before there was any job: items and bytes, by fingerprint."""
+        return {name: (one.count, one.bytes) for name, one in self._at_first.items()}
+
     def gains(self) -> tuple[Gain, ...]:
         """The holders that keep more than at the first floor."""
         return tuple(self._gain(one) for one in self._histories.values() if one.counts[-1] > 0)

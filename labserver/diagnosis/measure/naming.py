@@ -3,29 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from labserver.diagnosis.fact import Fact, FoundKind, Note, NoteKind, said
-from labserver.diagnosis.measure.driver import TimeIsUp
+from labserver.diagnosis.fact import Note, NoteKind, said
+from labserver.diagnosis.measure.holderless import Holderless
+from labserver.diagnosis.measure.thread_finding import ThreadFinding
+from labserver.diagnosis.measure.traced_pass import Traced, traced_pass
 from labserver.diagnosis.result import Finding, NamedHolder
-from labserver.errors import CannotLook
-from labserver.heap.frame import Frame
-from labserver.heap.wire import Collected, FloorReading, Garbage, HolderGrowth, Site
+from labserver.heap.wire import FloorReading, Garbage, HeapGrowth, HolderGrowth, LostReferences, Site
 from labserver.targets.instrumented import Instrumented
-
-
-@dataclass(frozen=True, slots=True)
-class TracedPass:
-    """The jobs that are run under tracemalloc for the allocating lines.
-
-    Attributes:
-        jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
-        first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
-        frames: of each allocation: enough to reach the application from below a parser or an ORM, and the server from
-            there. A job of JSON and Flask takes 1.5 times as long as with 10, and with 60 no longer than that.
-    """
-
-    jobs: int = 50
-    first_jobs: int = 10
-    frames: int = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +21,40 @@ class WorthNaming:
         finding_share: of the growth, from which on what has no holder is a finding: what the allocators round up, and
             what was freed meanwhile, is less.
         one_each: items a job, from which on a small holder is suspected to own what nobody sees: some jobs fail.
+        enough: of the growth that is not without a holder, which those named explain: where each holder is below the
+            tolerance, the largest of them are named all the same.
     """
 
     naming_share: float = 0.01
     finding_share: float = 0.1
     one_each: float = 0.9
+    enough: float = 0.5
 
 
-TRACED, WORTH = TracedPass(), WorthNaming()
+WORTH = WorthNaming()
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What is known of the growth before anybody is named.
+
+    Attributes:
+        bytes: of the whole growth.
+        jobs: that brought it.
+        tolerance: bytes per job below which a holder is one of the small ones.
+        at_first: what holders seemed to have gained before there was any job: items and bytes, by fingerprint.
+        threads: that the jobs have left, where these are worth a word; else 0.
+        collecting: whether the application has left its collector on.
+        at_most: bytes per job that a part of the growth is shown with: the upper bound of the whole.
+    """
+
+    bytes: int
+    jobs: int
+    tolerance: float = 0.0
+    at_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    threads: int = 0
+    collecting: bool = True
+    at_most: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,202 +62,179 @@ class Named:
     """Holders, growth without one, and notes.
 
     Attributes:
+        holders: who holds what has come, most bytes first.
+        small: those that are below the tolerance.
+        findings: growth without a holder; what leads comes first.
+        notes: what else is to be known.
         traced_per_job: the bytes that Python's allocators kept of a job; None if not traced.
+        unseen_per_job: bytes a job of Python's objects that no look at the heap sees.
         sites: which stacks allocated what the traced jobs left, most bytes first.
     """
 
     holders: tuple[NamedHolder, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Note, ...]
+    small: tuple[NamedHolder, ...] = ()
     traced_per_job: float | None = None
+    unseen_per_job: float = 0.0
     sites: tuple[Site, ...] = ()
 
 
-def name_holders(
-    process: Instrumented,
-    *,
-    growth_bytes: int,
-    jobs: int,
-    collecting: bool,
-    drive: Callable[[int], FloorReading],
-) -> Named:
+def name_holders(process: Instrumented, grown: Grown, *, drive: Callable[[int], FloorReading]) -> Named:
     """Ask the process under test who holds what it has gained since its baseline.
 
     Args:
         process: at a floor; its instruments have a baseline.
-        growth_bytes: the growth since then.
-        jobs: the jobs since then.
-        collecting: whether its collector is on.
+        grown: what it has gained.
         drive: runs so many jobs and gives the floor after them.
 
     Raises:
         CannotLook: a look at the heap failed.
     """
     growth = process.growth()
-    found = [item for item in growth.holders if item.growth_bytes >= WORTH.naming_share * growth_bytes]
-    from_c = [item for item in found if item.is_held_by_c]
-    found = [item for item in found if not item.is_held_by_c]
-    explained = sum(item.growth_bytes for item in found)
-    garbage = growth.garbage if growth.garbage.bytes >= WORTH.naming_share * growth_bytes else Garbage()
-    lost_bytes = garbage.bytes + sum(item.growth_bytes for item in from_c)
-    rest = growth_bytes - explained - lost_bytes
-    owners = _owners(growth.holders, jobs) if rest > growth_bytes / 2 else []
-    small = [item for item in owners if item not in found]
-    found += small
-    rest -= sum(item.growth_bytes for item in small)
-    traced = _traced_pass(process, drive, found, leading=rest > WORTH.finding_share * growth_bytes or lost_bytes > 0)
-    lost = _Lost(max(growth_bytes, 1), max(jobs, 1), traced)
-    findings = [lost.c_held(item, traced.lines_of(item) or traced.leading_lines) for item in from_c]
-    if garbage.bytes:
-        findings.append(lost.cycles(garbage, None if collecting else process.collect()))
-    if rest > WORTH.finding_share * growth_bytes:
-        findings.append(lost.unexplained(rest, owners))
+    shares = _Shares.of(growth, grown)
+    wanted = [*shares.found, *shares.small, *shares.of_threads]
+    traced = traced_pass(process, drive, wanted, leading=shares.is_left or shares.lost_bytes > 0 or grown.threads > 0)
+    findings = _findings(process, shares, traced)
+    if grown.threads:
+        started = [traced.threads_like(one) for one in growth.threads]
+        threads = ThreadFinding(grown.threads, grown.jobs, started, _named(shares.of_threads, grown, traced))
+        findings = threads.leading(findings)
     notes = [*said(*growth.notes), traced.note]
     if not growth.complete:
         notes.append(Note(NoteKind.IN_PART))
-    holders = tuple(
-        NamedHolder.of(item, growth_bytes=growth_bytes, allocated_at=traced.lines_of(item), stack=traced.stack_of(item))
-        for item in found
+    return Named(
+        holders=_named(shares.found, grown, traced),
+        small=_named(shares.small, grown, traced),
+        findings=tuple(findings),
+        notes=tuple(notes),
+        traced_per_job=traced.bytes_per_job,
+        unseen_per_job=sum(map(traced.unseen_per_job, traced.growth.lost)),
+        sites=traced.sites,
     )
-    return Named(holders, tuple(map(traced.with_stack, findings)), tuple(notes), traced.bytes_per_job, traced.sites)
 
 
-def _owners(holders: Sequence[HolderGrowth], jobs: int) -> list[HolderGrowth]:
-    """Small objects of which each job leaves one may own what nobody sees, as a parsed document does its tree."""
-    return [item for item in holders if not item.is_held_by_c and item.buffers >= WORTH.one_each * jobs]
+def _named(items: Sequence[HolderGrowth], grown: Grown, traced: Traced) -> tuple[NamedHolder, ...]:
+    return tuple(
+        NamedHolder.of(item, growth_bytes=grown.bytes, allocated_at=traced.lines_of(item), stack=traced.stack_of(item))
+        for item in items
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Traced:
-    """What the traced pass saw.
+class _Shares:
+    """The growth, shared out; see `WorthNaming` for what each share takes.
 
     Attributes:
-        bytes_per_job: what stayed of a job, as far as Python's allocators know; None without a pass.
-        note: what the pass cost.
-        allocated: what was traced of a holder's items, by the holder's fingerprint and by its path.
-        sites: which stacks allocated what stayed, most bytes first.
-        leading: whether the first of these stands for growth that nobody holds.
+        grown: the whole.
+        found: the holders that are named.
+        small: those that are not, for they are below the tolerance.
+        of_threads: those that hold what threads that the jobs have left refer to.
+        from_c: what C code alone is seen to hold.
+        garbage: what waits in cycles.
+        owners: holders of which each job leaves an object that may own what nobody sees.
     """
 
-    bytes_per_job: float | None
-    note: Note
-    allocated: Mapping[str, HolderGrowth] = field(default_factory=dict)
-    sites: tuple[Site, ...] = ()
-    leading: bool = False
+    grown: Grown
+    found: list[HolderGrowth]
+    small: list[HolderGrowth]
+    of_threads: list[HolderGrowth]
+    from_c: list[HolderGrowth]
+    garbage: Garbage
+    owners: list[HolderGrowth]
+
+    @classmethod
+    def of(cls, growth: HeapGrowth, grown: Grown) -> "_Shares":
+        """Share out what a look has seen."""
+        least = WORTH.naming_share * grown.bytes
+        gained = [one for one in growth.holders if one.growth_bytes > 0]
+        at_c = [_less(one, grown.at_first.get(one.fingerprint)) for one in gained if one.is_held_by_c]
+        from_c = [one for one in at_c if one.growth_bytes >= least]
+        held = [one for one in gained if not one.is_held_by_c]
+        of_threads = [one for one in held if ThreadFinding.is_of(one, growth.threads)] if grown.threads else []
+        held = [one for one in held if one not in of_threads]
+        garbage = growth.garbage if growth.garbage.bytes >= least else Garbage()
+        lost = garbage.bytes + _sum(from_c)
+        found = [one for one in held if one.growth_bytes >= max(least, grown.tolerance * grown.jobs)]
+        small = [one for one in held if one not in found]
+        rest = grown.bytes - lost - _sum(found) - _sum(of_threads)
+        owners = [one for one in held if one.buffers >= WORTH.one_each * grown.jobs] if rest > grown.bytes / 2 else []
+        found += [one for one in owners if one in small]
+        small = [one for one in small if one not in owners]
+        while small and small[0].growth_bytes >= least and _leave_most(grown, lost, [*found, *of_threads], small):
+            found.append(small.pop(0))
+        return cls(grown, found, small, of_threads, from_c, garbage, owners)
 
     @property
-    def leading_lines(self) -> Sequence[str]:
-        """The lines that allocated most of all that stayed; empty where nobody needs them."""
-        return self.sites[0].allocated_at if self.leading and self.sites else ()
+    def lost_bytes(self) -> int:
+        """Bytes that no module and no frame leads to, as far as they are seen."""
+        return self.garbage.bytes + _sum(self.from_c)
 
-    def lines_of(self, item: HolderGrowth) -> Sequence[str]:
-        """The lines that allocated what a holder got."""
-        return self._traced(item).allocated_at
+    @property
+    def left_bytes(self) -> int:
+        """Bytes that nobody is seen to hold."""
+        held = [*self.found, *self.small, *self.of_threads]
+        return self.grown.bytes - _sum(held) - self.lost_bytes
 
-    def stack_of(self, item: HolderGrowth) -> tuple[Frame, ...]:
-        """The whole stack of these lines."""
-        return self._traced(item).stack
+    @property
+    def is_left(self) -> bool:
+        """Whether these are worth a finding."""
+        return self.is_worth_finding(self.left_bytes)
 
-    def with_stack(self, finding: Finding) -> Finding:
-        """A finding with the stack that its lines are of."""
-        known = [(one.allocated_at, one.stack) for one in self.sites]
-        known += [(one.allocated_at, one.stack) for one in self.allocated.values()]
-        stack = next((stack for lines, stack in known if lines and lines == finding.allocated_at), ())
-        return replace(finding, stack=stack)
-
-    def _traced(self, item: HolderGrowth) -> HolderGrowth:
-        known = (self.allocated.get(name) for name in (item.fingerprint, item.holder))
-        return next((one for one in known if one is not None and one.allocated_at), item)
+    def is_worth_finding(self, count: float) -> bool:
+        """Whether so many bytes are."""
+        return count > WORTH.finding_share * self.grown.bytes
 
 
-def _traced_pass(
-    process: Instrumented, drive: Callable[[int], FloorReading], found: Sequence[HolderGrowth], *, leading: bool
-) -> _Traced:
-    """A few more jobs with tracing on; it slows the application down, so it comes last and is short.
-
-    Args:
-        process: where to trace.
-        drive: runs so many jobs and gives the floor after them.
-        found: the holders whose lines are wanted.
-        leading: whether the leading lines of the whole growth are wanted, too.
-    """
-    allocated: dict[str, HolderGrowth] = {}
-    try:
-        process.trace(TRACED.frames)
-        before = drive(TRACED.first_jobs)
-        process.baseline()  # from here on: what the first jobs have replaced is no growth
-        after = drive(TRACED.jobs)
-        holders = process.growth().holders if found else ()
-        sites = process.sites()
-    except TimeIsUp:
-        return _Traced(None, Note(NoteKind.NO_TIME_FOR_LINES))
-    except CannotLook as error:
-        return _Traced(None, Note(NoteKind.NO_LINES, {"why": str(error)}))
-    for item in reversed(holders):  # the largest has the last word
-        allocated[item.holder] = allocated[item.fingerprint] = item
-    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": TRACED.frames})
-    per_job = None  # where the application has stopped the tracing
-    if before.traced_bytes is not None and after.traced_bytes is not None:
-        per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
-    return _Traced(per_job, note, allocated, sites, leading)
+def _leave_most(grown: Grown, lost: int, named: Sequence[HolderGrowth], small: Sequence[HolderGrowth]) -> bool:
+    """Whether those that are named explain less than they should, and the small ones more than nobody does."""
+    enough = WORTH.enough * (grown.bytes - lost) - _sum(named)
+    return 0 < enough <= _sum(small)
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Growth that no chain from a module or a running frame explains.
-
-    Attributes:
-        growth_bytes: the whole growth.
-        jobs: the jobs that brought it.
-        traced: what the traced pass saw.
-    """
-
-    growth_bytes: int
-    jobs: int
-    traced: _Traced
-
-    def c_held(self, item: HolderGrowth, lines: Sequence[str]) -> Finding:
-        """What C code keeps alive by references that nothing shows."""
-        per_job = item.growth_bytes / self.jobs
-        told = Fact(FoundKind.C_HELD, {"per_job": per_job} | _items(item))
-        return Finding("c-held", per_job, tuple(lines), told)
-
-    def cycles(self, garbage: Garbage, collected: Collected | None) -> Finding:
-        """What waits for a collection.
-
-        Args:
-            garbage: what no root reaches.
-            collected: what a collection freed, where the application has switched its collector off.
-        """
-        per_job = garbage.bytes / self.jobs
-        told = Fact(FoundKind.CYCLES, {"per_job": per_job, "objects": garbage.objects})
-        if collected is not None:
-            freed = "" if collected.bytes is None else Fact(FoundKind.FREED, {"bytes": collected.bytes})
-            told = Fact(
-                FoundKind.CYCLES_UNCOLLECTED,
-                {"per_job": per_job, "at": self._at(), "objects": collected.objects, "freed": freed},
-            )
-        return Finding("cycles", per_job, tuple(self.traced.leading_lines), told)
-
-    def unexplained(self, rest: int, owners: Sequence[HolderGrowth]) -> Finding:
-        """What has no holder: the C library's, where tracing sees less of a job than the meter does.
-
-        Args:
-            rest: bytes.
-            owners: holders that gained as many objects as there were jobs.
-        """
-        per_job, traced = rest / self.jobs, self.traced.bytes_per_job
-        if traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2:
-            owner = Fact(FoundKind.OWNER, _items(owners[0])) if owners else ""
-            return Finding("native", per_job, (), Fact(FoundKind.NATIVE, {"per_job": per_job, "owner": owner}))
-        told = Fact(FoundKind.UNEXPLAINED, {"per_job": per_job, "at": self._at()})
-        return Finding("unexplained", per_job, tuple(self.traced.leading_lines), told)
-
-    def _at(self) -> Fact | str:
-        lines = self.traced.leading_lines
-        return Fact(FoundKind.AT, {"line": lines[0]}) if lines else ""
+def _less(item: HolderGrowth, first: tuple[int, int] | None) -> HolderGrowth:
+    """What came to a holder, without what a first look had seen before there was any job."""
+    if first is None:
+        return item
+    items, size = first
+    return replace(
+        item,
+        buffers=max(item.buffers - items, 1),
+        items=None if item.items is None else max(item.items - items, 1),
+        growth_bytes=item.growth_bytes - size,
+    )
 
 
-def _items(item: HolderGrowth) -> dict[str, str | float | Fact]:
-    """What came to a holder, as the arguments of a fact."""
-    return {"items": item.buffers, "type": item.buffer_type, "path": item.path}
+def _sum(holders: Sequence[HolderGrowth]) -> int:
+    return sum(one.growth_bytes for one in holders)
+
+
+def _findings(process: Instrumented, shares: _Shares, traced: Traced) -> list[Finding]:
+    """Growth that no holder explains."""
+    grown = shares.grown
+    told = Holderless(max(grown.bytes, 1), max(grown.jobs, 1), traced, grown.at_most)
+    lost = list(traced.growth.lost)
+    findings = []
+    for item in shares.from_c:
+        forgotten = _forgotten(item, lost, traced)
+        if forgotten is not None:
+            lost.remove(forgotten)
+        findings.append(told.c_held(item) if forgotten is None else told.lost_as(item, forgotten))
+    if shares.garbage.bytes:
+        findings.append(told.cycles(shares.garbage, None if grown.collecting else process.collect()))
+    left = float(shares.left_bytes)
+    if shares.is_left and lost:
+        found = told.lost(lost, left)
+        findings += [one for one in found if one.bytes_per_job * grown.jobs >= WORTH.naming_share * grown.bytes]
+        left -= sum(one.bytes_per_job for one in found) * grown.jobs
+    if shares.is_worth_finding(left):
+        findings.append(told.unexplained(left, shares.owners))
+    return findings
+
+
+def _forgotten(item: HolderGrowth, lost: Sequence[LostReferences], traced: Traced) -> LostReferences | None:
+    """The objects to which references were lost, where these are most of what C code seems to hold."""
+    kind = item.chain.links[0].type
+    alike = [one for one in traced.growth.holders if one.fingerprint == item.fingerprint and one.item_type == kind]
+    count = max((one.items or 0 for one in alike), default=0)
+    return next((one for one in lost if one.type == kind and 2 * one.items >= count), None)

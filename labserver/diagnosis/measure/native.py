@@ -1,9 +1,10 @@
 """What a process gains beyond Python's objects: the growth of the allocators' books less that of the objects."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labserver.stats.interval import Interval
+from labserver.stats.interval import Interval, bytes_per_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,33 @@ class ObjectsKnown:
 
 
 KNOWN = ObjectsKnown()
+_FEWEST = 3  # floors of an interval
+
+
+def first_floor(jobs: Sequence[int], sizes: Sequence[float], shown: Interval, *, noise_bytes: float) -> int:
+    """The floor from which on an interval was read; the first one where it is of something else.
+
+    Args:
+        jobs: finished jobs at each floor.
+        sizes: bytes at each.
+        shown: the interval.
+        noise_bytes: the least standard deviation that a floor was believed to have.
+    """
+    for first in range(len(jobs) - _FEWEST + 1):
+        told = bytes_per_job(jobs[first:], sizes[first:], confidence=shown.confidence, noise_bytes=noise_bytes)
+        if math.isclose(told.estimate, shown.estimate) and math.isclose(told.high, shown.high):
+            return first
+    return 0
 
 
 def native_interval(
     whole: Interval, *, jobs: int, objects_per_job: float | None, traced_per_job: float | None = None
 ) -> Interval | None:
-    """Native bytes per job; None where nobody knows what Python's objects gained.
+    """Native bytes per job, a part of the whole; None where nobody knows what Python's objects gained.
 
     Args:
-        whole: bytes per job of the process, over all measured jobs.
-        jobs: measured jobs.
+        whole: bytes per job of the process, as they are shown.
+        jobs: between the first and the last floor that this was read from.
         objects_per_job: what Python's objects gained, native memory that they own (an image's pixels) included.
         traced_per_job: what Python's allocators kept of a job in a traced pass: without that memory, but with what the
             tracing itself brings.
@@ -49,8 +67,9 @@ def native_interval(
         python = traced_per_job
     own = KNOWN.normal * KNOWN.noise_bytes / jobs + KNOWN.unseen_share * abs(python)
     half = math.hypot((whole.high - whole.low) / 2, own)
-    estimate = whole.estimate - python
-    return Interval(estimate, estimate - half, estimate + half, whole.confidence)
+    # Objects that became fewer have made room for native memory, of which no more came than came in all.
+    estimate = whole.estimate - max(python, 0.0)
+    return Interval(estimate, estimate - half, min(estimate + half, whole.high), whole.confidence)
 
 
 def meter_of(whole: Interval | None, native: Interval | None, tolerance: float, otherwise: str) -> str:

@@ -84,6 +84,7 @@ class CheckState:
     measured: Measured | None = None
     notes: list[Note] = field(default_factory=list)
     holders: tuple[NamedHolder, ...] = ()
+    small_holders: tuple[NamedHolder, ...] = ()
     findings: tuple[Finding, ...] = ()
     sites: tuple[Site, ...] = ()
     native: Interval | None = None

@@ -1,37 +1,44 @@
 """The explanation of a leak: who holds what has come, and which memory it is."""
 
-from labserver.diagnosis.fact import Fact, FoundKind
-from labserver.diagnosis.measure.naming import Named, name_holders
-from labserver.diagnosis.measure.native import meter_of, native_interval
+import math
+
+from labserver.diagnosis.measure.naming import Grown, Named, name_holders
+from labserver.diagnosis.measure.native import first_floor, meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
-from labserver.diagnosis.result import Finding
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading
+from labserver.stats.interval import Interval
 
 
 def explain(state: CheckState) -> None:
     """Name the holders and the findings of a leak, and tell Python's memory from native memory."""
     leak, named = state.decision.verdict is Verdict.LEAK, None
     if leak and (named := _named(state)) is not None:
-        state.holders, state.findings = named.holders, _with_threads(state, named.findings)
+        state.holders, state.small_holders, state.findings = named.holders, named.small, named.findings
         state.sites = named.sites
         state.notes += [note for note in named.notes if note not in state.notes]
-    series = state.series
-    if state.decision.interval is None or series.meter != "both" or not state.process.instrumented:
+    whole = state.decision.interval
+    if whole is None or state.series.meter != "both" or not state.process.instrumented:
         return
-    state.native = native_interval(
-        series.whole(),
-        jobs=series.jobs[-1],
-        objects_per_job=series.objects_per_job,
-        traced_per_job=None if named is None else named.traced_per_job,
-    )
+    state.native = _native(state, whole, named)
     if leak and state.native is not None:
-        state.meter = meter_of(series.whole(), state.native, state.rules.tolerance, series.meter)
+        state.meter = meter_of(whole, state.native, state.rules.tolerance, state.series.meter)
+
+
+def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval | None:
+    """What came beyond Python's objects, from the floors that the whole was read from."""
+    series = state.series
+    since = series.jobs[first_floor(series.jobs, series.floors, whole, noise_bytes=state.rules.noise_bytes)]
+    objects = series.histories.objects_per_job_since(since)
+    if objects is not None and named is not None:
+        objects += named.unseen_per_job
+    traced = None if named is None else named.traced_per_job
+    return native_interval(whole, jobs=series.jobs[-1] - since, objects_per_job=objects, traced_per_job=traced)
 
 
 def _named(state: CheckState) -> Named | None:
-    series, driver = state.series, state.driver
+    series, driver, whole = state.series, state.driver, state.decision.interval
 
     def drive(jobs: int) -> FloorReading:
         driver.drive(jobs)
@@ -39,22 +46,13 @@ def _named(state: CheckState) -> Named | None:
 
     if state.can_look:
         driver.name("looking for the holders")
-    return state.look(
-        lambda: name_holders(
-            state.process,
-            growth_bytes=series.grown,
-            jobs=max(series.jobs[-1], 1),
-            collecting=series.collecting,
-            drive=drive,
-        )
+    grown = Grown(
+        bytes=series.grown,
+        jobs=max(series.jobs[-1], 1),
+        tolerance=state.rules.tolerance,
+        at_first=series.histories.at_first,
+        threads=series.threads_left if leaves_threads(state) else 0,
+        collecting=series.collecting,
+        at_most=math.inf if whole is None else max(whole.high, 0.0),
     )
-
-
-def _with_threads(state: CheckState, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Threads that jobs leave behind are the cause of what has no other name."""
-    if not leaves_threads(state):
-        return findings
-    left, jobs = state.series.threads_left, state.series.jobs[-1]
-    unnamed = sum(finding.bytes_per_job for finding in findings)
-    where = next((finding.allocated_at for finding in findings if finding.allocated_at), ())
-    return (Finding("threads", unnamed, where, Fact(FoundKind.THREADS, {"threads": left, "jobs": jobs})),)
+    return state.look(lambda: name_holders(state.process, grown, drive=drive))

@@ -1,0 +1,134 @@
+"""The last jobs of a check that found growth: with tracing on, for the lines that allocate what stays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from labserver.diagnosis.fact import Note, NoteKind
+from labserver.diagnosis.measure.driver import TimeIsUp
+from labserver.diagnosis.result import Finding
+from labserver.errors import CannotLook
+from labserver.heap.frame import Frame
+from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
+from labserver.targets.instrumented import Instrumented
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPass:
+    """The jobs that are run under tracemalloc for the allocating lines.
+
+    Attributes:
+        jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
+        first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
+        frames: of each allocation: enough to reach the application from below a parser or an ORM, and the server from
+            there. A job of JSON and Flask takes 1.5 times as long as with 10, and with 60 no longer than that.
+    """
+
+    jobs: int = 50
+    first_jobs: int = 10
+    frames: int = 25
+
+
+TRACED = TracedPass()
+_ALL_JOBS = TRACED.first_jobs + TRACED.jobs  # since tracing began
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What the traced pass saw.
+
+    Attributes:
+        bytes_per_job: what stayed of a job, as far as Python's allocators know; None without a pass.
+        note: what the pass cost.
+        allocated: what was traced of a holder's items, by the holder's fingerprint and by its path.
+        sites: which stacks allocated what stayed, most bytes first.
+        leading: whether the first of these stands for growth that nobody holds.
+        growth: what the look at the end of the pass has seen.
+        spare_bytes: what the C library keeps of freed memory after a floor; None where nobody knows.
+        in_use: whether the floors count bytes in use, and not pages.
+    """
+
+    bytes_per_job: float | None
+    note: Note
+    allocated: Mapping[str, HolderGrowth] = field(default_factory=dict)
+    sites: tuple[Site, ...] = ()
+    leading: bool = False
+    growth: HeapGrowth = field(default_factory=HeapGrowth)
+    spare_bytes: int | None = None
+    in_use: bool = False
+
+    @property
+    def leading_lines(self) -> Sequence[str]:
+        """The lines that allocated most of all that stayed; empty where nobody needs them."""
+        return self.sites[0].allocated_at if self.leading and self.sites else ()
+
+    def lines_of(self, item: HolderGrowth) -> Sequence[str]:
+        """The lines that allocated what a holder got."""
+        return self._traced(item).allocated_at
+
+    def threads_like(self, threads: StartedThreads) -> StartedThreads:
+        """The same threads as the traced jobs have left them, with the lines that made one."""
+        alike = (one for one in self.growth.threads if (one.function, one.type) == (threads.function, threads.type))
+        return next((one for one in alike if one.allocated_at), threads)
+
+    @staticmethod
+    def lost_per_job(lost: LostReferences) -> float:
+        """Bytes that each traced job has lost."""
+        return lost.bytes / _ALL_JOBS
+
+    @staticmethod
+    def unseen_per_job(lost: LostReferences) -> float:
+        """Of these, the bytes that no look at the heap sees."""
+        return lost.unseen_bytes / _ALL_JOBS
+
+    @staticmethod
+    def items_per_job(lost: LostReferences) -> float:
+        """Objects that each traced job has lost."""
+        return lost.items / _ALL_JOBS
+
+    def stack_of(self, item: HolderGrowth) -> tuple[Frame, ...]:
+        """The whole stack of these lines."""
+        return self._traced(item).stack
+
+    def with_stack(self, finding: Finding) -> Finding:
+        """A finding with the stack that its lines are of."""
+        known = [(one.allocated_at, one.stack) for one in self.sites]
+        known += [(one.allocated_at, one.stack) for one in self.allocated.values()]
+        stack = next((stack for lines, stack in known if lines and lines == finding.allocated_at), ())
+        return replace(finding, stack=stack)
+
+    def _traced(self, item: HolderGrowth) -> HolderGrowth:
+        known = (self.allocated.get(name) for name in (item.fingerprint, item.holder))
+        return next((one for one in known if one is not None and one.allocated_at), item)
+
+
+def traced_pass(
+    process: Instrumented, drive: Callable[[int], FloorReading], found: Sequence[HolderGrowth], *, leading: bool
+) -> Traced:
+    """A few more jobs with tracing on; it slows the application down, so it comes last and is short.
+
+    Args:
+        process: where to trace.
+        drive: runs so many jobs and gives the floor after them.
+        found: the holders whose lines are wanted.
+        leading: whether the leading lines of the whole growth are wanted, too.
+    """
+    allocated: dict[str, HolderGrowth] = {}
+    try:
+        process.trace(TRACED.frames)
+        before = drive(TRACED.first_jobs)
+        process.baseline()  # from here on: what the first jobs have replaced is no growth
+        after = drive(TRACED.jobs)
+        growth = process.growth() if found or leading else HeapGrowth()
+        sites = process.sites()
+    except TimeIsUp:
+        return Traced(None, Note(NoteKind.NO_TIME_FOR_LINES))
+    except CannotLook as error:
+        return Traced(None, Note(NoteKind.NO_LINES, {"why": str(error)}))
+    for item in reversed(growth.holders):  # the largest has the last word
+        allocated[item.holder] = allocated[item.fingerprint] = item
+    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": TRACED.frames})
+    per_job = None  # where the application has stopped the tracing
+    if before.traced_bytes is not None and after.traced_bytes is not None:
+        per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
+    in_use = after.heap_bytes is not None
+    return Traced(per_job, note, allocated, sites, leading, growth, before.spare_bytes, in_use)
