@@ -34,7 +34,6 @@ def html_of(result: CheckResult) -> str:
         "end_of": end_of,
         "sentence": _sentence,
     }
-    css = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         result=result,
         word=verdict_word(result),
@@ -49,10 +48,15 @@ def html_of(result: CheckResult) -> str:
         link_name=link_name,
         share=share,
         # These three are made here, of escaped parts.
-        css=Markup(css),  # noqa: S704
+        css=Markup(style_sheet()),  # noqa: S704
         curve=Markup(curve_of(result)),  # noqa: S704
         icicle=Markup(icicle_of(result)),  # noqa: S704
     )
+
+
+def style_sheet() -> str:
+    """The look of all pages."""
+    return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def _claim(result: CheckResult) -> str:
