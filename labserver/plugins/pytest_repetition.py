@@ -23,12 +23,12 @@ class RunFailed(Exception):  # noqa: N818 - what became of a run, which is no er
     def __init__(self, report: pytest.TestReport) -> None:
         super().__init__(report.nodeid)
         self.step = str(report.when)
-        self._report = report
+        self.report = report
 
     @property
     def place(self) -> tuple[str, str]:
         """Where it ended, as `file:line`, and why, in a line."""
-        shown, where = self._report.longrepr, self._report.location
+        shown, where = self.report.longrepr, self.report.location
         if isinstance(shown, tuple):  # it was skipped
             file, line, text = shown
         elif (crash := getattr(shown, "reprcrash", None)) is not None:
@@ -38,11 +38,15 @@ class RunFailed(Exception):  # noqa: N818 - what became of a run, which is no er
         return f"{_from_here(file)}:{line}", next(iter(text.splitlines()), "")
 
 
+class TeardownFailed(RunFailed):
+    """The teardown of the first run failed: a test that fails without being repeated."""
+
+
 class Repetition:
     """The further runs of one test, between its first call and its teardown.
 
     With fixtures set up each time, a run is what pytest does with a test: setup, call and teardown, with the hooks of
-    all plugins. Fixtures of a wider scope stay. On leaving, the test is set up once more, for pytest's own teardown.
+    all plugins. Fixtures of a wider scope stay. On leaving, the test is run once more up to pytest's own teardown.
 
     Args:
         item: the test; its setup and its first call have passed.
@@ -58,7 +62,11 @@ class Repetition:
     def __enter__(self) -> Self:
         _cancel_timeout(self._item)
         if self._each:
-            self._end()
+            try:
+                self._end()
+            except RunFailed as failed:
+                self._run_up_to_teardown()
+                raise TeardownFailed(failed.report) from None
         else:
             _drain(self._item)
         self._kept = _KeptByPytest(self._item, self._fixtures)
@@ -67,8 +75,8 @@ class Repetition:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # After an interrupt or pytest.exit, pytest tears down what there is.
         if self._each and (kind is None or issubclass(kind, Exception)):
-            with suppress(RunFailed):  # it has its answer
-                self._begin()
+            self._run_up_to_teardown()
+            self._kept.restore()
 
     def run(self) -> None:
         """Run the test once.
@@ -110,6 +118,12 @@ class Repetition:
         if getattr(self._item, "_request", True) is False:
             self._item._initrequest()  # type: ignore[attr-defined] # noqa: SLF001 - as pytest does for who runs a test again
         self._step("setup")
+
+    def _run_up_to_teardown(self) -> None:
+        """Without a look at how it ends: some plugins, and pytest for `unittest`, tear down what the call left."""
+        with suppress(RunFailed):
+            self._begin()
+            self._step("call")
 
     def _end(self) -> None:
         directory = _own_directory(self._item)

@@ -17,7 +17,7 @@ from labserver.plugins.pytest_check import keep_result, record
 from labserver.plugins.pytest_failure import LeakFound, failure_of
 from labserver.plugins.pytest_judgement import JUDGEMENTS, Answer, Judgement, Why, WhyKind
 from labserver.plugins.pytest_page import session_page
-from labserver.plugins.pytest_repetition import Repetition, RunFailed
+from labserver.plugins.pytest_repetition import Repetition, RunFailed, TeardownFailed
 from labserver.plugins.pytest_settings import Settings, matches
 from labserver.plugins.pytest_table import write_table
 from labserver.report.failure_detail import explained
@@ -37,6 +37,7 @@ class LeakCheckedSuite:
         self._settings = Settings.of(config)
         self._judgements: dict[tuple[str, int], Judgement] = {}
         self._reporting: set[str] = set()
+        self._first_teardown: dict[str, pytest.TestReport] = {}  # that failed, which pytest is to be told of
         self._running: str | None = None
         self._trouble: list[str] = []
 
@@ -151,7 +152,8 @@ class LeakCheckedSuite:
                 report = self._judged(item, report)
             item.ihook.pytest_runtest_logreport(report=report)
         stops = item.session.shouldfail or item.session.shouldstop
-        call_and_report(item, "teardown", nextitem=None if stops else nextitem)
+        last = call_and_report(item, "teardown", log=False, nextitem=None if stops else nextitem)
+        item.ihook.pytest_runtest_logreport(report=self._first_teardown.pop(item.nodeid, last))
 
     def _first_call(self, item: pytest.Item) -> pytest.TestReport:
         self._running = item.nodeid
@@ -198,6 +200,8 @@ class LeakCheckedSuite:
                 with repetition.fixtures_shown():
                     return leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
         except RunFailed as failed:
+            if isinstance(failed, TeardownFailed):
+                self._first_teardown[item.nodeid] = failed.report
             where, text = failed.place
             return Why(WhyKind.FAILS_AGAIN, {"step": failed.step, "where": where, "text": text})
         except LabserverError as error:
@@ -212,7 +216,7 @@ class LeakCheckedSuite:
 
 
 def _runs_of(repetition: Repetition) -> Callable[[], None]:
-    """A function for one run, by way of which the heap does not show the test: that has its place in pytest's objects."""
+    """A function for one run. The heap shows no test by way of it, but where pytest has its tests."""
     known = weakref.ref(repetition)
 
     def run() -> None:
