@@ -7,7 +7,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn, Unpack
+from dataclasses import replace
+from typing import NoReturn, Unpack
 
 import pytest
 from _pytest.logging import LogCaptureHandler
@@ -18,12 +19,12 @@ from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, Measu
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import LabserverError
+from labserver.plugins.pytest_judgement import JUDGEMENTS, Answer, Judgement
+from labserver.plugins.pytest_settings import json_directory, page_path
 from labserver.plugins.wsgi import wsgi_job
 from labserver.report.failure_detail import explained
+from labserver.report.html import html_of
 from labserver.report.terminal import render
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class LeakCheck:
@@ -69,22 +70,35 @@ class LeakCheck:
                     result = leak_check(job, name=name, **options)
         except LabserverError as error:
             _fail(explained(error))
-        self._keep(result)
+        keep_result(self._item, result, check=self._checks)
+        record(self._item, Judgement.of(self._item, result, check=self._checks), result)
         if result.verdict is not Verdict.NO_LEAK:
             _fail(render(result))
         return result
 
-    def _keep(self, result: CheckResult) -> None:
-        folder: Path | None = self._item.config.getoption("leak_check_json")
-        if folder is None:
-            return
-        number = "" if self._checks == 1 else f"-{self._checks}"
-        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', self._item.nodeid)}{number}.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            _fail(f"The result cannot be written ({error.strerror}: {error.filename}).")
+
+def keep_result(item: pytest.Item, result: CheckResult, *, check: int = 1) -> None:
+    """Write the result of a test's check, where that is asked for."""
+    folder = json_directory(item.config)
+    if folder is None:
+        return
+    number = "" if check == 1 else f"-{check}"
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', item.nodeid)}{number}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        _fail(f"The result cannot be written ({error.strerror}: {error.filename}).")
+
+
+def record(item: pytest.Item, judgement: Judgement, result: CheckResult | None = None) -> None:
+    """Note what was found for the session's table, and as properties in a JUnit file."""
+    if result is not None and judgement.answer is not Answer.NO_LEAK and page_path(item.config) is not None:
+        judgement = replace(judgement, page=html_of(result))
+    item.stash.setdefault(JUDGEMENTS, []).append(judgement)
+    known = {"": str(judgement.answer), "_bytes_per_run": judgement.estimate, "_holder": judgement.holder}
+    known |= {"_why": None if judgement.why is None else str(judgement.why.kind)}
+    item.user_properties += [(f"leak_check{name}", value) for name, value in known.items() if value not in (None, "")]
 
 
 def repeat_test(item: pytest.Function, marker: pytest.Mark, body: Callable[..., object]) -> None:

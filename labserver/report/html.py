@@ -50,7 +50,6 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
     }
     sites = stacks_of(result)
     scripts = [path.read_text(encoding="utf-8") for path in _SCRIPTS] if interactive and sites else []
-    css = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         result=result,
         word=verdict_word(result),
@@ -71,12 +70,17 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         most_rows_with_stacks=_MOST_ROWS_WITH_STACKS,
         # These are made here, of escaped parts.
         script_sources=Markup(" ".join(map(_source, scripts)) or "'none'"),  # noqa: S704
-        css=Markup(css),  # noqa: S704
+        css=Markup(style_sheet()),  # noqa: S704
         curve=Markup(curve_of(result)),  # noqa: S704
         icicle=Markup(icicle_of(result)),  # noqa: S704
         flame=Markup(flame_json(sites)),  # noqa: S704
         scripts=list(map(Markup, scripts)),
     )
+
+
+def style_sheet() -> str:
+    """The look of all pages."""
+    return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def _claim(result: CheckResult) -> str:
