@@ -193,18 +193,24 @@ def summary(rows: list[dict[str, Any]], truths: dict[str, Truth]) -> str:
     soon = sum(row["seconds"] <= SOON_S for row in marked if row["verdict"] == LEAK)
     names = {name: percent(*share(rows, truths, judge)) for name, judge in JUDGED.items()}
     points = (
-        f"{len(clean)} checks of clean servers: {count(clean, LEAK)} false LEAK, "
-        f"{percent(count(clean, UNDECIDED), len(clean))} undecided. {len(hopeless)} of clean ones that nobody can tell "
-        f"in the jobs of a check: {count(hopeless, LEAK)} false LEAK, {count(hopeless, UNDECIDED)} undecided.",
-        f"{len(marked)} checks of servers that leak twice the tolerance or more: {count(marked, LEAK)} LEAK, {soon} of "
-        f"them within {SOON_S} s; {count(marked, NO_LEAK)} false NO LEAK. {len(faint)} of servers that leak less: "
-        f"{count(faint, LEAK)} LEAK.",
-        f"Of the LEAKs that can be told: intervals that cover what is right {names['covers']}; the right item "
-        f"{names['item']}, holder {names['holder']}, line {names['line']}.",
+        (
+            f"{len(clean)} checks of clean servers: {count(clean, LEAK)} false LEAK, "
+            f"{percent(count(clean, UNDECIDED), len(clean))} undecided. {len(hopeless)} of clean ones that nobody can tell "
+            f"in the jobs of a check: {count(hopeless, LEAK)} false LEAK, {count(hopeless, UNDECIDED)} undecided."
+        ),
+        (
+            f"{len(marked)} checks of servers that leak twice the tolerance or more: {count(marked, LEAK)} LEAK, {soon} of "
+            f"them within {SOON_S} s; {count(marked, NO_LEAK)} false NO LEAK. {len(faint)} of servers that leak less: "
+            f"{count(faint, LEAK)} LEAK."
+        ),
+        (
+            f"Of the LEAKs that can be told: intervals that cover what is right {names['covers']}; the right item "
+            f"{names['item']}, holder {names['holder']}, line {names['line']}."
+        ),
         f"{count(rows, None)} checks ended without a result.",
     )
     return "\n".join(f"- {point}" for point in points) + (
-        "\n\nJobs, seconds and bytes per job below are medians; the last columns count the LEAKs that tell it rightly.\n"
+        "\n\nJobs, seconds and bytes per job below are medians; the last columns count LEAKs that tell it rightly.\n"
         "`tests/bench/verdict_real.py` wrote this; the servers, and what is right of each, are in `tests/bench/modes/`."
     )
 
