@@ -195,13 +195,13 @@ def summary(rows: list[dict[str, Any]], truths: dict[str, Truth]) -> str:
     points = (
         (
             f"{len(clean)} checks of clean servers: {count(clean, LEAK)} false LEAK, "
-            f"{percent(count(clean, UNDECIDED), len(clean))} undecided. {len(hopeless)} of clean ones that nobody can tell "
-            f"in the jobs of a check: {count(hopeless, LEAK)} false LEAK, {count(hopeless, UNDECIDED)} undecided."
+            f"{percent(count(clean, UNDECIDED), len(clean))} undecided. {len(hopeless)} of clean ones that nobody can "
+            f"tell in the jobs of a check: {count(hopeless, LEAK)} false LEAK, {count(hopeless, UNDECIDED)} undecided."
         ),
         (
-            f"{len(marked)} checks of servers that leak twice the tolerance or more: {count(marked, LEAK)} LEAK, {soon} of "
-            f"them within {SOON_S} s; {count(marked, NO_LEAK)} false NO LEAK. {len(faint)} of servers that leak less: "
-            f"{count(faint, LEAK)} LEAK."
+            f"{len(marked)} checks of servers that leak twice the tolerance or more: {count(marked, LEAK)} LEAK, "
+            f"{soon} of them within {SOON_S} s; {count(marked, NO_LEAK)} false NO LEAK. {len(faint)} of servers that "
+            f"leak less: {count(faint, LEAK)} LEAK."
         ),
         (
             f"Of the LEAKs that can be told: intervals that cover what is right {names['covers']}; the right item "

@@ -17,7 +17,7 @@ from flask import Flask
 from serve import serve
 
 HERE = Path(__file__).parent
-NO_MODES = ("mode", "serve")
+NO_MODES = ("floors", "mode", "serve")
 
 
 @dataclass(frozen=True, slots=True)
