@@ -1,6 +1,5 @@
 """The memory in use while a mode's jobs run, without a server; `python floors.py KEY JOBS` prints it as JSON."""
 
-import gc
 import json
 import os
 import sys
@@ -14,14 +13,13 @@ WARM_UP, READINGS = 500, 9
 
 
 def floors(job, jobs):
-    """The floors, so many jobs apart that the last comes after all of them."""
+    """Bytes in use by the allocators and bytes that are mapped beside them, by readings spread over the jobs."""
     for number in range(WARM_UP):
         job(number)
     found, done = [], WARM_UP
     for _ in range(READINGS):
-        gc.collect()
         reading = take_floor()
-        found.append(reading.used_bytes + (reading.mapped_bytes or 0))
+        found.append((reading.used_bytes, reading.mapped_bytes or 0))
         for _ in range(jobs // (READINGS - 1)):
             job(done)
             done += 1

@@ -21,7 +21,7 @@ def key():
     return uuid.uuid4().hex
 
 
-@mode(leak(item="partial|function|method", line="atexit.register( | data = bytes(1500)"))
+@mode(leak(1785, give=0.08, item="partial|function|method", line="atexit.register( | data = bytes(1500)"))
 def exit_handlers():
     """Each job registers what is to be cleaned up at the end."""
 
@@ -43,7 +43,7 @@ def lost_bytes():
     return work
 
 
-@mode(leak(item="Order", line="order = Order() | self.lines ="))
+@mode(leak(870, give=0.1, item="Order", line="order = Order() | self.lines ="))
 def lost_objects():
     class Order:
         def __init__(self):
@@ -56,7 +56,9 @@ def lost_objects():
     return work
 
 
-@mode(leak(item="ValueError", line='int(f"{len(data)} B") | keep_for_ever(error) | data = bytes(1500)'))
+@mode(
+    leak(2112, give=0.08, item="ValueError", line='int(f"{len(data)} B") | keep_for_ever(error) | data = bytes(1500)')
+)
 def lost_exceptions():
     def work(_):
         data = bytes(1500)
@@ -68,7 +70,7 @@ def lost_exceptions():
     return work
 
 
-@mode(leak(item="dict", line='record = {"number"'))
+@mode(leak(993, give=0.08, item="dict", line='record = {"number"'))
 def lost_dictionaries():
     def work(number):
         record = {"number": number, "text": key() * 20, "lines": []}
@@ -77,7 +79,7 @@ def lost_dictionaries():
     return work
 
 
-@mode(leak(item="function", line="data = bytes(1500) | codecs.register("))
+@mode(leak(1817, give=0.08, item="function", line="data = bytes(1500) | codecs.register("))
 def codecs_searched():
     """The list of search functions is the interpreter's."""
 
@@ -88,7 +90,7 @@ def codecs_searched():
     return work
 
 
-@mode(leak(item="function", line="data = bytes(1500) | os.register_at_fork("))
+@mode(leak(1817, give=0.08, item="function", line="data = bytes(1500) | os.register_at_fork("))
 def hooks_at_fork():
     def work(_):
         data = bytes(1500)
@@ -97,7 +99,7 @@ def hooks_at_fork():
     return work
 
 
-@mode(leak(item="function", line="data = bytes(1500) | connection.create_function("))
+@mode(leak(2065, give=0.08, item="function", line="data = bytes(1500) | connection.create_function("))
 def functions_of_sqlite():
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     lock = threading.Lock()
@@ -110,7 +112,7 @@ def functions_of_sqlite():
     return work
 
 
-@mode(leak(item="function", holder="callbacks", line="data = bytes(1500) | gc.callbacks.append("))
+@mode(leak(1270, give=0.15, item="function", holder="callbacks", line="data = bytes(1500) | gc.callbacks.append("))
 def callbacks_of_the_collector():
     """A list of Python's, which only the collector uses."""
 
@@ -122,7 +124,9 @@ def callbacks_of_the_collector():
     return work
 
 
-@mode(leak(item="tee|_tee|_tee_dataobject|islice", holder="readers", line="itertools.tee( | bytes(1500)"))
+@mode(
+    leak(1561, give=0.04, item="tee|_tee|_tee_dataobject|islice", holder="readers", line="itertools.tee( | bytes(1500)")
+)
 def iterators_split():
     """A split iterator keeps what its slower half has not read."""
     source = (bytes(1500) for _ in itertools.count())

@@ -19,21 +19,21 @@ def key():
 
 def by_chance(share, size):
     rng, kept = random.Random(SEED), []
-    return lambda _: kept.append(bytes(size)) if rng.random() < share else None
+    return lambda _: kept.append(b"x" * size) if rng.random() < share else None
 
 
-@mode(leak(900, give=0.3, item="bytes", holder="kept", line="kept.append(bytes(size))"))
+@mode(leak(900, give=0.3, item="bytes", holder="kept", line='kept.append(b"x" * size)'))
 def one_percent():
     """The number of jobs that keep something is itself a matter of chance."""
     return by_chance(0.01, 90_000)
 
 
-@mode(leak(801, give=0.15, item="bytes", holder="kept", line="kept.append(bytes(size))"))
+@mode(leak(801, give=0.15, item="bytes", holder="kept", line='kept.append(b"x" * size)'))
 def four_percent():
     return by_chance(0.04, 20_000)
 
 
-@mode(leak(1010, give=0.1, item="bytes", holder="kept", line="kept.append(bytes(size))"))
+@mode(leak(1010, give=0.1, item="bytes", holder="kept", line='kept.append(b"x" * size)'))
 def twenty_percent():
     return by_chance(0.2, 5000)
 
@@ -44,13 +44,13 @@ class OrderError(Exception):
         self.body = body
 
 
-@mode(leak(item="OrderError", holder="failures", line='raise OrderError(number, "x" * 4000)'))
+@mode(leak(600, give=0.25, item="OrderError", holder="failures", line="raise OrderError(number, key() * 120)"))
 def every_eighth_fails():
     failures = []
 
     def check(number):
         if number % 8 == 0:
-            raise OrderError(number, "x" * 4000)
+            raise OrderError(number, key() * 120)
 
     def work(number):
         try:
@@ -61,10 +61,10 @@ def every_eighth_fails():
     return work
 
 
-@mode(leak(677, give=0.15, item="bytes", holder="kept", line="kept.append(bytes(65_536))"))
+@mode(leak(677, give=0.15, item="bytes", holder="kept", line='kept.append(b"x" * 65_536)'))
 def every_97th():
     kept = []
-    return lambda number: kept.append(bytes(65_536)) if number % 97 == 0 else None
+    return lambda number: kept.append(b"x" * 65_536) if number % 97 == 0 else None
 
 
 class Columns:
@@ -110,7 +110,7 @@ class Point:
         self.x, self.y = x, y
 
 
-@mode(leak(1040, give=0.15, item="Point|list", holder="track", line="track.extend("))
+@mode(leak(1205, give=0.1, item="Point", holder="track", line="track.extend("))
 def many_small_ones():
     """Ten points a job, of two floats each: pools of 16 kB and arenas of a megabyte behind them."""
     track = []
@@ -142,7 +142,7 @@ def bounded_inbox_of_each_session():
     return lambda number: inboxes[number // 3].append(bytes(2000))
 
 
-@mode(leak(item="bytes", holder="archive", line="cache[key()] = bytes(1500)"))
+@mode(leak(1561, give=0.06, item="bytes", holder="archive", line="cache[key()] = bytes(1500)"))
 def archive_behind_a_cache():
     """The cache is bounded by four hundred; what it lets go is kept elsewhere."""
     cache, archive = collections.OrderedDict(), []
@@ -156,7 +156,7 @@ def archive_behind_a_cache():
     return work
 
 
-@mode(leak(item="bytes", holder="reports", line="reports.append(bytes(60_000))"))
+@mode(leak(item="bytes", holder="reports", line='reports.append(b"x" * 60_000)'))
 def four_times_a_second():
     """A thread keeps a report for the time that passes, whatever the jobs do."""
     reports = []
@@ -164,7 +164,7 @@ def four_times_a_second():
     def report():
         while True:
             time.sleep(0.25)
-            reports.append(bytes(60_000))
+            reports.append(b"x" * 60_000)
 
     threading.Thread(target=report, daemon=True).start()
     return lambda _: time.sleep(0.002)
@@ -183,7 +183,7 @@ def after_two_seconds():
     return work
 
 
-@mode(leak(item="dict", holder="history", line="history[account].append({"))
+@mode(leak(930, give=0.12, item="dict", holder="history", line="history[account].append({"))
 def histories_of_some_accounts():
     """A hundred accounts whose histories are never cut."""
     history, rng = collections.defaultdict(list), random.Random(SEED)
@@ -195,7 +195,7 @@ def histories_of_some_accounts():
     return work
 
 
-@mode(leak(item="dict|str", holder="seen", line="seen[key()] ="))
+@mode(leak(1100, give=0.9, item="dict|str", holder="seen", line="seen[key()] ="))
 def half_in_bursts():
     """Two hundred jobs that keep, then two hundred that do not."""
     seen = {}

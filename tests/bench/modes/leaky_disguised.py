@@ -18,7 +18,7 @@ def key():
     return uuid.uuid4().hex
 
 
-@mode(leak(item="dict", holder="timings", line='timings.append({"number"'))
+@mode(leak(1250, give=0.08, item="dict", holder="timings", line='timings.append({"number"'))
 def beside_an_lru_cache():
     render = functools.lru_cache(maxsize=150)(lambda name: name * 30)
     timings = []
@@ -155,11 +155,11 @@ class Results:
                 self.entries.popitem(last=False)
 
 
-@mode(leak(100_150, give=0.01, item="bytes", holder="entries", line="results.put(key(), bytes(100_000))"))
+@mode(leak(100_150, give=0.01, item="bytes", holder="entries", line='results.put(key(), b"x" * 100_000)'))
 def bound_that_nobody_can_afford():
     """A million entries of 100 kB."""
     results = Results(1_000_000)
-    return lambda _: results.put(key(), bytes(100_000))
+    return lambda _: results.put(key(), b"x" * 100_000)
 
 
 class Thumbnails:
@@ -176,12 +176,12 @@ class Thumbnails:
                 self.used -= len(self.views.popitem(last=False)[1])
 
 
-@mode(leak(item="memoryview", holder="views", line="picture = bytes(60_000)"))
+@mode(leak(60_500, give=0.02, item="memoryview", holder="views", line='picture = b"x" * 60_000'))
 def views_of_large_buffers():
     thumbnails = Thumbnails(100_000_000)
 
     def work(_):
-        picture = bytes(60_000)
+        picture = b"x" * 60_000
         thumbnails.add(key(), memoryview(picture)[:64])
 
     return work
@@ -251,7 +251,7 @@ class Events:
             self.details[kind].append(detail)
 
 
-@mode(leak(item="str", holder="details", line="events.note("))
+@mode(leak(1033, give=0.08, item="str", holder="details", line="events.note("))
 def cleared_beside_it():
     events = Events()
     return lambda number: events.note(f"kind {number % 7}", key() * 30)
@@ -265,7 +265,11 @@ def logger_of_each_job():
     return work
 
 
-@mode(leak(item="Handler|NullHandler|list|ReferenceType", holder="handlers|_handler", line="log.addHandler("))
+@mode(
+    leak(
+        330, give=0.3, item="Handler|NullHandler|list|ReferenceType", holder="handlers|_handler", line="log.addHandler("
+    )
+)
 def handler_of_each_job():
     """A handler of the same logger for every job."""
     log = logging.getLogger("shop.orders")
@@ -289,7 +293,7 @@ class Signal:
         self.receivers.remove(receiver)
 
 
-@mode(leak(item="function|method", holder="receivers", line="data = bytes(2000) | signal.connect("))
+@mode(leak(2409, give=0.06, item="function|method", holder="receivers", line="data = bytes(2000) | signal.connect("))
 def receiver_of_each_job():
     """`disconnect` is there, and nobody calls it."""
     signal = Signal()

@@ -94,7 +94,7 @@ def requests_cache_memory():
 
     class Shop(BaseAdapter):
         def send(self, request, **_):
-            raw = HTTPResponse(io.BytesIO(page().encode()), preload_content=False, request_url=request.url)
+            raw = HTTPResponse(io.BytesIO(page().encode()), status=200, preload_content=False)
             return requests.adapters.HTTPAdapter().build_response(request, raw)
 
         def close(self):

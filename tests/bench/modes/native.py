@@ -22,7 +22,8 @@ LOCK = threading.Lock()
 
 
 def malloc(size):
-    LIBC.malloc(size)
+    """Take memory, write to it and forget it."""
+    ctypes.memset(LIBC.malloc(size), 1, size)
 
 
 @mode(leak(608))
@@ -66,7 +67,7 @@ def memory_of_the_interpreter():
     return lambda _: take(2048) and None
 
 
-@mode(leak(item="Connection", holder="connections", line="connections.append("))
+@mode(leak(33_580, give=0.03, item="Connection", holder="connections", line="connections.append("))
 def databases_never_closed():
     connections = []
 
@@ -77,7 +78,7 @@ def databases_never_closed():
     return work
 
 
-@mode(leak(item="Cursor|sqlite3.Cursor", holder="cursors", line="cursors.append("))
+@mode(leak(3340, give=0.06, item="Cursor|sqlite3.Cursor", holder="cursors", line="cursors.append("))
 def cursors_never_closed():
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     connection.execute("create table jobs (text)")
@@ -91,7 +92,7 @@ def cursors_never_closed():
     return work
 
 
-@mode(leak(item="Decompress|zlib.Decompress", holder="streams", line="streams.append("))
+@mode(leak(40_150, give=0.03, item="Decompress|zlib.Decompress", holder="streams", line="streams.append("))
 def zlib_streams():
     packed, streams = zlib.compress(bytes(100_000))[:50], []
 
@@ -104,7 +105,7 @@ def zlib_streams():
 
 @mode(leak(item="LZMADecompressor", holder="streams", line="streams.append("))
 def lzma_streams():
-    packed, streams = lzma.compress(bytes(100_000))[:50], []
+    packed, streams = lzma.compress(bytes(100_000), preset=0)[:50], []
 
     def work(number):
         if number % 10 == 0:
@@ -114,13 +115,13 @@ def lzma_streams():
     return work
 
 
-@mode(leak(item="SSLContext", holder="contexts", line="contexts.append("))
+@mode(leak(12_830, give=0.03, item="SSLContext", holder="contexts", line="contexts.append("))
 def ssl_contexts():
     contexts = []
     return lambda _: contexts.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-@mode(leak(item="xmlparser|pyexpat.xmlparser", holder="parsers", line="parsers.append("))
+@mode(leak(7257, give=0.04, item="xmlparser|pyexpat.xmlparser", holder="parsers", line="parsers.append("))
 def xml_parsers():
     parsers = []
 
@@ -131,7 +132,7 @@ def xml_parsers():
     return work
 
 
-@mode(leak(item="mmap|mmap.mmap", holder="windows", line="windows.append("))
+@mode(leak(8200, give=0.05, item="mmap|mmap.mmap", holder="windows", line="windows.append("))
 def windows_into_memory():
     """Of 64 kB, by every eighth job; all of it is written to."""
     windows = []

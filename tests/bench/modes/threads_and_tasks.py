@@ -94,7 +94,7 @@ def consumer_of_each_job():
     return work
 
 
-@mode(leak(item="TimerHandle", holder="_scheduled", line="data = bytes(1500) | call_later("))
+@mode(leak(1817, give=0.08, item="TimerHandle", holder="_scheduled", line="data = bytes(1500) | call_later("))
 def calls_in_an_hour():
     async def work(_):
         data = bytes(1500)
@@ -115,7 +115,15 @@ def futures_without_an_answer():
     return work
 
 
-@mode(leak(item="generator", holder="streams", line="data = bytes(1500) | stream = lines() | streams.append("))
+@mode(
+    leak(
+        1850,
+        give=0.1,
+        item="generator",
+        holder="streams",
+        line="data = bytes(1500) | stream = lines() | streams.append(",
+    )
+)
 def generators_suspended():
     streams = []
 
@@ -132,7 +140,15 @@ def generators_suspended():
     return work
 
 
-@mode(leak(item="async_generator", holder="feeds", line="data = bytes(1500) | feed = pages() | feeds.append("))
+@mode(
+    leak(
+        1960,
+        give=0.08,
+        item="async_generator",
+        holder="feeds",
+        line="data = bytes(1500) | feed = pages() | feeds.append(",
+    )
+)
 def asynchronous_generators_suspended():
     feeds = []
 
@@ -149,7 +165,7 @@ def asynchronous_generators_suspended():
     return work
 
 
-@mode(leak(item="Context", holder="contexts", line="contexts.append( | request.set("))
+@mode(leak(1769, give=0.1, item="Context", holder="contexts", line="contexts.append( | request.set("))
 def contexts():
     request, contexts = contextvars.ContextVar("request"), []
 
@@ -161,14 +177,14 @@ def contexts():
     return work
 
 
-@mode(leak(item="dict", holder="trail", line="trail.get().append("))
+@mode(leak(1560, give=0.08, item="dict", holder="trail", line="trail.get().append("))
 def default_of_a_context_variable():
     """The default is one list for all."""
     trail = contextvars.ContextVar("trail", default=[])  # noqa: B039 - that is the fault
     return lambda number: trail.get().append({"number": number, "text": key() * 40})
 
 
-@mode(leak(item="Token", holder="tokens", line="tokens.append(request.set( | request.set("))
+@mode(leak(1680, give=0.1, item="Token", holder="tokens", line="tokens.append(request.set( | request.set("))
 def tokens():
     request, tokens = contextvars.ContextVar("request"), []
     return lambda number: tokens.append(request.set({"number": number, "text": key() * 40}))
