@@ -1,18 +1,23 @@
-"""Whole checks of small real servers, clean and leaky: how often the verdict is right, after how many jobs and seconds.
+"""Whole checks of small real servers, clean and leaky: how often the verdict and the names are right, and how soon.
 
-    python tests/bench/verdict_real.py --runs 3
+    python tests/bench/verdict_real.py --runs 3 --only 'bounded_*' --jobs-parallel 2
 
-Each finished check is a line of JSON in the output file; a run that was broken off goes on where it ended. The table is
-written as Markdown.
+What is right stands beside each server (`modes/`, `Truth`). Each finished check is a line of JSON in the output file; a
+run that was broken off goes on where it ended. The table is written as Markdown. Servers that need libraries run in
+environments of their own, which are made with uv in a cache directory and kept.
 """
 
+import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -24,119 +29,238 @@ ROOT = HERE.parents[1]
 MODES = HERE / "modes"
 REFERENCE = ROOT / "outputs" / "reference" / "verdict.md"
 LONGEST_S = 400
-sys.path.insert(0, str(MODES))
+SOON_S = 90
+TOLERANCE = 256
+sys.path[:0] = [str(MODES), str(HERE)]
 
-CLEAN = (
-    *("hello", "documents", "images", "lru", "fills", "ttl", "settled", "sawtooth", "logs", "sqlite", "pool", "warm"),
-    *("slow", "page", "background", "fragments", "frozen", "ramp"),
-)
-LEAKY = (
-    *("buffers", "mapping", "closures", "threads", "images", "malloc", "maps", "sqlite", "cycles", "rare", "half"),
-    *("late", "users", "errors", "unbounded", "expensive"),
-)
-OPTIONS = {
-    ("clean", "settled"): ["--settle", "2.2"],
-    ("leaky", "expensive"): ["--max-jobs", "10"],
-}
-MAY_BE_UNDECIDED = {("clean", "slow")}
-BELOW_THE_TOLERANCE = ("leaky", "rare")  # 150 B a job
+from libraries import CACHE, Recipe, environment  # noqa: E402
+from mode import Mode, Truth, every_mode  # noqa: E402
+
+LEAK, NO_LEAK, UNDECIDED = "leak", "no-leak", "inconclusive"
+FRAME = re.compile(r"(?:.*/)?([^/]+\.py):(\d+) in ")
+making = threading.Lock()
 
 
-def one(kind: str, mode: str, seed: int) -> dict[str, Any]:
+def interpreter(mode: Mode, cache: Path = CACHE) -> str:
+    """The Python of the environment that has what a mode needs."""
+    if not mode.dependencies:
+        return sys.executable
+    with making:
+        return str(environment(Recipe(mode.module, mode.dependencies, "modes"), sys.executable, cache))
+
+
+def one(mode: Mode, seed: int) -> dict[str, Any]:
     """Check one server."""
+    row: dict[str, Any] = {"kind": mode.module, "mode": mode.name, "seed": seed}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
-        arguments = ["--request", "GET /work", "--json", str(file), *OPTIONS.get((kind, mode), [])]
-        done = subprocess.run(
-            [sys.executable, "-m", "labserver", "check", f"{kind}:{mode}", *arguments],
-            cwd=MODES,
-            env=os.environ | {"SEED": str(seed), "PYTHONPATH": f"{ROOT}{os.pathsep}{MODES}"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LONGEST_S,
-        )
+        arguments = ["--request", "GET /work", "--quiet", "--json", str(file), *mode.options]
+        try:
+            done = subprocess.run(
+                [interpreter(mode), "-m", "labserver", "check", mode.key, *arguments],
+                cwd=MODES,
+                env=os.environ | {"SEED": str(seed), "PYTHONPATH": f"{ROOT}{os.pathsep}{MODES}"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=LONGEST_S,
+            )
+        except subprocess.TimeoutExpired:
+            return row | {"code": None, "verdict": None, "seconds": LONGEST_S, "stderr": "It has not ended."}
         result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"verdict": None}
     keep = ("verdict", "bytes_per_job", "native_bytes_per_job", "meter", "jobs", "seconds", "errors", "notes")
-    row = {"kind": kind, "mode": mode, "seed": seed, "code": done.returncode}
-    row |= {name: result.get(name) for name in keep}
-    row["holder"] = next((item["path"] for item in result.get("holders", [])), None)
-    row["findings"] = [item["kind"] for item in result.get("findings", [])]
+    row |= {"code": done.returncode} | {name: result.get(name) for name in keep}
+    row["holders"] = [named(holder) for holder in result.get("holders", [])[:3]]
+    row["findings"] = [named(finding) for finding in result.get("findings", [])]
     if result["verdict"] is None:
         row["stderr"] = done.stderr[-500:]
     return row
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The operating characteristics, as Markdown."""
-    from leaky import BYTES_PER_JOB
+def named(found: dict[str, Any]) -> dict[str, Any]:
+    """What the check says of a holder or a finding, with the text of the lines."""
+    kept = {name: found[name] for name in ("path", "holder", "item_type", "items", "kind", "text") if name in found}
+    if "path" in found and not found.get("item_type"):
+        kept |= {"item_type": found["buffer_type"], "items": found["buffers"]}
+    return kept | {"lines": [line_of(frame) for frame in found.get("allocated_at", [])]}
 
+
+def line_of(frame: str) -> str:
+    """The text of a line that is named as `leaky.py:41 in work`, or that name where it is no mode's."""
+    place = FRAME.match(frame)
+    if place is None or not (MODES / place[1]).exists():
+        return frame
+    return (MODES / place[1]).read_text(encoding="utf-8").splitlines()[int(place[2]) - 1].strip()
+
+
+def covers(row: dict[str, Any], truth: Truth) -> bool | None:
+    """Whether the interval contains what is right; None where either is not told."""
+    interval, right = row.get("bytes_per_job"), truth.bytes_range
+    if interval is None or right is None:
+        return None
+    return interval["low"] <= right[1] and interval["high"] >= right[0]
+
+
+def has_item(row: dict[str, Any], truth: Truth) -> bool | None:
+    """Whether the first holder's items are what they should; None where there is nothing to name."""
+    if truth.item is None:
+        return None
+    return any(re.fullmatch(truth.item, holder["item_type"]) for holder in row["holders"][:1])
+
+
+def has_holder(row: dict[str, Any], truth: Truth) -> bool | None:
+    """Whether the first holder or finding is what it should be."""
+    if truth.holder is None:
+        return None
+    said = [*(holder["path"] for holder in row["holders"][:1]), *(finding["text"] for finding in row["findings"][:1])]
+    return any(re.search(truth.holder, text) for text in said)
+
+
+def has_line(row: dict[str, Any], truth: Truth) -> bool | None:
+    """Whether the first holder or finding was allocated where it should be."""
+    if truth.line is None:
+        return None
+    lines = [line for found in (row["holders"][:1], row["findings"][:1]) for each in found for line in each["lines"]]
+    return any(text in line for text in truth.line for line in lines)
+
+
+JUDGED = {"covers": covers, "item": has_item, "holder": has_holder, "line": has_line}
+
+
+def share(rows: Iterable[dict[str, Any]], truths: dict[str, Truth], judge: Callable) -> tuple[int, int]:
+    """In how many rows something is right, of how many that a verdict of LEAK makes it say."""
+    found = [judge(row, truths[key(row)]) for row in rows if row["verdict"] == LEAK and is_leaky(row, truths)]
+    told = [right for right in found if right is not None]
+    return sum(told), len(told)
+
+
+def key(row: dict[str, Any]) -> str:
+    return f"{row['kind']}:{row['mode']}"
+
+
+def is_leaky(row: dict[str, Any], truths: dict[str, Truth]) -> bool:
+    return truths[key(row)].verdict == LEAK
+
+
+def is_marked(truth: Truth) -> bool:
+    """Whether it leaks so much that it must be found."""
+    return truth.verdict == LEAK and (truth.bytes_per_job is None or truth.bytes_per_job >= 2 * TOLERANCE)
+
+
+def table(rows: list[dict[str, Any]], truths: dict[str, Truth]) -> str:
+    """The operating characteristics, as Markdown."""
     groups = defaultdict(list)
     for row in rows:
-        groups[row["kind"], row["mode"]].append(row)
-    lines = [
-        "| server | runs | LEAK | NO LEAK | undecided | jobs | s | s, p95 | B/job | error | meter |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (kind, mode), group in groups.items():
-        counts = [sum(row["verdict"] == verdict for row in group) for verdict in ("leak", "no-leak", "inconclusive")]
+        groups[key(row)].append(row)
+    columns = (
+        "server",
+        "right",
+        "runs",
+        "LEAK",
+        "NO LEAK",
+        "undecided",
+        "jobs",
+        "s",
+        "s, p95",
+        "B/job",
+        "truth",
+        *JUDGED,
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for server, group in groups.items():
+        truth = truths[server]
+        counts = [count(group, verdict) for verdict in (LEAK, NO_LEAK, UNDECIDED)]
         seconds = [row["seconds"] or 0 for row in group]
-        rates = [row["bytes_per_job"]["estimate"] for row in group if row["bytes_per_job"]]
-        rate = float(np.median(rates)) if rates else float("nan")
-        truth = BYTES_PER_JOB.get(mode) if kind == "leaky" else None
-        error = "" if truth is None else f"{rate / truth - 1:+.1%}"
-        meters = "/".join(sorted({row["meter"] or "–" for row in group}))
-        jobs = np.median([row["jobs"] or 0 for row in group])
+        rates = [row["bytes_per_job"]["estimate"] for row in group if row.get("bytes_per_job")]
+        rate = f"{np.median(rates):,.0f}" if rates else "–"
+        right = "" if truth.bytes_per_job is None else f"{truth.bytes_per_job:,.0f}"
+        jobs = np.median([row.get("jobs") or 0 for row in group])
+        judged = [share(group, truths, judge) for judge in JUDGED.values()]
         lines.append(
-            f"| {kind}: {mode} | {len(group)} | {' | '.join(map(str, counts))} | {jobs:.0f} | "
-            f"{np.median(seconds):.1f} | {np.percentile(seconds, 95):.1f} | {rate:,.0f} | {error} | {meters} |"
+            f"| {server} | {truth.verdict} | {len(group)} | {' | '.join(map(str, counts))} | {jobs:.0f} | "
+            f"{np.median(seconds):.1f} | {np.percentile(seconds, 95):.1f} | {rate} | {right} | "
+            f"{' | '.join(f'{good}/{told}' if told else '' for good, told in judged)} |"
         )
     return "\n".join(lines)
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """The sentence above the table."""
-    clean = [row for row in rows if row["kind"] == "clean"]
-    below = [row for row in rows if (row["kind"], row["mode"]) == BELOW_THE_TOLERANCE]
-    leaky = [row for row in rows if row["kind"] == "leaky" and row not in below]
-    false = sum(row["verdict"] == "leak" for row in clean)
-    missed = sum(row["verdict"] == "no-leak" for row in leaky)
-    found, found_below = (sum(row["verdict"] == "leak" for row in group) for group in (leaky, below))
-    decided = [row for row in rows if (row["kind"], row["mode"]) not in MAY_BE_UNDECIDED]
-    jobs = np.mean([row["jobs"] or 0 for row in decided]) if decided else float("nan")
-    return (
-        f"{len(clean)} checks of clean servers: {false} false LEAK. {len(leaky)} checks of leaky ones: {missed} false "
-        f"NO LEAK, {found} LEAK; {len(below)} checks of `rare`, which leaks less than the tolerance: {found_below} "
-        f"LEAK. Measured jobs to the verdict, on average over all but the cache that takes thousands of jobs to fill: "
-        f"{jobs:.0f}. Jobs, seconds and bytes per job below are medians.\n\n"
-        "`tests/bench/verdict_real.py` wrote this; the servers are in `tests/bench/modes/`."
+def summary(rows: list[dict[str, Any]], truths: dict[str, Truth]) -> str:
+    """The sentences above the table."""
+    hopeless = [row for row in rows if truths[key(row)].may_be_undecided]
+    clean = [row for row in rows if row not in hopeless and not is_leaky(row, truths)]
+    marked = [row for row in rows if is_marked(truths[key(row)])]
+    faint = [row for row in rows if is_leaky(row, truths) and row not in marked]
+    soon = sum(row["seconds"] <= SOON_S for row in marked if row["verdict"] == LEAK)
+    names = {name: percent(*share(rows, truths, judge)) for name, judge in JUDGED.items()}
+    points = (
+        (
+            f"{len(clean)} checks of clean servers: {count(clean, LEAK)} false LEAK, "
+            f"{percent(count(clean, UNDECIDED), len(clean))} undecided. {len(hopeless)} of clean ones that nobody can "
+            f"tell in the jobs of a check: {count(hopeless, LEAK)} false LEAK, {count(hopeless, UNDECIDED)} undecided."
+        ),
+        (
+            f"{len(marked)} checks of servers that leak twice the tolerance or more: {count(marked, LEAK)} LEAK, "
+            f"{soon} of them within {SOON_S} s; {count(marked, NO_LEAK)} false NO LEAK. {len(faint)} of servers that "
+            f"leak less: {count(faint, LEAK)} LEAK."
+        ),
+        (
+            f"Of the LEAKs that can be told: intervals that cover what is right {names['covers']}; the right item "
+            f"{names['item']}, holder {names['holder']}, line {names['line']}."
+        ),
+        f"{count(rows, None)} checks ended without a result.",
     )
+    return "\n".join(f"- {point}" for point in points) + (
+        "\n\nJobs, seconds and bytes per job below are medians; the last columns count LEAKs that tell it rightly.\n"
+        "`tests/bench/verdict_real.py` wrote this; the servers, and what is right of each, are in `tests/bench/modes/`."
+    )
+
+
+def count(rows: list[dict[str, Any]], verdict: str | None) -> int:
+    return sum(row["verdict"] == verdict for row in rows)
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.1%})" if whole else "none of none"
+
+
+def chosen(modes: dict[str, Mode], only: tuple[str, ...]) -> dict[str, Mode]:
+    """The modes that one of the patterns means: a key, a module's name, or either with wildcards."""
+    if not only:
+        return modes
+    for pattern in only:
+        if not any(is_meant(mode, pattern) for mode in modes.values()):
+            raise click.BadParameter(f"no mode is called {pattern}.", param_hint="--only")
+    return {name: mode for name, mode in modes.items() if any(is_meant(mode, pattern) for pattern in only)}
+
+
+def is_meant(mode: Mode, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (mode.key, mode.module))
 
 
 @click.command()
 @click.option("--runs", default=3, show_default=True, help="Of each server, each with a seed of its own.")
 @click.option("--jobs-parallel", default=1, show_default=True, help="Checks at the same time.")
-@click.option("--only", multiple=True, help="kind:mode; repeatable.")
+@click.option("--only", multiple=True, help="A kind, or kind:mode, also with wildcards; repeatable.")
 @click.option("--out", default=ROOT / "outputs" / "runs" / "verdict_real.jsonl", type=click.Path(path_type=Path))
 @click.option("--markdown", default=REFERENCE, type=click.Path(path_type=Path), help="Where the table is written.")
 def main(runs: int, jobs_parallel: int, only: tuple[str, ...], out: Path, markdown: Path) -> None:
     """Check every server, and print and write the table."""
     out.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
-    known = {(row["kind"], row["mode"], row["seed"]) for row in done}
-    servers = [("clean", mode) for mode in CLEAN] + [("leaky", mode) for mode in LEAKY]
-    wanted = [(k, m, seed) for seed in range(runs) for k, m in servers if not only or f"{k}:{m}" in only]
-    missing = [key for key in wanted if key not in known]
+    finished = {(key(row), row["seed"]): row for row in done}
+    modes = chosen(every_mode(), only)
+    wanted = [(name, seed) for seed in range(runs) for name in modes]
+    missing = [each for each in wanted if each not in finished]
     with ThreadPoolExecutor(jobs_parallel) as pool, out.open("a", encoding="utf-8") as file:
-        for row in pool.map(lambda key: one(*key), missing):
+        for check in as_completed([pool.submit(one, modes[name], seed) for name, seed in missing]):
+            row = check.result()
+            finished[key(row), row["seed"]] = row
             file.write(json.dumps(row) + "\n")
             file.flush()
-            done.append(row)
-            print(
-                f"{row['kind']}:{row['mode']} {row['verdict']} {row['jobs']} jobs {row['seconds']} s", file=sys.stderr
-            )
-    rows = [row for row in done if (row["kind"], row["mode"], row["seed"]) in set(wanted)]
-    text = f"# The verdict on real servers\n\n{summary(rows)}\n\n{table(rows)}\n"
+            print(f"{key(row)} {row['verdict']} {row.get('jobs')} jobs {row['seconds']} s", file=sys.stderr)
+    truths = {name: mode.truth for name, mode in modes.items()}
+    rows = [finished[each] for each in sorted(wanted, key=lambda each: list(modes).index(each[0]))]
+    text = f"# The verdict on real servers\n\n{summary(rows, truths)}\n\n{table(rows, truths)}\n"
     if not only:
         markdown.write_text(text, encoding="utf-8")
     print(text)

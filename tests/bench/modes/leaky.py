@@ -1,4 +1,4 @@
-"""Servers that keep something of their jobs for ever; each function makes one. `BYTES_PER_JOB` says how much."""
+"""Servers that keep something of their jobs for ever; each function makes one."""
 
 import collections
 import ctypes
@@ -10,33 +10,26 @@ import sqlite3
 import threading
 import time
 
+from mode import leak, mode
 from PIL import Image
-from serve import SEED, serve
+from serve import SEED
 
 WARM_UP = 250
-BYTES_PER_JOB = {
-    "buffers": 1080,
-    "mapping": 1130,
-    "users": 1080,
-    "rare": 150,
-    "late": 1080,
-    "half": 700,
-    "malloc": 2064,
-    "maps": 8192,
-    "expensive": 200_000,
-}
 
 
+@mode(leak(1080, item="bytes", holder="kept", line="kept.append(bytes(1024))"))
 def buffers():
     kept = []
-    return serve(lambda _: kept.append(bytes(1024)))
+    return lambda _: kept.append(bytes(1024))
 
 
+@mode(leak(1150, give=0.1, item="bytes", holder="kept", line="kept.update("))
 def mapping():
     kept = {}
-    return serve(lambda number: kept.update({str(number): bytes(1024)}))
+    return lambda number: kept.update({str(number): bytes(1024)})
 
 
+@mode(leak(item="function", holder="kept", line="data = bytes(1024) | kept.append("))
 def closures():
     kept = []
 
@@ -44,9 +37,10 @@ def closures():
         data = bytes(1024)
         kept.append(lambda: (number, data))
 
-    return serve(work)
+    return work
 
 
+@mode(leak(holder=r"\d+ threads", line="threading.Thread("))
 def threads():
     """Every tenth job starts a thread that never ends."""
     never = threading.Event()
@@ -55,20 +49,23 @@ def threads():
         if number % 10 == 0:
             threading.Thread(target=never.wait, daemon=True).start()
 
-    return serve(work)
+    return work
 
 
+@mode(leak(item="Image", holder="kept", line="kept.append(Image.new("))
 def images():
     kept = []
-    return serve(lambda _: kept.append(Image.new("L", (100, 120))))
+    return lambda _: kept.append(Image.new("L", (100, 120)))
 
 
+@mode(leak(2064))
 def malloc():
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
-    return serve(lambda _: libc.malloc(2048) and None)
+    return lambda _: libc.malloc(2048) and None
 
 
+@mode(leak(8192, give=0.04))
 def maps():
     """Memory that is mapped directly, beside all allocators."""
     kept = []
@@ -77,9 +74,10 @@ def maps():
         kept.append(mmap.mmap(-1, 8192, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         kept[-1].write(b"x" * 8192)
 
-    return serve(work)
+    return work
 
 
+@mode(leak(holder="connection"))
 def sqlite():
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     connection.execute("create table jobs (text)")
@@ -89,9 +87,10 @@ def sqlite():
         with lock:
             connection.execute("insert into jobs values (?)", ("x" * 1500,))
 
-    return serve(work)
+    return work
 
 
+@mode(leak(line="ring = [bytes(2000)]"))
 def cycles():
     """Garbage in cycles, for which nobody comes."""
     gc.disable()
@@ -100,33 +99,38 @@ def cycles():
         ring = [bytes(2000)]
         ring.append(ring)
 
-    return serve(work)
+    return work
 
 
+@mode(leak(150, give=0.1, item="bytes", holder="kept", line="kept.append(bytes(15_000))"))
 def rare():
     """One job in a hundred keeps 15 kB."""
     rng, kept = random.Random(SEED), []
-    return serve(lambda _: kept.append(bytes(15_000)) if rng.random() < 0.01 else None)
+    return lambda _: kept.append(bytes(15_000)) if rng.random() < 0.01 else None
 
 
+@mode(leak(700, give=0.1, item="bytes", holder="kept", line="kept.append(bytes(1350))"))
 def half():
     """Every other job, at random, keeps 1.4 kB."""
     rng, kept = random.Random(SEED), []
-    return serve(lambda _: kept.append(bytes(1350)) if rng.random() < 0.5 else None)
+    return lambda _: kept.append(bytes(1350)) if rng.random() < 0.5 else None
 
 
+@mode(leak(1080, item="bytes", holder="kept", line="kept.append(bytes(1024))"))
 def late():
     """Nothing for the first jobs, then every one."""
     kept, begin = [], WARM_UP + 200 + SEED % 100
-    return serve(lambda number: kept.append(bytes(1024)) if number > begin else None)
+    return lambda number: kept.append(bytes(1024)) if number > begin else None
 
 
+@mode(leak(1080, item="list|bytes", holder="kept", line="append(bytes(1024))"))
 def users():
     """A list for each of twenty users."""
     kept = collections.defaultdict(list)
-    return serve(lambda number: kept[number % 20].append(bytes(1024)))
+    return lambda number: kept[number % 20].append(bytes(1024))
 
 
+@mode(leak(item="ValueError", holder="kept", line="int(f"))
 def errors():
     """Exceptions with their tracebacks, and so with the frames' locals."""
     kept = []
@@ -138,14 +142,15 @@ def errors():
         except ValueError as error:
             kept.append(error)
 
-    return serve(work)
+    return work
 
 
+@mode(leak(2150, give=0.1, item="bytes", holder="render|work|lru_cache", line="bytes(2000 + number % 7)"))
 def unbounded():
-    render = functools.lru_cache(maxsize=None)(lambda number: bytes(2000 + number % 7))
-    return serve(render)
+    return functools.lru_cache(maxsize=None)(lambda number: bytes(2000 + number % 7))
 
 
+@mode(leak(200_000, item="bytes", holder="kept", line="kept.append(bytes(200_000))"), options=("--max-jobs", "10"))
 def expensive():
     """A job takes its time, and a check few of them; 200 kB of each stay."""
     kept = []
@@ -154,4 +159,4 @@ def expensive():
         time.sleep(0.2)
         kept.append(bytes(200_000))
 
-    return serve(work)
+    return work
