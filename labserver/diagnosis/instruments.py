@@ -128,9 +128,9 @@ class Instruments:
         started = [next(filter(None, map(trace_of, blocks)), ()) for blocks in answer.pop("blocks")]
         self._stop_tracing()
         for holder, traceback in zip(answer["holders"], traced, strict=True):
-            holder |= _allocated_by(frames_of(traceback))
+            holder.update(_allocated_by(frames_of(traceback)))
         for threads, trace in zip(answer["threads"], started, strict=True):
-            threads |= _allocated_by([frame_at(file, line) for file, line in trace])
+            threads.update(_allocated_by([frame_at(file, line) for file, line in trace]))
         return answer
 
     def _look_untraced(self, roots: Roots, budget: Budget, notes: BinaryIO) -> dict[str, Any]:
