@@ -105,14 +105,13 @@ class Outputs:
         """Write what one request was."""
         if not self._outputs:
             return
-        expected = record.error is None and 200 <= (record.status or 0) < 400
         tags = {
-            "expected_response": str(expected).lower(), "method": record.method, "name": record.name,
+            "expected_response": str(record.went_well).lower(), "method": record.method, "name": record.name,
             "status": str(record.status or 0), "url": record.url, "proto": "HTTP/1.1", **_EVERYWHERE,
         }  # fmt: skip
         if record.error is not None:
             tags["error"] = record.error
-        values: dict[str, float] = {"http_reqs": 1, "http_req_failed": int(not expected)}
+        values: dict[str, float] = {"http_reqs": 1, "http_req_failed": int(not record.went_well)}
         if record.error is None:
             parts = ("duration", "connecting", "sending", "waiting", "receiving")
             values |= {f"http_req_{part}": getattr(record, part) * 1e3 for part in parts}

@@ -45,14 +45,15 @@ def hint_for_holder(
     """
     catalogue = hint_catalogue()
     place, items = catalogue.of_place(chain, holder_at), catalogue.of_items(chain, holder_at)
-    general = place or catalogue.of_type(holder_type, _bases(holder_type, chain, holder_at))
-    texts = []
+    kind = catalogue.of_type(holder_type, _bases(holder_type, chain, holder_at))
     if bound is not None:
+        said = [place, items]
         form = catalogue.beyond if came > bound else catalogue.filling
-        texts.append(form.format(bound=bound))
-    said = [one for one in (place if bound is not None else general, items) if one is not None]
-    texts += [one.text for one in said]
-    return _hint("; ".join(dict.fromkeys(texts)), *said[::-1] if place is None else said)
+        texts = [form.format(bound=bound)]
+    else:
+        said, texts = [place, items] if place else [items, kind], []
+    entries = [one for one in said if one is not None]
+    return _hint("; ".join([*texts, *(one.text for one in entries)]), *entries)
 
 
 def hint_for_finding(kind: str) -> Hint:
@@ -62,7 +63,7 @@ def hint_for_finding(kind: str) -> Hint:
 
 
 def _hint(text: str, *entries: Entry) -> Hint:
-    """The text with the title and the library of the first of its entries that has one, the most special first."""
+    """The text, with the title and the library of the first of its entries that has one."""
     title = next((one.title for one in entries if one.title), None)
     return Hint(text, title, next((one.known_leak_of for one in entries if one.known_leak_of), None))
 
