@@ -11,10 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from labserver.errors import UsageError
-from labserver.load.http import RequestRecord
+
+if TYPE_CHECKING:
+    from labserver.load.http import RequestRecord
 
 Tags = Mapping[str, str]
 
@@ -101,7 +103,7 @@ class Outputs:
     def __init__(self, outputs: Sequence[Output] = ()) -> None:
         self._outputs = outputs
 
-    def request(self, record: RequestRecord) -> None:
+    def request(self, record: "RequestRecord") -> None:
         """Write what one request was."""
         if not self._outputs:
             return
