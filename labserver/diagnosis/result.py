@@ -160,6 +160,7 @@ class Finding:
         status: how it stands to a baseline file; None without one.
         stack: the whole stack of these lines, the allocating line first; empty where nobody traced.
         holders: who holds what is part of it, most bytes first; its bytes are among those of the finding.
+        chain: the path to one of the objects that it is about, the root first; empty where there is none.
     """
 
     kind: str
@@ -169,6 +170,7 @@ class Finding:
     status: Status | None = None
     stack: tuple[Frame, ...] = ()
     holders: tuple[NamedHolder, ...] = ()
+    chain: tuple[Link, ...] = ()
 
     @property
     def leads(self) -> bool:
@@ -189,7 +191,7 @@ class Finding:
     @property
     def advice(self) -> Hint:
         """What is usually done about it, and where more is said."""
-        return hint_for_finding(self.kind)
+        return hint_for_finding(self.kind, self.chain)
 
     @property
     def hint(self) -> str:

@@ -56,10 +56,17 @@ def hint_for_holder(
     return _hint("; ".join([*texts, *(one.text for one in entries)]), *entries)
 
 
-def hint_for_finding(kind: str) -> Hint:
-    """The usual remedy, by the finding's kind; empty for one that is not known."""
-    entry = hint_catalogue().of_finding(kind)
-    return Hint() if entry is None else _hint(entry.text, entry)
+def hint_for_finding(kind: str, chain: Sequence[Link] = ()) -> Hint:
+    """The usual remedy, by the finding's kind and by the objects that it is about; empty for a kind that is not known.
+
+    Args:
+        kind: such as `native`.
+        chain: the path to one of the objects, the root first, which is one of them; empty where there is none.
+    """
+    catalogue = hint_catalogue()
+    entry, items = catalogue.of_finding(kind), catalogue.of_items(chain, holder_at=-1)
+    entries = [one for one in (entry, items) if one is not None]
+    return Hint() if entry is None else _hint("; ".join(one.text for one in entries), *entries[::-1])
 
 
 def _hint(text: str, *entries: Entry) -> Hint:

@@ -34,10 +34,19 @@ def test_a_declared_bound_says_more_than_the_type():
     assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128).text
 
 
-@pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "threads"])
+@pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "lost-reference", "threads"])
 def test_each_kind_of_finding_has_a_remedy(kind):
     assert hint_for_finding(kind).text
 
 
 def test_an_unknown_kind_has_none():
     assert hint_for_finding("of a later version") == Hint()
+
+
+def test_what_c_code_holds_gets_the_hint_of_what_it_is():
+    root = Link(None, "ValueError", "references from C code")
+    traceback = Link(Edge.of_words("__traceback__"), "traceback", "traceback")
+    hint = hint_for_finding("c-held", (root, traceback))
+    assert "C code keeps references" in hint.text
+    assert "with_traceback(None)" in hint.text
+    assert "traceback" not in hint_for_finding("c-held", (root,)).text
