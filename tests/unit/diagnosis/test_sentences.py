@@ -80,8 +80,8 @@ WORDS = {
     FoundKind.UNEXPLAINED: "1,200 B/job have no holder that can be reached from a module or a running frame, allocated "
     "at shop.py:3 in work.",
     FoundKind.THREADS: "7 threads were started by 3,400 jobs and still run, each with its stack and what it refers to.",
-    FoundKind.LOST_REFERENCE: "1,200 B/job are 1,200 × bytes that nothing in memory refers to: an extension has probably "
-    "lost count of a reference, allocated at shop.py:3 in work.",
+    FoundKind.LOST_REFERENCE: "1,200 B/job are 1,200 × bytes that nothing in memory refers to: an extension has "
+    "probably lost count of a reference, allocated at shop.py:3 in work.",
     FoundKind.RUNNING: " Session.run (shop.py:12)",
     FoundKind.PLACE: " (shop.py:3 in work)",
     FoundKind.STARTED: ", started at shop.py:3 in work,",
