@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.diagnosis.measure.naming import TRACED, Grown, name_holders
+from labserver.diagnosis.measure.naming import Grown, name_holders
+from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
