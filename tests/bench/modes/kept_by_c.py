@@ -13,7 +13,7 @@ import uuid
 
 from mode import leak, mode
 
-keep_for_ever = ctypes.pythonapi.Py_IncRef
+keep_for_ever = ctypes.PyDLL(None).Py_IncRef
 keep_for_ever.argtypes = [ctypes.py_object]
 
 
