@@ -33,7 +33,7 @@ OURS = "labserver check"
 sys.path.insert(0, str(HERE))
 
 from libraries import CACHE, Recipe, environment  # noqa: E402
-from verdict_real import MODES, Mode, Truth, every_mode, key, line_of, making, one  # noqa: E402
+from verdict_real import MODES, Mode, Truth, every_mode, key, leading, line_of, making, one  # noqa: E402
 
 # A few of each kind, all of whose jobs another tool can run in its own process.
 COMPARED = {
@@ -105,8 +105,8 @@ def ask(peer: Peer, setting: dict[str, Any], mode: Mode) -> dict[str, Any]:
 def ask_ours(mode: Mode) -> dict[str, Any]:
     """The same of a check, which serves the mode."""
     found = one(mode, 0)
-    first = [*found["holders"][:1], *found["findings"][:1]] if found["verdict"] else []
-    types = [each.get("item_type", "") for each in first]
+    first = leading(found) if found["verdict"] else []
+    types = [each["item_type"] for each in first]
     text = "\n".join(line for each in first for line in (each.get("path", ""), each.get("text", ""), *each["lines"]))
     leak = {"leak": True, "no-leak": False}.get(found["verdict"])
     row = {"tool": OURS, "setting": "{}", "kind": mode.module, "mode": mode.name, "seconds": found["seconds"]}

@@ -46,7 +46,7 @@ def test_the_holder_is_the_first_ones_path_or_the_finding_that_leads(real, truth
     assert real.has_holder(row(), truth)
     other = {"path": "module other → cache", "item_type": "bytes", "lines": []}
     assert not real.has_holder(row(holders=[other, *row()["holders"]]), truth)
-    assert real.has_holder(row(holders=[], findings=[{"text": "4 kept", "lines": []}]), truth)
+    assert real.has_holder(row(holders=[], findings=[{"text": "4 kept", "item_type": "", "lines": []}]), truth)
     assert not real.has_holder(row(holders=[]), truth)
 
 
@@ -67,6 +67,8 @@ def test_a_frame_is_told_by_the_text_of_its_line(real):
 def test_an_older_answer_tells_the_heaviest_type_as_the_item(real):
     old = real.named({"path": "a", "buffer_type": "bytes", "buffers": 3, "allocated_at": []})
     assert (old["item_type"], old["items"]) == ("bytes", 3)
+    finding = real.named({"text": "a", "told": {"type": "Order", "items": 4}, "allocated_at": []})
+    assert (finding["item_type"], finding["items"]) == ("Order", 4)
     new = real.named({"path": "a", "buffer_type": "bytes", "buffers": 3, "item_type": "Session", "items": 1})
     assert (new["item_type"], new["items"]) == ("Session", 1)
 
