@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.fact import NoteKind
+from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.verdict import Verdict
 
 BENCH = Path(__file__).parents[2] / "bench"
@@ -67,7 +67,7 @@ def test_the_verdict_of_simulated_runs_is_not_wrong(simulator, kind, never):
 
 
 def test_what_is_let_go_of_is_told_from_a_leak_by_who_stays(simulator, table):
-    """Without the memory of items, what is swept now and then passes for a leak as soon as its counts happen to rise."""
+    """Without the memory of items, what is swept passes for a leak as soon as its counts happen to rise."""
     results = [simulator.one("swept", 3, number, table, MeasureOptions()) for number in range(40)]
     told = [result for result in results if NoteKind.LETS_GO in [note.kind for note in result.noted]]
     assert len(told) > 20
