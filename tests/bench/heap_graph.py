@@ -2,6 +2,7 @@
 
     python tests/bench/heap_graph.py [--objects 200000 1000000] [--runs 5]
     python tests/bench/heap_graph.py --robustness [--looks 200]
+    python tests/bench/heap_graph.py --items 5000 [--objects 1000000]
 
 Every tool answers in forked children of the process that has the heap: the chains to 20 buffers by name, and retained
 sizes (of 5 objects; labserver gives those of all). CPU seconds are the child's, the fork's page copies included.
@@ -24,6 +25,9 @@ from pathlib import Path
 import objgraph
 import psutil
 
+from labserver.diagnosis.holders.find import find_growth
+from labserver.diagnosis.holders.snapshot import snapshot_of
+from labserver.diagnosis.holders.survival import Memory
 from labserver.heap.chains import chain_to
 from labserver.heap.fork import in_fork
 from labserver.heap.graph import heap_graph
@@ -275,6 +279,30 @@ def robustness(looks):
     return wrong == 0 and children == 0
 
 
+def survival(objects, items, runs):
+    """What a look costs that remembers which items a holder has, and how much of it that is; CPU seconds."""
+    shop = build(objects)
+    shop.KEPT = {}
+    with heap_graph() as graph:
+        before, n = snapshot_of(graph), len(graph.objects)
+    memory, took, looked = Memory.at_baseline(), [], []
+    for run in range(runs + 1):
+        shop.KEPT.update({number: Order(number) for number in range(len(shop.KEPT), items * (run + 1) // (runs + 1))})
+        begin = time.process_time()
+        with heap_graph() as graph:
+            found = find_growth(graph, before)
+            places = [(holder.fingerprint, holder.item_places) for holder in found.holders]
+            middle = time.process_time()
+            memory = memory.after(graph, before, places)
+        if run:
+            took.append(time.process_time() - middle)
+            looked.append(middle - begin)
+        kept = max(memory.told_in(found.growth()).holders, key=lambda holder: sum(holder.cohorts))
+    share = statistics.median(took) / statistics.median(looked)
+    print(f"{n:,} objects, {items:,} items: a look {statistics.median(looked):.2f} s, ", end="")
+    print(f"its memory {statistics.median(took) * 1e3:.0f} ms more ({share:.1%}); cohorts {kept.cohorts}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, nargs="+", default=[200_000, 1_000_000])
@@ -282,13 +310,17 @@ def main():
     parser.add_argument("--only-ours", action="store_true", help="leave the other tools out")
     parser.add_argument("--robustness", action="store_true")
     parser.add_argument("--looks", type=int, default=200)
+    parser.add_argument("--items", type=int, help="measure what remembering so many items costs instead")
     options = parser.parse_args()
     if options.robustness:
         sys.exit(not robustness(options.looks))
     for objects in options.objects:
         pid = os.fork()  # a heap of its own for each size
         if pid == 0:
-            compare(objects, options.runs, only_ours=options.only_ours)
+            if options.items:
+                survival(objects, options.items, options.runs)
+            else:
+                compare(objects, options.runs, only_ours=options.only_ours)
             sys.stdout.flush()
             os._exit(0)
         os.waitpid(pid, 0)

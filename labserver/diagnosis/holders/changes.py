@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labserver.diagnosis.holders.siblings import NESTING
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph, Indices, Mask
+
+
+_NESTING = np.array([id(cls) for cls in NESTING])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,10 @@ def _still_there(graph: HeapGraph, before: Snapshot, parents: Indices) -> Indice
     referred = np.where(has_parent, referrer >= 0, True) & (parents[now] == referrer)
     doubtful = np.flatnonzero((now >= 0) & ~referred & (referrer >= 0))
     referred[doubtful] = _refers(graph, referrer[doubtful], now[doubtful])
+    # Whoever asks an instance for its `__dict__` makes one: it stands between the instance and its attributes then.
+    space = parents[now]
+    owner = np.where((space >= 0) & (graph.types[space] == id(dict)), parents[space], -1)
+    referred |= (owner >= 0) & (owner == referrer) & ~np.isin(graph.types[owner], _NESTING)
     # The whole chain counts: each pass looks twice as far up.
     same = np.append((now >= 0) & referred, True)
     up = np.append(np.where(has_parent, then_parent, same.size - 1), same.size - 1)

@@ -73,8 +73,8 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
 
 
 def together(one: ItemPlaces, other: ItemPlaces) -> ItemPlaces:
-    """The places of two groups that a reader takes for one."""
-    if one.linked or other.linked:
+    """The places of two groups that a reader takes for one; those of the first where their items are of other kinds."""
+    if one.linked or other.linked or not np.isin(one.kinds, other.kinds).any():
         return one
     return replace(
         one,

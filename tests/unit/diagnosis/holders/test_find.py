@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from labserver.diagnosis.holders.changes import changes
 from labserver.diagnosis.holders.find import find_growth
-from labserver.diagnosis.holders.snapshot import snapshot_of
+from labserver.diagnosis.holders.snapshot import allocated_for, snapshot_of
 from labserver.heap.chain import Chain
 from labserver.heap.graph import heap_graph
 from labserver.heap.root import RootKind
@@ -461,6 +462,20 @@ def test_threads_that_never_end_are_named_by_their_frames():
     assert holder.holder_type == "Thread"
     assert (holder.root.kind, holder.root.name, holder.root.thread) == (RootKind.LOCAL, "image", "worker-…")
     assert (holder.holder_at, "image" in holder.path) == (0, True)
+
+
+@pytest.mark.parametrize("attribute", ["items", "label", "inner"])
+def test_what_lies_below_a_namespace_that_was_asked_for_is_the_same(shop, attribute):
+    shop.SESSIONS = [Session() for _ in range(30)]
+    for session in shop.SESSIONS:
+        setattr(session, attribute, [bytes(3000)])
+    with heap_graph() as graph:
+        baseline = snapshot_of(graph)
+    for session in shop.SESSIONS:
+        vars(session)
+    with heap_graph() as graph:
+        found = changes(graph, baseline, graph.parents(), allocated_for(graph))
+        assert not found.new[[graph.find(getattr(one, attribute)[0]) for one in shop.SESSIONS]].any()
 
 
 def test_a_cache_that_was_cleared_does_not_hide_a_leak_in_its_place(shop):
