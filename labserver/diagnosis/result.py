@@ -13,7 +13,7 @@ from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.frame import Frame
-from labserver.heap.wire import HolderGrowth, Site
+from labserver.heap.wire import HolderGrowth, Site, TypeChange
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
@@ -65,6 +65,10 @@ class NamedHolder:
         status: how it stands to a baseline file; None without one.
         holder_at: which link of the chain the holder is; None where nobody told.
         stack: the whole stack that allocated one of them, the allocating line first; empty where nobody traced.
+        item_type: the type of what hangs directly below the holder; None where nobody told, or it has itself grown.
+        items: the net number of these that came since the baseline.
+        item_bytes: the net size of these and of all below them.
+        contents: all that came and went by type, most bytes first.
     """
 
     path: str
@@ -85,6 +89,10 @@ class NamedHolder:
     status: Status | None = None
     holder_at: int | None = None
     stack: tuple[Frame, ...] = ()
+    item_type: str | None = None
+    items: int | None = None
+    item_bytes: int | None = None
+    contents: tuple[TypeChange, ...] = ()
 
     @classmethod
     def of(
@@ -122,6 +130,10 @@ class NamedHolder:
             also_held_by=grown.also_held_by,
             holder_at=grown.holder_at,
             stack=stack if allocated_at else grown.stack,
+            item_type=grown.item_type,
+            items=grown.items,
+            item_bytes=grown.item_bytes,
+            contents=grown.contents,
         )
 
     @property

@@ -9,9 +9,11 @@ import numpy as np
 from IPython.display import display
 
 from labserver.diagnosis.measure.options import CheckProgress
-from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.plugins.curve import Points, interval_curve
+from labserver.report.contents import table_of
 from labserver.report.curve import curve_of
+from labserver.report.holder_chain import holder_name
 from labserver.report.html import html_of
 from labserver.report.terminal import render
 
@@ -38,10 +40,17 @@ class Diagnosis:
         page = escape(html_of(self.result, interactive=False))  # no script runs there
         frame = f'<iframe srcdoc="{page}" sandbox="" style="{_FRAME_STYLE}"></iframe>'
         whole = f"<details><summary>The whole page</summary>{frame}</details>"
-        return f'<div class="labserver-check">{curve_of(self.result)}<pre>{text}</pre>{whole}</div>'
+        by_type = "".join(map(_by_type, self.result.holders))
+        return f'<div class="labserver-check">{curve_of(self.result)}<pre>{text}</pre>{by_type}{whole}</div>'
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+
+def _by_type(holder: NamedHolder) -> str:
+    table = table_of(holder)
+    title = f"What came to <code>{escape(holder_name(holder))}</code>, by type"
+    return f"<details><summary>{title}</summary>{table}</details>" if table else ""
 
 
 class LiveView:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from labserver.amounts import number, size
+from labserver.amounts import size
 from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.allocation import allocation_of
+from labserver.report.contents import what_came
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import headline, how, reason, verdict_sentence, verdict_word
 from labserver.report.holder_chain import holder_name
@@ -47,7 +48,7 @@ def _bullet(finding: Finding) -> str:
 
 def _row(result: CheckResult, holder: NamedHolder) -> str:
     lines = " | ".join(_cell(line) if line else "" for line in allocation_of(holder))
-    name = f"{_cell(holder_name(holder))} ({number(holder.buffers)} × {_plain(holder.buffer_type)}){_state(holder)}"
+    name = f"{_cell(holder_name(holder))} ({_plain(what_came(holder))}){_state(holder)}"
     return f"| {name} | {size(holder.retained_bytes)} | {share(result, holder)} | {lines} |"
 
 

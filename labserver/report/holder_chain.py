@@ -19,6 +19,14 @@ def guilty_index(holder: NamedHolder) -> int:
     return min(holder_index(holder) + 1, len(holder.chain) - 1)
 
 
+def item_index(holder: NamedHolder) -> int | None:
+    """The link that is an item, where it is not the end of the chain; None without one."""
+    if holder.item_type is None or (holder.items or 0) <= 0:
+        return None
+    between = range(holder_index(holder) + 1, len(holder.chain) - 1)
+    return next((at for at in between if holder.chain[at].type == holder.item_type), None)
+
+
 def end_of(holder: NamedHolder) -> str:
     """What came, to put behind the name of the chain's last link."""
     came = f"× {number(holder.buffers)}"

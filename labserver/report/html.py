@@ -11,12 +11,21 @@ from labserver.amounts import number, percent, size
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.allocation import allocation_of
+from labserver.report.contents import table_of, what_came
 from labserver.report.curve import curve_of
 from labserver.report.failure_detail import details_of
 from labserver.report.flame_graph import flame_json, stacks_of, traced_jobs
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
-from labserver.report.holder_chain import end_of, guilty_index, held_in_words, holder_index, holder_name, link_name
+from labserver.report.holder_chain import (
+    end_of,
+    guilty_index,
+    held_in_words,
+    holder_index,
+    holder_name,
+    item_index,
+    link_name,
+)
 from labserver.report.icicle import icicle_of
 from labserver.text import clean
 
@@ -43,7 +52,10 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         "holder_name": holder_name,
         "holder_index": holder_index,
         "guilty_index": guilty_index,
+        "item_index": item_index,
         "end_of": end_of,
+        "what_came": what_came,
+        "contents_table": lambda holder: Markup(table_of(holder)),  # noqa: S704 - made of escaped parts
         "held_in_words": held_in_words,
         "sentence": _sentence,
         "allocation": allocation_of,

@@ -10,6 +10,7 @@ from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.allocation import allocation_sentence
+from labserver.report.contents import what_came
 from labserver.report.growth import share
 from labserver.report.headline import headline, reason
 from labserver.report.holder_chain import holder_name
@@ -23,7 +24,7 @@ def junit_of(result: CheckResult) -> str:
     """The result as an XML document."""
     cases = [_verdict(result)]
     cases += [
-        _part(result, f"{holder_name(one)} ({one.buffer_type})", _about_holder(result, one), one)
+        _part(result, f"{holder_name(one)} ({one.item_type or one.buffer_type})", _about_holder(result, one), one)
         for one in result.holders
     ]
     cases += [_part(result, f"{one.kind} growth", one.text, one) for one in result.findings]
@@ -67,7 +68,7 @@ def _part(result: CheckResult, name: str, text: str, one: NamedHolder | Finding)
 
 
 def _about_holder(result: CheckResult, holder: NamedHolder) -> str:
-    came = f"{number(holder.buffers)} × {holder.buffer_type}, {number(holder.retained_bytes)} B"
+    came = f"{what_came(holder)}, {number(holder.retained_bytes)} B"
     return f"{holder.path}: {came}, {share(result, holder)} of the growth"
 
 

@@ -12,10 +12,19 @@ from labserver.amounts import number, size
 from labserver.diagnosis.fact import State
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
+from labserver.report.contents import what_came
 from labserver.report.failure_detail import details_of
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
-from labserver.report.holder_chain import end_of, guilty_index, held_in_words, holder_index, holder_name, link_name
+from labserver.report.holder_chain import (
+    end_of,
+    guilty_index,
+    held_in_words,
+    holder_index,
+    holder_name,
+    item_index,
+    link_name,
+)
 from labserver.text import clean
 
 WIDTH = 110
@@ -89,10 +98,7 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
 
 
 def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int) -> Iterator[Text]:
-    what = (
-        f" keeps {share(result, holder)} of the growth: {number(holder.buffers)} × {holder.buffer_type}, "
-        f"{size(holder.retained_bytes)} retained"
-    )
+    what = f" keeps {share(result, holder)} of the growth: {what_came(holder)}, {size(holder.retained_bytes)} retained"
     name = holder_name(holder)
     first, *rest = _wrapped(f"{position}. {name}{what}", width, hang=3)
     line = Text(first)
@@ -120,6 +126,7 @@ def _about(holder: NamedHolder) -> Iterator[str]:
 
 def _chain(holder: NamedHolder) -> Iterator[Text]:
     guilty, last, own = guilty_index(holder), len(holder.chain) - 1, holder_index(holder)
+    item = item_index(holder)
     for at, link in enumerate(holder.chain):
         if at == 0:
             yield Text("   ┬───", _FAINT)
@@ -132,6 +139,8 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         line.append(link_name(link, root=at == 0), "bold" if at == own or ends else "default")
         if ends:
             line.append(f" {end_of(holder)}", "default")
+        elif at == item:
+            line.append(f" × {number(holder.items or 0)}", "default")
         yield line
 
 
