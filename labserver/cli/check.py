@@ -48,9 +48,9 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
 
     TARGET is module:attribute, an application or a factory without arguments, imported from the working directory; or
     http://127.0.0.1:PORT or pid:N, a service of this machine that runs already, best with labserver.listen() in it.
-    A request is 'METHOD /path', with json={...} or data=a=1 at its end and header=NAME:VALUE, file=FIELD@PATH or
-    until=FIELD=VALUE (ask again until the answer says so) before that; {name} in it is filled from the JSON answers
-    before it, {n} and {uuid} are fresh for each job.
+    A request is 'METHOD /path', with json={...} or data=a=1 at its end and header=NAME:VALUE, file=FIELD@PATH,
+    until=FIELD=VALUE (ask again until the answer says so) or expect=STATUS (where that is 400 or above) before that;
+    {name} in it is filled from the JSON answers before it, {n} and {uuid} are fresh for each job.
 
     Exit: 0 no leak (or an accepted one), 1 leak, 125 cannot say (inconclusive, the application cannot be started, every
     job fails), 2 usage, 130 interrupted.

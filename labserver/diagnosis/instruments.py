@@ -198,7 +198,7 @@ class Instruments:
                 memory = Memory.load(file)
         whole = found.complete and self._complete
         if whole:
-            memory = memory.after(graph, before, {one.fingerprint: one.item_places for one in found.holders})
+            memory = memory.after(graph, before, ((one.fingerprint, one.item_places) for one in found.holders))
         with open(self._memories[1 - self._looks % 2], "w+b", closefd=False) as file:
             file.seek(0)
             file.truncate()

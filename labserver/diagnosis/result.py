@@ -8,7 +8,7 @@ from typing import Any
 
 from labserver.diagnosis.fact import Fact, Note, State
 from labserver.diagnosis.failure import Failure
-from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.diagnosis.holders.hints import Hint, hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
@@ -137,16 +137,23 @@ class NamedHolder:
         )
 
     @property
+    def advice(self) -> Hint:
+        """What is usually done about it, and where more is said."""
+        return hint_for_holder(
+            self.holder_type, self.chain, holder_at=self.holder_at, came=self.buffers, bound=self.bound
+        )
+
+    @property
     def hint(self) -> str:
-        """What is usually done about it."""
-        return hint_for_holder(self.holder_type, self.chain, came=self.buffers, bound=self.bound)
+        """The same in a sentence."""
+        return self.advice.text
 
     def to_dict(self) -> dict[str, Any]:
         """The holder as JSON."""
         values = asdict(self) | {
             "chain": [link.in_words() for link in self.chain],
             "status": None if self.status is None else self.status.to_dict(),
-            "hint": self.hint,
+            **self.advice.to_dict(),
             "stack": list(map(str, self.stack)),
         }
         del values["holder_at"]  # it says nothing that the path does not
@@ -165,6 +172,7 @@ class Finding:
         status: how it stands to a baseline file; None without one.
         stack: the whole stack of these lines, the allocating line first; empty where nobody traced.
         holders: who holds what is part of it, most bytes first; its bytes are among those of the finding.
+        chain: the path to one of the objects that it is about, the root first; empty where there is none.
     """
 
     kind: str
@@ -174,6 +182,7 @@ class Finding:
     status: Status | None = None
     stack: tuple[Frame, ...] = ()
     holders: tuple[NamedHolder, ...] = ()
+    chain: tuple[Link, ...] = ()
 
     @property
     def leads(self) -> bool:
@@ -192,9 +201,14 @@ class Finding:
         return hashlib.sha256(f"{self.kind} {where}".encode()).hexdigest()[:_FINGERPRINT_DIGITS]
 
     @property
+    def advice(self) -> Hint:
+        """What is usually done about it, and where more is said."""
+        return hint_for_finding(self.kind, self.chain)
+
+    @property
     def hint(self) -> str:
-        """What is usually done about it; empty where the text says it all."""
-        return hint_for_finding(self.kind)
+        """The same in a sentence; empty where the text says it all."""
+        return self.advice.text
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON."""
@@ -205,7 +219,7 @@ class Finding:
             "text": self.text,
             "status": None if self.status is None else self.status.to_dict(),
             "fingerprint": self.fingerprint,
-            "hint": self.hint,
+            **self.advice.to_dict(),
             "stack": list(map(str, self.stack)),
             "told": self.told.to_dict(),
             "holders": [holder.to_dict() for holder in self.holders],

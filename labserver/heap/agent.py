@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from labserver.errors import CannotLook, CannotRun
-from labserver.heap.meters import SETTLING, take_floor, wait_until
+from labserver.heap.meters import SETTLING, Settling, take_floor, wait_until
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.protocol import Closed, Lines
 from labserver.heap.wire import Collected, MemoryNow
@@ -81,11 +81,14 @@ def _answer(commands: dict[str, Command], message: dict[str, Any]) -> dict[str, 
     return {"result": commands[name](**message)}
 
 
-def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
+def memory_commands(
+    connections: Callable[[], int], settling: Callable[[], Settling] = lambda: SETTLING
+) -> dict[str, Command]:
     """The commands `floor`, `trace` and `collect`.
 
     Args:
         connections: how many connections the clients have open.
+        settling: how the next floor waits for memory to come to rest.
     """
     ours = False
 
@@ -109,9 +112,10 @@ def memory_commands(connections: Callable[[], int]) -> dict[str, Command]:
             if ours:
                 raise CannotRun("The application has stopped tracemalloc, and nothing else here tells its memory.")
             trace(frames=1)  # it has loaded a profiler that wraps Python's allocators, which then keep no books
-        patience_s = SETTLING.drain_s if settle_s is None else settle_s
+        wanted = settling()
+        patience_s = wanted.drain_s if settle_s is None else settle_s
         wait_until(lambda: connections() == 0, timeout_s=patience_s)
-        return take_floor(threads=threads, settle_s=settle_s).to_json()
+        return take_floor(threads=threads, settle_s=settle_s, settling=wanted).to_json()
 
     return {"floor": floor, "trace": trace, "collect": _collect}
 

@@ -1,7 +1,7 @@
 """A chain of references from a root to an object, as data; its one line for people is made here and read nowhere."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 from typing import Any, Self
 
@@ -17,11 +17,14 @@ class Link(Message):
         edge: how the object before refers to it; None for the root.
         type: the object's type, by name.
         name: what a reader calls it: a module's, class's or function's name, else its type.
+        bases: the type and those that it derives from, by their full names, the nearest first; empty where the
+            interpreter brings the type along, and from a version that did not tell.
     """
 
     edge: Edge | None
     type: str
     name: str
+    bases: tuple[str, ...] = field(default=(), compare=False)  # paths from two versions are the same path
 
     @property
     def words(self) -> str:
@@ -40,7 +43,8 @@ class Link(Message):
     def to_json(self) -> dict[str, Any]:
         """The same for other versions: the first one knows but the words, so the edge is added where they tell less."""
         told = self.edge is None or Edge.of_words(self.words) == self.edge
-        return self.in_words() | ({} if self.edge is None or told else {"how": self.edge.to_json()})
+        how = {} if self.edge is None or told else {"how": self.edge.to_json()}
+        return self.in_words() | how | ({"bases": list(self.bases)} if self.bases else {})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -49,7 +53,7 @@ class Link(Message):
         if (words := values["edge"]) is not None:
             told = Edge.from_json(values.get("how") or {"kind": EdgeKind.OTHER})
             edge = Edge.of_words(words) if told.kind is EdgeKind.OTHER else told
-        return cls(edge, values["type"], values["name"])
+        return cls(edge, values["type"], values["name"], tuple(values.get("bases", ())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from labserver.heap.analyst import analyst_objects
@@ -9,7 +10,7 @@ from labserver.heap.chain import Chain, Link, in_one_line, step
 from labserver.heap.edge import VALUE, Edge, EdgeKind
 from labserver.heap.edges import fold, namespace, plain_key
 from labserver.heap.graph import HeapGraph, Indices, path_to
-from labserver.heap.is_a import is_a, of_class, own_attribute, text_of, type_name
+from labserver.heap.is_a import bases_of, is_a, of_class, own_attribute, text_of, type_name
 
 _REPEATS = 4  # of the same step, from which on a chain says how often
 _PERIODS = (1, 2, 3)  # `Node.next`; `Node.children → […]`; …
@@ -20,7 +21,7 @@ def chain_to(graph: HeapGraph, node: int, parents: Indices) -> Chain:
     nodes = path_to(node, parents)
     links = chain_of([graph.objects[index] for index in nodes])
     if nodes[0] in graph.local_roots:
-        links[0] = Link(None, links[0].type, graph.local_roots[nodes[0]].title)
+        links[0] = replace(links[0], name=graph.local_roots[nodes[0]].title)
     return Chain(tuple(links))
 
 
@@ -42,7 +43,7 @@ def _named(objects: Sequence[object]) -> tuple[list[Link], list[int]]:
     """The links of a path, and which object each is."""
     # A module may have been given a class of its own.
     kind = "module" if is_a(objects[0], types.ModuleType) else type_name(objects[0])
-    links = [Link(None, kind, _name(objects[0]))]
+    links = [Link(None, kind, _name(objects[0]), bases_of(type(objects[0])))]
     ends = [0]
     while ends[-1] < len(objects) - 1:
         at = ends[-1]
@@ -51,7 +52,7 @@ def _named(objects: Sequence[object]) -> tuple[list[Link], list[int]]:
             break
         edge, covered = fold(objects[at], rest)
         child = objects[at + covered]
-        links.append(Link(edge, type_name(child), _name(child)))
+        links.append(Link(edge, type_name(child), _name(child), bases_of(type(child))))
         ends.append(at + covered)
         _collapse(objects, links, ends)
     return links, ends
@@ -98,7 +99,7 @@ def _collapse(objects: Sequence[object], links: list[Link], ends: list[int]) -> 
         ) == (steps[0][0], ends[-period] - ends[-1 - period]):
             at, times = at + len(kinds), times + 1
         repeated = in_one_line(step(owner, link) for owner, link in pairwise(links[-1 - period :]))
-        links[-length:] = [Link(Edge(EdgeKind.REPEATED, repeated, number=times), links[-1].type, links[-1].name)]
+        links[-length:] = [replace(links[-1], edge=Edge(EdgeKind.REPEATED, repeated, number=times))]
         ends[-length:] = [at - 1]
         return
 

@@ -53,6 +53,17 @@ def module_of(cls: type) -> str:
         return "builtins"
 
 
+def bases_of(cls: type) -> tuple[str, ...]:
+    """A class and those that it derives from, `object` left out, the nearest first: `blinker.base.NamedSignal`.
+
+    None are told of what the interpreter brings along: its name says it.
+    """
+    if is_made_in_c(cls) and module_of(cls) == "builtins":
+        return ()
+    bases = of_class(cls, "__mro__") or (cls,)  # of a class that is being made there is none yet
+    return tuple(f"{module_of(base)}.{text_of(of_class(base, '__name__'))}" for base in bases if base is not object)
+
+
 def is_made_in_c(cls: type) -> bool:
     """Whether no class statement made it and nobody can change it, as is so of most types that are made in C."""
     return bool(of_class(cls, "__flags__") & _IMMUTABLE)

@@ -2,10 +2,12 @@
 
 import codecs
 from dataclasses import dataclass
-
-import requests
+from typing import TYPE_CHECKING
 
 from labserver.text import harmless
+
+if TYPE_CHECKING:  # a check of a callable needs no HTTP client, and would walk all its objects at each look
+    import requests
 
 MOST_CHARACTERS = 300
 _BYTES_A_CHARACTER = 4
@@ -28,7 +30,7 @@ class Answer:
     body: str | None
 
 
-def answer_of(response: requests.Response) -> Answer:
+def answer_of(response: "requests.Response") -> Answer:
     """What is to be kept of an answer that was read to its end."""
     return answer_from(response.status_code, response.reason or "", response.content, response.encoding)
 

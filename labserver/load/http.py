@@ -26,6 +26,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import wait_for_read
 
+from labserver.load.expected import SUCCESS, Expected
+
 REFUSED, RESET, TIMED_OUT, TLS, INCOMPLETE, UNREACHABLE = (
     "refused",
     "reset",
@@ -35,6 +37,7 @@ REFUSED, RESET, TIMED_OUT, TLS, INCOMPLETE, UNREACHABLE = (
     "unreachable",
 )
 INTERRUPTED = "interrupted"  # cut off by whoever stopped the load, which says nothing about the server
+_REDIRECT = 3  # the first digit
 _ID_SEGMENT = re.compile(r"(?<=/)[^/]*\d[^/]*")
 
 
@@ -55,6 +58,7 @@ class RequestRecord(NamedTuple):
         received: bytes of the answer: status line, headers and body, without the framing of chunks.
         method: such as `GET`.
         url: what was asked for.
+        expected: the statuses that the answer may have.
     """
 
     name: str
@@ -70,6 +74,14 @@ class RequestRecord(NamedTuple):
     received: int
     method: str = ""
     url: str = ""
+    expected: Expected = SUCCESS
+
+    @property
+    def went_well(self) -> bool:
+        """Whether there was a whole answer, and with an expected status; a redirect is on the way to one."""
+        if self.error is not None or self.status is None:
+            return False
+        return self.status in self.expected or self.status // 100 == _REDIRECT
 
 
 class _Stamps:
@@ -149,6 +161,9 @@ class TimedAdapter(HTTPAdapter):
         sink: called with each `RequestRecord`, in the thread that made the request.
         name_request: gives a record its name, from the method and the URL's path.
         timeout_s: seconds to connect, and seconds without a byte, where the caller gives no timeout.
+
+    Attributes:
+        expected: the statuses that the next answers may have.
     """
 
     def __init__(
@@ -160,6 +175,7 @@ class TimedAdapter(HTTPAdapter):
         self.sink = sink
         self._name_request = name_request
         self._timeout_s = timeout_s
+        self.expected = SUCCESS
         self._stamps: _Stamps | None = None
         super().__init__(max_retries=0)
 
@@ -237,6 +253,7 @@ class TimedAdapter(HTTPAdapter):
                 received=0 if response is None else _size(response),
                 method=request.method or "",
                 url=request.url or "",
+                expected=self.expected,
             )
         )
 

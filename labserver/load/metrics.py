@@ -99,7 +99,7 @@ class Metrics:
         check_rate: share of checks that passed, None without any.
         http_reqs: requests, failed ones included.
         http_req_rate: those a second.
-        http_req_failed: requests without a whole answer or with a status outside 200 to 399.
+        http_req_failed: requests without a whole answer or with a status outside of 200 to 399, or of what they expect.
         http_req_failed_rate: their share, None without requests.
         http_req_duration: by tag: `all`, `expected_response:true`, and each request's name.
         http_req_connecting: look-up, connect and handshake; 0 on a kept connection.

@@ -11,10 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from labserver.errors import UsageError
-from labserver.load.http import RequestRecord
+
+if TYPE_CHECKING:
+    from labserver.load.http import RequestRecord
 
 Tags = Mapping[str, str]
 
@@ -101,18 +103,17 @@ class Outputs:
     def __init__(self, outputs: Sequence[Output] = ()) -> None:
         self._outputs = outputs
 
-    def request(self, record: RequestRecord) -> None:
+    def request(self, record: "RequestRecord") -> None:
         """Write what one request was."""
         if not self._outputs:
             return
-        expected = record.error is None and 200 <= (record.status or 0) < 400
         tags = {
-            "expected_response": str(expected).lower(), "method": record.method, "name": record.name,
+            "expected_response": str(record.went_well).lower(), "method": record.method, "name": record.name,
             "status": str(record.status or 0), "url": record.url, "proto": "HTTP/1.1", **_EVERYWHERE,
         }  # fmt: skip
         if record.error is not None:
             tags["error"] = record.error
-        values: dict[str, float] = {"http_reqs": 1, "http_req_failed": int(not expected)}
+        values: dict[str, float] = {"http_reqs": 1, "http_req_failed": int(not record.went_well)}
         if record.error is None:
             parts = ("duration", "connecting", "sending", "waiting", "receiving")
             values |= {f"http_req_{part}": getattr(record, part) * 1e3 for part in parts}

@@ -27,6 +27,7 @@ class Samples:
         self._name_codes: dict[str, int] = {}
         self.name_code = array("B")
         self.status = array("H")
+        self.went_well = array("B")
         self.connecting = array("d")
         self.sending = array("d")
         self.waiting = array("d")
@@ -55,6 +56,7 @@ class Samples:
         with self._lock:
             self.name_code.append(self._code(record.name))
             self.status.append(record.status or 0)
+            self.went_well.append(record.went_well)
             self.connecting.append(record.connecting)
             self.sending.append(record.sending)
             self.waiting.append(record.waiting)

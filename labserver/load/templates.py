@@ -6,11 +6,12 @@ A request is spelt `METHOD /path`, and after that, in this order, as many of the
     file=FIELD@PATH             a file to upload, as a form with that field (`file` where it is left out)
     until=FIELD=VALUE           ask again until the JSON answer says so: until=status=DONE, until=job.state=DONE|FAILED
     until=CODE                  ask again until the answer has that HTTP status
+    expect=CODE                 the answer's HTTP status, where that is not one below 400: expect=422, expect=2xx|404
     json={…}  or  data=a=1&b=2  the body, to the end of the text
 
 Between two questions of an `until` there are 20 ms, then more, up to half a second; after 30 s the job has failed.
 `{name}` in a path, a header or a body is filled as `labserver.load.placeholders` says. An answer of 400 or above fails
-the job.
+the job, and so does one of another status than `expect` says, where it stands.
 """
 
 import json
@@ -28,22 +29,28 @@ import requests
 
 from labserver.errors import UsageError
 from labserver.load.answer import answer_of
-from labserver.load.http import error_kind
+from labserver.load.expected import SUCCESS, Expected
+from labserver.load.http import TimedAdapter, error_kind
 from labserver.load.journey import FAILURE_PAUSE_S, CutShortError, Outcome
 from labserver.load.placeholders import FRESH, NAME, Known, field, in_json, plain
 from labserver.load.samples import Samples
+from labserver.names import closest
 
 CHECK = "requests answered"
 POLL_WITHIN_S = 30.0
 _FIRST_POLL_S = 0.02
 _LAST_POLL_S = 0.5
 _SYNTAX = re.compile(r"([A-Za-z]+)\s+(/\S*)(?:\s+(.*))?", re.DOTALL)
-_OPTION = re.compile(r"""(header|file|until)=((?:"[^"]*"|'[^']*'|[^\s"'])+)(?:\s+|$)""")
+_OPTION = re.compile(r"""(header|file|until|expect)=((?:"[^"]*"|'[^']*'|[^\s"'])+)(?:\s+|$)""")
 _QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
 _BODY = re.compile(r"(json|data)=(.*)", re.DOTALL)
 _REFUSED_PAUSE_S = 0.02  # an application that answers with an error is still at work; one that does not answer rests
+_MISSPELT = re.compile(r"([\w-]+)=")
+_KNOWN = ("header", "file", "until", "expect", "json", "data")
+_ALIKE = 0.6
 _HELP = (
-    "'METHOD /path', 'METHOD /path json={…}' or 'METHOD /path data=…', with header=, file= or until= before the body"
+    "'METHOD /path', 'METHOD /path json={…}' or 'METHOD /path data=…', with header=, file=, until= or expect= before "
+    "the body"
 )
 
 
@@ -91,6 +98,7 @@ class RequestTemplate:
         headers: names and values.
         uploads: files of the form.
         until: what the answer is waited for to say.
+        expected: the statuses that it may have.
     """
 
     method: str
@@ -100,6 +108,7 @@ class RequestTemplate:
     headers: tuple[tuple[str, str], ...] = ()
     uploads: tuple[Upload, ...] = ()
     until: Until | None = None
+    expected: Expected = SUCCESS
 
     @property
     def names(self) -> list[str]:
@@ -109,6 +118,16 @@ class RequestTemplate:
     def __str__(self) -> str:
         """Give the request without its headers and its body."""
         return f"{self.method} {self.path}"
+
+    def refusal(self, status: int) -> str | None:
+        """Why an answer of a status fails the job; None where it does not."""
+        if status in self.expected:
+            return None
+        if self.expected != SUCCESS:
+            return f"{self} answered {status}, not {self.expected}"
+        # What a server refuses may be what is to be measured; what breaks it is not.
+        is_refused = status < requests.codes.server_error
+        return f"{self} answered {status}" + (f" (if that is the job, say expect={status})" if is_refused else "")
 
     def send(self, session: requests.Session, base_url: str, known: Known) -> requests.Response:
         """Send it with the names filled in.
@@ -164,7 +183,7 @@ def _parse(text: str) -> RequestTemplate:
     method, path, rest = match[1], match[2], match[3] or ""
     headers: list[tuple[str, str]] = []
     uploads: list[Upload] = []
-    until: Until | None = None
+    until, expected = None, SUCCESS
     while option := _OPTION.match(rest):
         rest = rest[option.end() :]
         kind, value = option[1], _QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", option[2])
@@ -172,14 +191,16 @@ def _parse(text: str) -> RequestTemplate:
             headers.append(_header(text, value))
         elif kind == "file":
             uploads.append(_upload(text, value))
-        else:
+        elif kind == "until":
             until = _until(text, value)
+        else:
+            expected = _expected(text, value)
     body = _BODY.fullmatch(rest)
     if rest and body is None:
-        raise UsageError(f"{text!r} is no request: give it as {_HELP}.")
+        raise UsageError(f"{text!r} is no request{_meant(rest)}: give it as {_HELP}.")
     body_kind, content = (body[1], body[2]) if body else ("", "")
     _check_body(text, body_kind, content, uploads)
-    return RequestTemplate(method.upper(), path, body_kind, content, tuple(headers), tuple(uploads), until)
+    return RequestTemplate(method.upper(), path, body_kind, content, tuple(headers), tuple(uploads), until, expected)
 
 
 def _header(text: str, value: str) -> tuple[str, str]:
@@ -206,6 +227,26 @@ def _until(text: str, value: str) -> Until:
     if not re.fullmatch(r"\w+(\.\w+)*", name) or not all(wanted.split("|")):
         raise UsageError(f"{text!r} waits for nothing: give it as until=FIELD=VALUE, such as until=status=DONE.")
     return Until(name, tuple(wanted.split("|")))
+
+
+def _expected(text: str, value: str) -> Expected:
+    try:
+        return Expected.of(value)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} expects no status in {value!r}: give it as expect=422, expect=4xx or expect=2xx|404."
+        ) from None
+
+
+def _meant(rest: str) -> str:
+    """Which option may be meant by what is none."""
+    misspelt = _MISSPELT.match(rest)
+    meant = closest(misspelt[1].lower(), _KNOWN, alike=_ALIKE) if misspelt else None
+    if misspelt is None or meant is None:
+        return ""
+    if meant == misspelt[1]:
+        return f" ({meant}= has nothing behind it, or a quote in it is not closed)"
+    return f" ({misspelt[1]!r} is no option; did you mean {meant!r}?)"
 
 
 def _check_body(text: str, kind: str, body: str, uploads: list[Upload]) -> None:
@@ -279,6 +320,9 @@ class RequestsJourney:
     ) -> requests.Response:
         if self._cut.is_set():
             raise CutShortError
+        adapter = session.get_adapter(base_url)
+        if isinstance(adapter, TimedAdapter):
+            adapter.expected = template.expected
         try:
             answer = template.send(session, base_url, known)
         except KeyError as error:
@@ -288,8 +332,9 @@ class RequestsJourney:
             if self._cut.is_set():
                 raise CutShortError from error
             raise _Failed(f"{template} got no answer ({error_kind(error)})", FAILURE_PAUSE_S) from error
-        if answer.status_code >= requests.codes.bad_request:
-            raise _Failed(f"{template} answered {answer.status_code}", _REFUSED_PAUSE_S, answer)
+        refusal = template.refusal(answer.status_code)
+        if refusal is not None:
+            raise _Failed(refusal, _REFUSED_PAUSE_S, answer)
         return answer
 
 

@@ -28,7 +28,7 @@ def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callab
             )
 
     def job() -> None:
-        """Raises `JobsFailed` where a request is answered with an error."""
+        """Raises `JobsFailed` where a request is answered with another status than it expects."""
         known = Known()
         session = _Session(application)
         for template in templates:
@@ -36,8 +36,9 @@ def wsgi_job(application: Callable[..., Any], requests: Sequence[str]) -> Callab
                 answer = template.send(session, "", known)  # type: ignore[arg-type] # all of a session that it needs
             except KeyError as error:
                 raise CannotRun(f"{template} needs {{{error.args[0]}}}, which no JSON answer before it has.") from None
-            if answer.status_code >= 400:
-                raise JobsFailed(FailedKind.ONE, session.failure(f"{template} answered {answer.status_code}", answer))
+            refusal = template.refusal(answer.status_code)
+            if refusal is not None:
+                raise JobsFailed(FailedKind.ONE, session.failure(refusal, answer))
             known.learn(_fields(answer))
 
     return job

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -9,8 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
-
-from urllib3.util import wait_for_read
 
 from labserver.errors import CannotRun
 from labserver.processes.output import Output
@@ -117,8 +116,7 @@ class Helper:
         deadline = time.monotonic() + within_s
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
-            # Not `select`, which knows no descriptor beyond 1023: the service itself may be in this process.
-            if left <= 0 or not wait_for_read(stdout, timeout=left):
+            if left <= 0 or not _is_readable(stdout.fileno(), left):
                 raise CannotRun(f"{self._what} has been silent for {within_s:.0f} s{self.last_output()}.")
             block = os.read(stdout.fileno(), 2**16)
             if not block:
@@ -160,3 +158,10 @@ class Helper:
         except subprocess.TimeoutExpired:
             code = "unknown"
         return CannotRun(f"{self._what} died (exit status {code}){self.last_output()}.")
+
+
+def _is_readable(descriptor: int, within_s: float) -> bool:
+    # Not `select.select`, which knows no descriptor beyond 1023: the service itself may be in this process.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(1000 * within_s))

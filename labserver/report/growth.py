@@ -11,7 +11,7 @@ def growth_sentence(result: CheckResult) -> str:
     if growth is None or growth.total <= 0:
         return ""
     parts = []
-    if result.holders or not (growth.found or growth.small):
+    if result.holders or not result.leading:
         parts.append(f"{percent(growth.held / growth.came)} held by {count(len(result.holders), 'holder')}")
     if growth.small:
         parts.append(f"{percent(growth.small / growth.came)} by {count(len(result.small_holders), 'small one')}")

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from labserver.amounts import number, size
 from labserver.diagnosis.fact import State
+from labserver.diagnosis.holders.hints import Hint
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
 from labserver.report.contents import what_came
@@ -111,7 +112,7 @@ def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int)
         yield from _status(holder.status, width)
     yield from _chain(holder)
     yield from _allocation(holder)
-    yield from _hint(holder.hint, width)
+    yield from _hint(holder.advice, width)
 
 
 def _about(holder: NamedHolder) -> Iterator[str]:
@@ -157,16 +158,22 @@ def _finding(finding: Finding, width: int) -> Iterator[Text]:
     for holder in finding.holders:
         yield from map(Text, _wrapped(held_in_words(holder), width, indent=3, hang=3))
     yield from _allocation(finding)
-    yield from _hint(finding.hint, width)
+    yield from _hint(finding.advice, width)
 
 
 def _status(status: Status, width: int) -> Iterator[Text]:
     yield from (Text(line, _STATE_STYLES[status.state]) for line in _wrapped(status.text, width, indent=3))
 
 
-def _hint(hint: str, width: int) -> Iterator[Text]:
-    if hint:
-        yield from (Text(line, "yellow") for line in _wrapped(f"hint: {hint}", width, indent=6))
+def _hint(hint: Hint, width: int) -> Iterator[Text]:
+    if hint.text:
+        yield from (Text(line, "yellow") for line in _wrapped(f"hint: {hint.text}", width, indent=6))
+    if hint.known_leak_of:
+        yield from (
+            Text(line, "bold yellow") for line in _wrapped(f"known leak of {hint.known_leak_of}", width, indent=6)
+        )
+    if hint.title:
+        yield from (Text(line, _FAINT) for line in _wrapped(f"see: {hint.title}", width, indent=6))
 
 
 def _wrapped(text: str, width: int, *, indent: int = 0, hang: int = 0) -> list[str]:

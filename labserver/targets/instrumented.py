@@ -22,6 +22,11 @@ class Instrumented(ABC):
     instrumented: bool
     notes: list[str]
 
+    @property
+    def acts_by_itself(self) -> bool:
+        """Whether anything can happen in the process while nobody asks it for anything, as what expires by itself."""
+        return True
+
     def floor(self, *, threads: int | None = None, settle_s: float | None = None) -> FloorReading:
         """The memory at rest.
 

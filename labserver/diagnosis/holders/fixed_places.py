@@ -44,9 +44,13 @@ class FixedPlaces:
             entries: of the changes, those that are held together.
             holder: the node that they have in common.
         """
-        number = self._number(entries, holder, ~self._found.new)
+        tops = self._found.top[entries[self._found.count[entries] < 0]]
+        went = -1 - np.unique(tops[tops < 0])
+        number = self._number(entries, holder, ~self._found.new, went.size)
+        if number is not None:
+            return number
         # Where a ring's beginning moves along it, no chain of references leads to its nodes as it did.
-        return self._number(entries, holder, self._at_its_address) if number is None else number
+        return self._number(entries, holder, self._at_its_address, self._gone(went))
 
     def alike(self, kind: int, holder: int) -> Indices:
         """All objects of a type that stood at the baseline below a node."""
@@ -60,8 +64,8 @@ class FixedPlaces:
         )
         return found
 
-    def _number(self, entries: Indices, holder: int, stood: Mask) -> int | None:
-        """The same, with what stood at the baseline; shape (n,)."""
+    def _number(self, entries: Indices, holder: int, stood: Mask, gone: int) -> int | None:
+        """The same, with what stood at the baseline, shape (n,), and how many went with all below them."""
         found = self._found
         came = found.node[entries[found.count[entries] > 0]]
         came = came[~stood[came]]
@@ -71,7 +75,7 @@ class FixedPlaces:
             return None
         # What replaces its forerunner fills no place, and grows in another way.
         of_each = found.bytes[entries][found.count[entries] > 0].sum() / tops.size
-        if (tops.size - self._gone(entries)) * of_each < _FILLED * found.bytes[entries].sum():
+        if (tops.size - gone) * of_each < _FILLED * found.bytes[entries].sum():
             return None
         places = np.unique([self._owner(int(one)) for one in referring.tolist()])
         if not (self._as_many & stood)[[*places.tolist(), *referring.tolist()]].all():
@@ -81,10 +85,9 @@ class FixedPlaces:
         total = self._total(places, tops, holder)
         return total if total is not None and total >= _LEAST else None
 
-    def _gone(self, entries: Indices) -> int:
-        """How many of the objects that went, with all below them, are not at their address any more."""
-        tops = self._found.top[entries[self._found.count[entries] < 0]]
-        addresses = self._before.addresses[-1 - np.unique(tops[tops < 0])]
+    def _gone(self, went: Indices) -> int:
+        """How many of some objects of the baseline are not at their address any more."""
+        addresses = self._before.addresses[went]
         at = np.minimum(np.searchsorted(self._addresses, addresses), self._addresses.size - 1)
         return int(np.count_nonzero(self._addresses[at] != addresses))
 

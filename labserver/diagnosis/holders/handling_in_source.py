@@ -548,6 +548,8 @@ def _same(one: ast.AST, other: ast.AST) -> bool:
             return first == second
         case ast.Attribute(above, first), ast.Attribute(over, second):
             return first == second and _same(above, over)
+        case ast.Subscript(above, first_key), ast.Subscript(over, second_key):
+            return ast.dump(first_key) == ast.dump(second_key) and _same(above, over)
     return False
 
 

@@ -1,6 +1,7 @@
 """Where the items of a group hang: what lies directly below the place that gains or loses them."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from labserver.heap.search import references_of
 
 _RARE = 0.05  # of the items: types that fewer are of came beside them, such as a counter
 _STEPS = 3  # node → node, node → namespace → node, node → list → tuple → node
-_DEEPEST_NESTING = 8  # containers of one type within one another; more are a list of pairs or a tree
+_DEEPEST, _DEEPEST_NESTING = 4, 8  # objects, and containers, of one type within one another: more are a list or a tree
 _FAR = 12  # references between an item's place and one below it, at most
-_FOLLOWED = 64  # items, to see whether they are linked
+_TRIED = 8  # items, to see whether they are linked
+_SHAPES_OF = 512  # places, whose likes are looked for
 _NESTING = np.array([id(cls) for cls in NESTING])
 
 
@@ -62,13 +64,24 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
         items, places = _below_replaced(graph, found, entries, tops)
     kinds = _frequent(graph.types[items])
     for kind in kinds.tolist():
-        alike = items[graph.types[items] == kind]
-        if _is_linked(graph, alike, kind):
-            head = np.array([_head(graph, int(alike[0]))])
+        if _is_linked(graph, found.node[came], kind):
+            head = np.array([_head(graph, int(items[graph.types[items] == kind][0]))])
             return ItemPlaces(head, np.array([kind]), none, linked=True, new=found.new)
     if named and places.tolist() == [node] and not found.new[node]:
         return ItemPlaces(none, kinds, tops, linked=False, new=found.new)
-    return ItemPlaces(places, kinds, none, linked=False, new=found.new)
+    return ItemPlaces(_with_alike(graph, node, places), kinds, none, linked=False, new=found.new)
+
+
+def together(one: ItemPlaces, other: ItemPlaces) -> ItemPlaces:
+    """The places of two groups that a reader takes for one."""
+    if one.linked or other.linked:
+        return one
+    return replace(
+        one,
+        places=np.union1d(one.places, other.places),
+        kinds=np.union1d(one.kinds, other.kinds),
+        apart=np.union1d(one.apart, other.apart),
+    )
 
 
 def linked_items(graph: HeapGraph, head: int, kind: int) -> Indices:
@@ -135,18 +148,58 @@ def _frequent(kinds: Indices) -> Indices:
     return found
 
 
-def _is_linked(graph: HeapGraph, items: Indices, kind: int) -> bool:
-    """Whether items, all of one type, hang from their like; builtin containers if nobody nests them so deep."""
-    wanted = _DEEPEST_NESTING if kind in _NESTING else 1
-    level = items[:_FOLLOWED]
-    depth, node = 0, int(level[0])
-    while depth < wanted and (above := _like_above(graph, node)) >= 0:
-        node, depth = above, depth + 1
-    while depth < wanted and level.size:  # one that grows at its head has the others below what came
-        owners, below = references_of(graph.starts, graph.targets, level)
-        level = below[(graph.parents()[below] == owners) & (graph.types[below] == kind)][:_FOLLOWED]
-        depth += level.size > 0
-    return depth >= wanted
+def _is_linked(graph: HeapGraph, came: Indices, kind: int) -> bool:
+    """Whether what came of a type hangs from its like, so deep that nobody nests objects like that by hand."""
+    nodes = came[graph.types[came] == kind]
+    deepest = _DEEPEST_NESTING if kind in _NESTING else _DEEPEST
+    # The nodes are in the order in which the walk found them, what is near to a root first.
+    for node in {*nodes[-_TRIED:].tolist(), *nodes[:: -(nodes.size // _TRIED + 1)].tolist()}:
+        at, depth = node, 0
+        while depth < deepest and (above := _like_above(graph, at)) >= 0:
+            at, depth = above, depth + 1
+        if depth == deepest:
+            return True
+    return False
+
+
+def _with_alike(graph: HeapGraph, node: int, places: Indices) -> Indices:
+    """The places with those that nothing has come to, and that hang from the common node through the same types."""
+    tried = places[:: places.size // _SHAPES_OF + 1]
+    shapes = Counter(shape for shape in (_shape(graph, node, place) for place in tried.tolist()) if shape)
+    found = [places]
+    for shape, count in shapes.items():
+        if count >= _RARE * tried.size:
+            level = np.array([node])
+            for kind in shape:
+                level = _children(graph, level, kind)
+            found.append(level)
+    return _distinct(np.concatenate(found), graph.types.size)
+
+
+def _shape(graph: HeapGraph, node: int, place: int) -> tuple[int, ...]:
+    """The types on the way from a node down to a place, without namespaces; none where it is no such way."""
+    parents, at = graph.parents(), place
+    shape: list[int] = []
+    for _ in range(_FAR):
+        if at == node:
+            return tuple(reversed(shape))
+        above = int(parents[at])
+        if above < 0:
+            break
+        if graph.types[at] != id(dict) or graph.types[above] in _NESTING:
+            shape.append(int(graph.types[at]))
+        at = above
+    return ()
+
+
+def _children(graph: HeapGraph, nodes: Indices, kind: int) -> Indices:
+    """The nodes of a type that hang from some nodes or from their namespaces."""
+    owners, below = references_of(graph.starts, graph.targets, nodes)
+    below = below[graph.parents()[below] == owners]
+    spaces = below[(graph.types[below] == id(dict)) & ~np.isin(graph.types[graph.parents()[below]], _NESTING)]
+    owners, inner = references_of(graph.starts, graph.targets, spaces)
+    both = np.concatenate([below, inner[graph.parents()[inner] == owners]])
+    return _distinct(both[graph.types[both] == kind], graph.types.size)
 
 
 def _head(graph: HeapGraph, node: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from labserver.diagnosis.holders.siblings import NESTING
-from labserver.heap.chain import Chain, Link
+from labserver.heap.chain import Chain
 from labserver.heap.chains import chain_of, keys_of
 from labserver.heap.edge import UNKNOWN, VALUE, Edge, EdgeKind
 from labserver.heap.edges import namespace
@@ -52,7 +52,7 @@ class Paths:
                 links += chain_of([self._graph.objects[index] for index in part])[1:]
             root = self.root(parts[0][0])
             if root is not None:
-                links[0] = Link(None, links[0].type, root.title)
+                links[0] = replace(links[0], name=root.title)
             self._chains[node] = Chain(tuple(links))
         return self._chains[node]
 

@@ -13,16 +13,16 @@ the same items at each look, and fewer of them as they become more. Cohorts are 
 where the sample shrinks, so that what is left of it compares. What is remembered is numbers alone, 120 bytes an item.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from labserver.diagnosis.holders.contents import LEAVES, leaves_of
+from labserver.diagnosis.holders.contents import LEAVES, agree, leaves_of
 from labserver.diagnosis.holders.item_entries import ItemEntries, in_sample
-from labserver.diagnosis.holders.items import ItemPlaces
+from labserver.diagnosis.holders.items import ItemPlaces, together
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph, Indices, Mask
@@ -156,16 +156,19 @@ class Memory:
             )
         return cls(int(looks), found)
 
-    def after(self, graph: HeapGraph, before: Snapshot, named: Mapping[str, ItemPlaces]) -> "Memory":
+    def after(self, graph: HeapGraph, before: Snapshot, named: Iterable[tuple[str, ItemPlaces]]) -> "Memory":
         """What is remembered after one more look.
 
         Args:
             graph: the heap now, the whole of it.
             before: the baseline.
-            named: where the items hang of the holders that this look names, by fingerprint.
+            named: the fingerprints of the holders that this look names, and where their items hang.
         """
+        places: dict[str, ItemPlaces] = {}
+        for fingerprint, where in named:
+            places[fingerprint] = together(places[fingerprint], where) if fingerprint in places else where
         look = _Look(graph, before, self.looks + 1, self.holders)
-        holders = {fingerprint: look.named(fingerprint, where) for fingerprint, where in named.items()}
+        holders = {fingerprint: look.named(fingerprint, where) for fingerprint, where in places.items()}
         for fingerprint, one in self.holders.items():
             if fingerprint not in holders and len(holders) < _MOST_HOLDERS:
                 holders[fingerprint] = look.unnamed(one)
@@ -272,12 +275,11 @@ class _Look:
         then = self._before
         at = np.minimum(np.searchsorted(then.addresses, entries.address), then.addresses.size - 1)
         same: Mask = (then.addresses[at] == entries.address) & (then.types[at] == entries.type) & (entries.place >= 0)
-        if linked:
-            return same
-        place, above = then.parents[at], self._parents[entries.place]
+        place, above = then.parents[at], self._parents[entries.node]
         same &= (place >= 0) & (above >= 0)
-        same &= then.types[place] == self._graph.types[entries.place]
-        same &= then.addresses[then.parents[place]] == self._graph.addresses[above]
+        same &= then.types[place] == self._graph.types[above]
+        if not linked:
+            same &= then.addresses[then.parents[place]] == self._graph.addresses[self._parents[above]]
         return same
 
     def _same_places(self, known: _Items) -> Indices:
@@ -286,7 +288,9 @@ class _Look:
         above = self._nodes_of(known.places["above"])
         there = np.flatnonzero((nodes >= 0) & (self._graph.types[nodes] == known.places["type"]))
         held = self._parents[nodes[there]]
-        there = there[np.where(held >= 0, held == above[there], known.places["above"][there] == 0)]
+        held_by = np.where(held >= 0, self._parents[held], -1)  # a namespace may have been made in between
+        same = (held == above[there]) | (held_by == above[there])
+        there = there[np.where(held >= 0, same & (above[there] >= 0), known.places["above"][there] == 0)]
         found: Indices = nodes[there]
         if known.places.size != 1:
             return found
@@ -315,7 +319,7 @@ class _Look:
         alive = np.zeros(items.size, dtype=bool)
         distinct, which = np.unique(nodes[there], return_inverse=True)
         leaves = leaves_of(self._graph, distinct)[which]
-        alive[there] = _agree(leaves, items["leaves"][there])
+        alive[there] = agree(leaves, items["leaves"][there])
         return alive
 
     def _nodes_of(self, addresses: Indices) -> Indices:
@@ -349,11 +353,11 @@ def _column(values: Indices | Weights, name: str, dtype: np.dtype[Any]) -> Recor
 def _looks(items: Records, known: Records, number: int) -> Indices:
     """The look that saw each item first: that of the known one it is the same as, else this one."""
     looks = np.full(items.size, number)
-    for names, agree in ((("address", "type", "key"), True), (("key_address", "key"), False)):
+    for names, by_leaves in ((("address", "type", "key"), True), (("key_address", "key"), False)):
         at = _positions(items, known, names)
         there = at >= 0
-        if agree:
-            there[there] = _agree(items["leaves"][there], known["leaves"][at[there]])
+        if by_leaves:
+            there[there] = agree(items["leaves"][there], known["leaves"][at[there]])
         else:
             there &= items["key_address"] != 0
         looks[there] = np.minimum(looks[there], known["look"][at[there]])
@@ -376,12 +380,4 @@ def _positions(items: Records, known: Records, names: Sequence[str]) -> Indices:
     place = np.full(which.max(initial=0) + 1, -1)
     place[which[items.size :]] = np.arange(known.size)
     found: Indices = place[which[: items.size]]
-    return found
-
-
-def _agree(leaves: Indices, known: Indices) -> Mask:
-    """Whether what items say does not tell them apart: they share a leaf, or one of the two has none."""
-    shared = (leaves[:, :, None] == known[:, None, :]) & (leaves[:, :, None] != 0)
-    silent = ~leaves.any(axis=1) | ~known.any(axis=1)
-    found: Mask = shared.any(axis=(1, 2)) | silent
     return found

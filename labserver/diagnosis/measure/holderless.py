@@ -1,7 +1,7 @@
 """What is found of growth that no chain from a module or a running frame explains."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labserver.diagnosis.fact import Fact, FoundKind
 from labserver.diagnosis.measure.traced_pass import Traced
@@ -31,7 +31,8 @@ class Holderless:
         """What C code keeps alive by references that nothing shows."""
         per_job = item.growth_bytes / self.jobs
         told = Fact(FoundKind.C_HELD, {"per_job": per_job, "raised": _raised(item.raised_in)} | _root_items(item))
-        return self._finding("c-held", per_job, self.traced.lines_of(item) or self.traced.leading_lines, told)
+        lines = self.traced.lines_of(item) or self.traced.leading_lines
+        return replace(self._finding("c-held", per_job, lines, told), chain=item.chain.links)
 
     def lost_as(self, item: HolderGrowth, lost: LostReferences) -> Finding:
         """What seems to be held by C code, and is held by nothing.

@@ -19,10 +19,12 @@ from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions, OnProgress, spells_out_options
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
+from labserver.heap.activity import acts_by_itself
 from labserver.heap.agent import memory_commands
 from labserver.heap.analyst import notebook_is_measured
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.is_a import is_a
+from labserver.heap.meters import ALONE, SETTLING, Settling
 from labserver.targets.instrumented import Instrumented
 
 _SAY_S = 0.5
@@ -74,12 +76,17 @@ class _ThisProcess(Instrumented):
 
     instrumented = True
 
+    @property
+    def acts_by_itself(self) -> bool:
+        """Whether anything can happen while the jobs' own thread rests."""
+        return acts_by_itself()
+
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
         self._traced_before = tracemalloc.is_tracing()
-        self._commands = memory_commands(lambda: 0) | commands()
+        self._commands = memory_commands(lambda: 0, _settling) | commands()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,6 +96,10 @@ class _ThisProcess(Instrumented):
 
     def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:  # noqa: ARG002 - a child's needs it
         return self._commands[command](**arguments)
+
+
+def _settling() -> Settling:
+    return SETTLING if acts_by_itself() else ALONE
 
 
 class _Loop(Driver):

@@ -108,9 +108,11 @@ def test_the_json_keeps_the_contract():
     assert plain["native_bytes_per_job"] == {"estimate": 12.0, "low": -300.0, "high": 320.0, "confidence": 0.99}
     assert {"target", "tolerance_bytes_per_job", "meter", "jobs", "seconds", "errors", "notes"} < plain.keys()
     assert plain["holders"][0].keys() > {"path", "holder_type", "buffer_type", "buffers", "retained_bytes"}
+    assert plain["holders"][0].keys() > {"hint_title", "known_leak_of"}
     assert plain["holders"][0].keys() > {"share_of_growth", "chain", "allocated_at", "fingerprint", "hint"}
     assert list(plain["findings"][0]) == [
-        "kind", "bytes_per_job", "allocated_at", "text", "status", "fingerprint", "hint", "stack",
+        "kind", "bytes_per_job", "allocated_at", "text", "status", "fingerprint", "hint", "hint_title",
+        "known_leak_of", "stack", "told", "holders",
     ]  # fmt: skip
     assert plain["findings"][0]["text"] == "x"
     assert plain["growth"]["unexplained_bytes"] == 9_900

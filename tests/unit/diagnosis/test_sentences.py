@@ -46,6 +46,19 @@ ARGUMENTS = {
     "at": Fact(FoundKind.AT, {"line": "shop.py:3 in work"}),
     "freed": "",
     "owner": "",
+    "raised": "",
+    "extensions": "",
+    "tried": "",
+    "running": "",
+    "started": "",
+    "beside": "",
+    "held": "",
+    "function": "Session.run",
+    "place": Fact(FoundKind.PLACE, {"line": "shop.py:12"}),
+    "nearest": "lxml.etree by parse (shop.py:7)",
+    "name": "lxml.etree",
+    "next": "",
+    "spare": 78_000,
     "until": "2030-01-31",
 }
 
@@ -67,6 +80,22 @@ WORDS = {
     FoundKind.UNEXPLAINED: "1,200 B/job have no holder that can be reached from a module or a running frame, allocated "
     "at shop.py:3 in work.",
     FoundKind.THREADS: "7 threads were started by 3,400 jobs and still run, each with its stack and what it refers to.",
+    FoundKind.LOST_REFERENCE: "1,200 B/job are 1,200 × bytes that nothing in memory refers to: an extension has "
+    "probably lost count of a reference, allocated at shop.py:3 in work.",
+    FoundKind.RUNNING: " Session.run (shop.py:12)",
+    FoundKind.PLACE: " (shop.py:3 in work)",
+    FoundKind.STARTED: ", started at shop.py:3 in work,",
+    FoundKind.BESIDE: " 7 more run something else.",
+    FoundKind.HELD: " They hold 1,200 B/job.",
+    FoundKind.RAISED: ", raised in module shop → CACHE,",
+    FoundKind.EXTENSIONS: " The extension modules that the application calls, the nearest first: lxml.etree by parse "
+    "(shop.py:7).",
+    FoundKind.EXTENSION: "lxml.etree by module shop → CACHE",
+    FoundKind.THEN: "; ",
+    FoundKind.TRIMMED: " It is no fragmentation: bytes in use are counted, not the pages that allocators keep. "
+    "malloc_trim(0) was called before each floor; the 76.2 KiB that the C library's arenas keep of freed memory are "
+    "not counted.",
+    FoundKind.IN_USE: " It is no fragmentation: bytes in use are counted, not the pages that allocators keep.",
     FoundKind.AT: ", allocated at shop.py:3 in work",
     FoundKind.FREED: " and 78,000 B",
     FoundKind.OWNER: " The 1,200 × bytes that module shop → {STORE} leads to came with the jobs and may own them.",
@@ -99,6 +128,21 @@ def test_what_a_part_of_a_note_tells(kind):
 @pytest.mark.parametrize("kind", FoundKind)
 def test_what_a_finding_tells(kind):
     assert sentence(Fact(kind, ARGUMENTS)) == WORDS[kind]
+
+
+def test_threads_are_told_with_what_they_run_and_where_they_were_started():
+    running = Fact(FoundKind.RUNNING, ARGUMENTS)
+    started = Fact(FoundKind.STARTED, {"line": "shop.py:30 in work"})
+    words = sentence(Fact(FoundKind.THREADS, ARGUMENTS | {"running": running, "started": started}))
+    assert words.startswith(
+        "7 threads Session.run (shop.py:12), started at shop.py:30 in work, were started by 3,400 jobs and still run"
+    )
+
+
+def test_extensions_stand_in_a_row():
+    second = Fact(FoundKind.EXTENSION, {"name": "_ssl", "by": "call (shop.py:9)", "next": ""})
+    first = {"name": "lxml.etree", "by": "parse (shop.py:7)", "next": Fact(FoundKind.THEN, {"next": second})}
+    assert sentence(Fact(FoundKind.EXTENSION, first)) == "lxml.etree by parse (shop.py:7); _ssl by call (shop.py:9)"
 
 
 @pytest.mark.parametrize("state", State)

@@ -215,6 +215,14 @@ def test_the_chain_names_every_edge(paths, hold):
     assert paths[hold] == HOLDERS[hold]
 
 
+def test_a_chain_tells_what_each_type_derives_from():
+    box = Box()
+    box.kept = OrderedDict(image=buffer())
+    links = chain_of([sys.modules[__name__], box, box.__dict__, box.kept, box.kept["image"]])
+    here = f"{Box.__module__}.Box"
+    assert [link.bases for link in links[1:]] == [(here,), ("collections.OrderedDict", "builtins.dict"), ()]
+
+
 def test_a_running_threads_local_is_found_and_named():
     inside, leave = threading.Event(), threading.Event()
     seen = []

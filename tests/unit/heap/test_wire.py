@@ -77,6 +77,16 @@ def test_the_keys_of_a_holder_are_those_that_other_versions_look_for():
     assert HOLDER.to_json()["chain"][1] == {"edge": "KEPT", "type": "list", "name": "list"}
 
 
+def test_a_link_tells_the_bases_of_its_type_where_there_are_any_and_is_read_without_them():
+    store = Link(attribute("STORE"), "Store", "Store", ("shop.Store", "builtins.dict"))
+    sent = json.loads(json.dumps(store.to_json()))
+    assert sent == {"edge": "STORE", "type": "Store", "name": "Store", "bases": ["shop.Store", "builtins.dict"]}
+    assert Link.from_json(sent).bases == ("shop.Store", "builtins.dict")
+    del sent["bases"]
+    assert Link.from_json(sent) == store  # a path is the same, whichever version tells it
+    assert Link.from_json(sent).bases == ()
+
+
 @pytest.mark.parametrize("answer", [{}, {"threads": 1}, [], None, {"threads": 1, "heap_bytes": 5}])
 def test_an_answer_that_cannot_be_read_is_one_sentence(answer):
     with pytest.raises(CannotRun, match="another version of labserver"):

@@ -8,6 +8,7 @@ import requests
 
 from labserver.errors import UsageError
 from labserver.load import templates, virtual_users
+from labserver.load.http import timed_session
 from labserver.load.journey import CutShortError
 from labserver.load.samples import Samples
 from labserver.load.templates import RequestsJourney, RequestTemplate, parse_requests
@@ -38,7 +39,16 @@ def test_a_request_is_a_method_a_path_and_perhaps_a_body():
         (["GET /a until=DONE"], "give it as until=FIELD=VALUE"),
         (["GET /a until=status="], "give it as until=FIELD=VALUE"),
         (["GET /a json={} until=status=DONE"], "is no JSON"),
-        (["GET /a wait=1"], "is no request"),
+        (["GET /a wait=1"], "is no request: give it as"),
+        (["GET /a expct=404"], "'expct' is no option; did you mean 'expect'"),
+        (["GET /a headers=X-Key:1 expect=404"], "'headers' is no option; did you mean 'header'"),
+        (["POST /a jsn={}"], "'jsn' is no option; did you mean 'json'"),
+        (["GET /a header='X-Key:1"], "header= has nothing behind it, or a quote in it is not closed"),
+        (["GET /a expect="], "expect= has nothing behind it"),
+        (["GET /a expect=teapot"], "give it as expect=422, expect=4xx or expect=2xx|404"),
+        (["GET /a expect=4x"], "give it as expect=422, expect=4xx or expect=2xx|404"),
+        (["GET /a expect=404|"], "give it as expect=422, expect=4xx or expect=2xx|404"),
+        (["GET /a expect=600"], "give it as expect=422, expect=4xx or expect=2xx|404"),
     ],
 )
 def test_a_request_that_cannot_work_is_refused(texts, sentence):
@@ -91,6 +101,54 @@ def drive(answers, *texts):
 
 
 JSON = "application/json"
+
+
+@pytest.mark.parametrize(
+    ("expect", "status", "why"),
+    [
+        ("", 200, None),
+        ("", 404, "GET /a answered 404 (if that is the job, say expect=404)"),
+        ("", 500, "GET /a answered 500"),
+        ("expect=404", 404, None),
+        ("expect=404", 200, "GET /a answered 200, not 404"),
+        ("expect=4xx", 422, None),
+        ("expect=4XX", 422, None),
+        ("expect=4xx", 503, "GET /a answered 503, not 4xx"),
+        ("expect=2xx|404", 201, None),
+        ("expect=2xx|404", 404, None),
+        ("expect=2xx|404", 403, "GET /a answered 403, not 2xx|404"),
+        ("expect=503", 503, None),
+    ],
+)
+def test_an_answer_is_the_job_where_its_status_is_expected(expect, status, why):
+    outcome, samples, _ = drive({"GET /a": (status, "text/plain", b"")}, f"GET /a {expect}")
+    assert outcome.ok is (why is None)
+    assert samples.first_reason == why
+
+
+def test_what_an_expected_refusal_says_goes_into_the_next_request():
+    answers = {"POST /a": (422, JSON, b'{"error": {"id": 7}}'), "GET /errors/7": (200, "text/plain", b"")}
+    outcome, _, asked = drive(answers, "POST /a expect=422 json={}", "GET /errors/{error.id}")
+    assert outcome.ok
+    assert [what for what, *_ in asked] == ["POST /a", "GET /errors/7"]
+
+
+def test_an_expected_status_may_also_mean_not_yet():
+    answers = {"GET /a": [(404, JSON, b"{}"), (404, JSON, b"{}"), (200, JSON, b"{}")]}
+    outcome, _, asked = drive(answers, "GET /a until=200 expect=200|404")
+    assert outcome.ok
+    assert len(asked) == 3
+
+
+def test_an_expected_answer_is_no_failed_request_in_the_terms_of_k6():
+    with server({"GET /a": (404, "text/plain", b""), "GET /b": (404, "text/plain", b"")}) as (url, _):
+        samples = Samples()
+        session, _ = timed_session(samples.request)
+        with session:
+            journey = RequestsJourney(parse_requests(["GET /a expect=4xx", "GET /b"]), samples, threading.Event())
+            journey(session, url)
+    assert list(samples.status) == [404, 404]
+    assert list(samples.went_well) == [1, 0]
 
 
 def test_names_are_filled_from_the_answers_before():
@@ -238,7 +296,7 @@ def test_an_error_fails_the_job_and_ends_it(status):
     outcome, samples, asked = drive({"GET /a": (status, JSON, b"{}")}, "GET /a", "GET /b")
     assert not outcome.ok
     assert len(asked) == 1
-    assert samples.first_failure == f"requests answered: GET /a answered {status}"
+    assert samples.first_failure.startswith(f"requests answered: GET /a answered {status}")
     answer = samples.first_failed_answer
     assert (answer.status, answer.bytes, answer.body) == (status, 2, "{}")
 

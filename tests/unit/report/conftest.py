@@ -6,7 +6,7 @@ from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
-from labserver.heap.edge import VALUE, attribute
+from labserver.heap.edge import KEY, VALUE, attribute
 from labserver.heap.frame import Frame
 from labserver.heap.origin import Origin
 from labserver.heap.wire import Site
@@ -77,6 +77,17 @@ def traced(leak):
     )
     note = Note(NoteKind.LINES_TRACED, {"jobs": 50, "frames": 25})
     return replace(leak, sites=sites, noted=(*leak.noted, note))
+
+
+@pytest.fixture
+def known_leak(leak):
+    """The same, but that its holder is one of those of which the catalogue knows a library's own fault."""
+    chain = (
+        Link(None, "module", "shop"),
+        Link(attribute("__warningregistry__"), "dict", "dict"),
+        Link(KEY, "tuple", "tuple"),
+    )
+    return replace(leak, holders=(replace(HOLDER, chain=chain, holder_at=1),))
 
 
 @pytest.fixture

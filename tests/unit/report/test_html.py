@@ -84,6 +84,14 @@ def test_a_leak_shows_who_where_and_what_to_do(leak):
         assert part in words, part
 
 
+def test_a_known_leak_of_a_library_is_called_so_and_where_more_is_told_is_named(known_leak, leak):
+    words = " ".join(Outline(html_of(known_leak)).words)
+    assert "Known leak of CPython. See: python/cpython issue 97557: Memory leak: warnings module" in words
+    plain = " ".join(Outline(html_of(leak)).words)
+    assert "nown leak" not in plain
+    assert "See:" not in plain
+
+
 def test_what_could_not_start_says_why_and_no_figures(nothing):
     page = html_of(nothing)
     assert "Nothing can be said of shop:app" in page

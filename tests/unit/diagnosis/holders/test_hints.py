@@ -1,6 +1,6 @@
 import pytest
 
-from labserver.diagnosis.holders.hints import hint_for_finding, hint_for_holder
+from labserver.diagnosis.holders.hints import Hint, hint_for_finding, hint_for_holder
 from labserver.heap.chain import Link
 from labserver.heap.edge import Edge
 
@@ -25,19 +25,28 @@ def chain(*links):
     ],
 )
 def test_the_remedy_fits_the_holder_and_what_lies_on_its_chain(holder, links, words):
-    assert words in hint_for_holder(holder, chain(*links))
+    assert words in hint_for_holder(holder, chain(*links)).text
 
 
 def test_a_declared_bound_says_more_than_the_type():
     links = chain(("CACHE", "dict"))
-    assert "grows beyond it" in hint_for_holder("dict", links, came=129, bound=128)
-    assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128)
+    assert "grows beyond it" in hint_for_holder("dict", links, came=129, bound=128).text
+    assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128).text
 
 
-@pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "threads"])
+@pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "lost-reference", "threads"])
 def test_each_kind_of_finding_has_a_remedy(kind):
-    assert hint_for_finding(kind)
+    assert hint_for_finding(kind).text
 
 
 def test_an_unknown_kind_has_none():
-    assert hint_for_finding("of a later version") == ""
+    assert hint_for_finding("of a later version") == Hint()
+
+
+def test_what_c_code_holds_gets_the_hint_of_what_it_is():
+    root = Link(None, "ValueError", "references from C code")
+    traceback = Link(Edge.of_words("__traceback__"), "traceback", "traceback")
+    hint = hint_for_finding("c-held", (root, traceback))
+    assert "C code keeps references" in hint.text
+    assert "with_traceback(None)" in hint.text
+    assert "traceback" not in hint_for_finding("c-held", (root,)).text

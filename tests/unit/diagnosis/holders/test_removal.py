@@ -95,6 +95,10 @@ class Store:
         %s
     def evict(self):
         self._kept.popitem()
+    def copied(self):
+        copy = Store()
+        copy._kept = {}
+        return copy
 class Idle:
     def __init__(self):
         self._kept = {}
@@ -325,6 +329,10 @@ def test_the_classes_of_libraries_are_read_like_any_code(holders, name, by):
     assert holders[name].removal.by.startswith(by)
 
 
+def test_what_gets_more_in_its_place_is_not_taken_out(holders):
+    assert holders["copied"].removal.by is None
+
+
 @pytest.fixture(scope="module")
 def holders(grown):
     """Who holds the most, by the name of the code."""
@@ -336,6 +344,10 @@ def holders(grown):
     )
     codes["queue"] = "import queue\nKEPT = queue.Queue()\ndef work(number):\n    KEPT.put(bytes(1000))\n"
     codes["library"] = "import cachetools\nKEPT = cachetools.LRUCache(900)\n" + work
+    codes["copied"] = (
+        "KEPT = {number: [] for number in range(7)}\ndef work(number):\n"
+        "    KEPT[number % 7] = [*KEPT[number % 7], bytes(1000)]\n"
+    )
     # Who has a list of his own may be dropped as a whole.
     codes["users"] = (
         "USERS = {number: [] for number in range(7)}\ndef work(number):\n    USERS[number % 7].append(bytes(1000))\n"

@@ -1,6 +1,15 @@
 """What a look says of bounds, of accounts in bytes and of what takes something out, on whole heaps."""
 
+import collections
+import queue
+import threading
+import time
+
 import pytest
+
+from labserver.diagnosis.holders.find import find_growth
+from labserver.diagnosis.holders.snapshot import snapshot_of
+from labserver.heap.graph import heap_graph
 
 BOUNDED = {
     "the bound on the instance, the entries in a module's dictionary": (
@@ -299,6 +308,11 @@ USERS = {number: [] for number in range(25)}
 def work(number):
     USERS[number % 25] = [*USERS[number % 25], bytes(1000)]
 """,
+    "texts that are replaced in a fixed number of places": """
+STATE = {number: b"" for number in range(25)}
+def work(number):
+    STATE[number % 25] += bytes(1000)
+""",
     "a tree whose leaves have places for leaves": """
 class Node:
     def __init__(self, key):
@@ -509,6 +523,39 @@ def work(number):
 def test_an_account_in_bytes_is_told_apart_from_entries(holders, name):
     holder = holders[name]
     assert (holder.bound_bytes, holder.thinks_bytes) == IN_BYTES[name][1]
+    assert holder.bound is None
+
+
+@pytest.mark.parametrize("inbox", ["queue.Queue(maxsize=10_000)", "collections.deque(maxlen=10_000)"])
+def test_the_bound_of_each_of_some_threads_that_came_bounds_nothing(inbox):
+    stop, started = threading.Event(), []
+
+    def work(made):
+        kept = made
+        getattr(kept, "put", getattr(kept, "append", None))(bytes(6000))
+        started.append(threading.current_thread())
+        stop.wait()
+
+    def begin(number):
+        wanted = len(started) + number
+        for _ in range(number):
+            made = eval(inbox, {"queue": queue, "collections": collections})
+            threading.Thread(target=work, args=(made,), daemon=True).start()
+        while len(started) < wanted:
+            time.sleep(0.01)
+
+    try:
+        begin(2)
+        with heap_graph() as graph:
+            before = snapshot_of(graph)
+        begin(20)
+        with heap_graph() as graph:
+            found = find_growth(graph, before)
+    finally:
+        stop.set()
+        for thread in started:
+            thread.join()
+    (holder,) = (one for one in found.holders if one.growth_bytes > 100_000)
     assert holder.bound is None
 
 

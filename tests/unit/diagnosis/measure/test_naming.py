@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.diagnosis.measure.naming import TRACED, name_holders
+from labserver.diagnosis.measure.naming import Grown, name_holders
+from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
@@ -55,7 +56,7 @@ class Process:
 
 def named(found):
     floor = FloorReading(traced_bytes=0, threads=1, collecting=True)
-    return name_holders(Process(found), growth_bytes=GROWTH, jobs=JOBS, collecting=True, drive=lambda _: floor)
+    return name_holders(Process(found), Grown(GROWTH, JOBS), drive=lambda _: floor)
 
 
 def test_small_objects_that_came_one_with_each_job_may_own_native_memory():
