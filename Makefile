@@ -11,7 +11,7 @@ UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py mut
 # Two commands at the same time; what mostly waits goes first. Both are waited for, and both must succeed.
 beside = $(1) & other=$$!; $(2); ours=$$?; wait $$other && exit $$ours
 
-.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict soak peers lock reference clean
+.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict bench-verdict-peers soak peers lock reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -60,9 +60,12 @@ bench-kinds: $(READY) peers  ## every kind of holder, beside the same
 bench-libraries: $(READY)  ## a leaky and a clean application beside each of nearly eighty libraries (ONLY one of them), in environments of their own
 	$(BIN)/python tests/bench/libraries.py $(ONLY:%=--only %)
 
-bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each); an hour
-	$(BIN)/python tests/bench/verdict_simulate.py --runs 100000
-	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),9)
+bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each, ONLY some); hours
+	$(if $(ONLY),,$(BIN)/python tests/bench/verdict_simulate.py --runs 100000)
+	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),3) $(ONLY:%=--only %)
+
+bench-verdict-peers: $(READY)  ## some of the real ones through other tools, in environments of their own (ONLY some); two hours
+	$(BIN)/python tests/bench/verdict_peers.py $(ONLY:%=--only %)
 
 soak: $(READY)  ## hostile requests and load for two stores; then 200 looks at an application in each difficult circumstance
 	$(BIN)/python tests/soak/hostile_requests.py

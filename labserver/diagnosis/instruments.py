@@ -28,6 +28,7 @@ from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.layout.traces import trace_of
 from labserver.heap.lost_references import Reached, lost_references
+from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, frames_of, objects_at
@@ -39,6 +40,7 @@ COMMANDS = "labserver.diagnosis.instruments:commands"
 """The name by which a child process is told to load them."""
 
 _LOST_S = 60.0  # that looking for lost references may take
+_ALL = 0.95  # of what came: the rest is half of a finding's worth, and to look through it takes as long as three looks
 _MOST_SITES = 200  # more would be too thin to be seen
 
 
@@ -55,6 +57,8 @@ class Instruments:
         self._memories = tuple(_nameless_file(self) for _ in range(2))
         self._looks = 0
         self._complete: bool | None = None
+        self._books: int | None = None  # at the baseline
+        self._sees_all = False
         self._stall_ms = 0.0
         self._pid = os.getpid()
 
@@ -62,6 +66,7 @@ class Instruments:
         """The command `baseline`: remember what is there now; `stall_ms` holds for this look and those that follow."""
         self._complete = None
         self._stall_ms = self._stall_ms if stall_ms is None else stall_ms
+        self._books = heap_bytes()
         taken = BaselineTaken.from_json(self._in_fork(self._take))
         self._complete = taken.complete
         self._looks = 0
@@ -73,9 +78,19 @@ class Instruments:
             raise UsageError("There is no baseline to compare with.")
         growth = HeapGrowth.from_json(self._in_fork(self._compare))
         self._looks += 1
-        if growth.complete and self._complete:
-            return growth
-        return replace(growth, complete=False, bytes=None)  # what has come is known in part
+        if not (growth.complete and self._complete):
+            growth = replace(growth, complete=False, bytes=None)  # what has come is known in part
+        if not tracemalloc.is_tracing():
+            self._sees_all = self._is_all_seen(growth)
+        return growth
+
+    def _is_all_seen(self, growth: HeapGrowth) -> bool:
+        """Whether a look has met what the allocators' books have grown by, so that no reference can be lost."""
+        books = heap_bytes()
+        if books is None or self._books is None or growth.bytes is None:
+            return False
+        held_by_c = any(one.is_held_by_c for one in growth.holders)
+        return not held_by_c and growth.bytes > _ALL * (books - self._books) > 0
 
     def sites(self) -> tuple[Site, ...]:
         """The command `sites`: the stacks that allocated what came since the baseline and stayed, most bytes first.
@@ -118,7 +133,7 @@ class Instruments:
                 within_s=ANSWER_TIMES.child_s,
                 keep=(*self._kept, notes.fileno()),
             )
-            answer["lost"] = _lost(notes) if answer["complete"] else []
+            answer["lost"] = _lost(notes) if answer["complete"] and not self._sees_all else []
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
         traced = [

@@ -103,7 +103,7 @@ def _upwards(top: Path, path: str) -> Iterator[Path]:
 def _reclaimable(group: Path) -> int:
     """The bytes of files that the system gives back before it runs out."""
     try:
-        found = _INACTIVE.findall((group / "memory.stat").read_text(encoding="ascii"))
+        found = _INACTIVE.findall((group / "memory.stat").read_text(encoding="utf-8"))
     except OSError:
         return 0
     return max(map(int, found), default=0)
@@ -111,7 +111,7 @@ def _reclaimable(group: Path) -> int:
 
 def _number(file: Path) -> int | None:
     try:
-        return int(file.read_text(encoding="ascii"))
+        return int(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # there is none, or it says "max"
         return None
 

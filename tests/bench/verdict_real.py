@@ -80,8 +80,10 @@ def one(mode: Mode, seed: int) -> dict[str, Any]:
 def named(found: dict[str, Any]) -> dict[str, Any]:
     """What the check says of a holder or a finding, with the text of the lines."""
     kept = {name: found[name] for name in ("path", "holder", "item_type", "items", "kind", "text") if name in found}
-    if "path" in found and not found.get("item_type"):
-        kept |= {"item_type": found["buffer_type"], "items": found["buffers"]}
+    if not found.get("item_type"):
+        told = found.get("told", {})
+        kept |= {"item_type": found.get("buffer_type") or told.get("type") or ""}
+        kept |= {"items": found.get("buffers") or told.get("items")}
     return kept | {"lines": [line_of(frame) for frame in found.get("allocated_at", [])]}
 
 
@@ -101,27 +103,30 @@ def covers(row: dict[str, Any], truth: Truth) -> bool | None:
     return interval["low"] <= right[1] and interval["high"] >= right[0]
 
 
+def leading(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first holder and the first finding, either of which may lead the page."""
+    return [*row["holders"][:1], *row["findings"][:1]]
+
+
 def has_item(row: dict[str, Any], truth: Truth) -> bool | None:
-    """Whether the first holder's items are what they should; None where there is nothing to name."""
+    """Whether what leads is of the right items; None where there is nothing to name."""
     if truth.item is None:
         return None
-    return any(re.fullmatch(truth.item, holder["item_type"]) for holder in row["holders"][:1])
+    return any(re.fullmatch(truth.item, found["item_type"]) for found in leading(row))
 
 
 def has_holder(row: dict[str, Any], truth: Truth) -> bool | None:
-    """Whether the first holder or finding is what it should be."""
+    """Whether what leads is the right holder; a finding without one says in its text what it is."""
     if truth.holder is None:
         return None
-    said = [*(holder["path"] for holder in row["holders"][:1]), *(finding["text"] for finding in row["findings"][:1])]
-    return any(re.search(truth.holder, text) for text in said)
+    return any(re.search(truth.holder, found.get("path") or found["text"]) for found in leading(row))
 
 
 def has_line(row: dict[str, Any], truth: Truth) -> bool | None:
-    """Whether the first holder or finding was allocated where it should be."""
+    """Whether what leads was allocated where it should be."""
     if truth.line is None:
         return None
-    lines = [line for found in (row["holders"][:1], row["findings"][:1]) for each in found for line in each["lines"]]
-    return any(text in line for text in truth.line for line in lines)
+    return any(text in line for text in truth.line for found in leading(row) for line in found["lines"])
 
 
 JUDGED = {"covers": covers, "item": has_item, "holder": has_holder, "line": has_line}
@@ -247,7 +252,7 @@ def main(runs: int, jobs_parallel: int, only: tuple[str, ...], out: Path, markdo
     """Check every server, and print and write the table."""
     out.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
-    finished = {(key(row), row["seed"]): row for row in done}
+    finished = {(key(row), row["seed"]): row for row in done if row["verdict"] is not None}
     modes = chosen(every_mode(), only)
     wanted = [(name, seed) for seed in range(runs) for name in modes]
     missing = [each for each in wanted if each not in finished]

@@ -49,7 +49,8 @@ class FixedPlaces:
         number = self._number(entries, holder, ~self._found.new, went.size)
         if number is not None:
             return number
-        # Where a ring's beginning moves along it, no chain of references leads to its nodes as it did.
+        # Where a ring's beginning moves along it, no chain of references leads to its nodes as it did. Addresses alone
+        # tell less, so that this is for places that seem to have come themselves.
         return self._number(entries, holder, self._at_its_address, self._gone(went))
 
     def alike(self, kind: int, holder: int) -> Indices:
@@ -67,14 +68,15 @@ class FixedPlaces:
     def _number(self, entries: Indices, holder: int, stood: Mask, gone: int) -> int | None:
         """The same, with what stood at the baseline, shape (n,), and how many went with all below them."""
         found = self._found
-        came = found.node[entries[found.count[entries] > 0]]
-        came = came[~stood[came]]
-        tops = np.unique(self._first_that_came(came, stood))
+        came = entries[found.count[entries] > 0]
+        came = came[~stood[found.node[came]]]
+        tops = np.unique(self._first_that_came(found.node[came], stood))
         referring = self._parents[tops]
-        if not tops.size or (referring < 0).any():
+        moved = stood & found.new
+        if not tops.size or (referring < 0).any() or (moved.any() and not moved[referring].any()):
             return None
         # What replaces its forerunner fills no place, and grows in another way.
-        of_each = found.bytes[entries][found.count[entries] > 0].sum() / tops.size
+        of_each = found.bytes[came].sum() / tops.size
         if (tops.size - gone) * of_each < _FILLED * found.bytes[entries].sum():
             return None
         places = np.unique([self._owner(int(one)) for one in referring.tolist()])

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from mode import every_mode
+from mode import mode_of
 from serve import callable_of
 
 from labserver.heap.meters import take_floor
@@ -28,5 +28,5 @@ def floors(job, jobs):
 
 if __name__ == "__main__":
     key, jobs = sys.argv[1:]
-    print(json.dumps(floors(callable_of(every_mode()[key].make()), int(jobs))), flush=True)
+    print(json.dumps(floors(callable_of(mode_of(key).make()), int(jobs))), flush=True)
     os._exit(0)  # what never ends has no need to end well

@@ -13,7 +13,7 @@ import uuid
 
 from mode import leak, mode
 
-keep_for_ever = ctypes.pythonapi.Py_IncRef
+keep_for_ever = ctypes.PyDLL(None).Py_IncRef
 keep_for_ever.argtypes = [ctypes.py_object]
 
 
@@ -56,9 +56,7 @@ def lost_objects():
     return work
 
 
-@mode(
-    leak(2112, give=0.08, item="ValueError", line='int(f"{len(data)} B") | keep_for_ever(error) | data = bytes(1500)')
-)
+@mode(leak(item="ValueError", line='int(f"{len(data)} B") | keep_for_ever(error) | data = bytes(1500)'))
 def lost_exceptions():
     def work(_):
         data = bytes(1500)
@@ -112,7 +110,7 @@ def functions_of_sqlite():
     return work
 
 
-@mode(leak(1270, give=0.15, item="function", holder="callbacks", line="data = bytes(1500) | gc.callbacks.append("))
+@mode(leak(1270, give=0.15, item="function", holder="callbacks", line="data = bytes(6000) | gc.callbacks.append("))
 def callbacks_of_the_collector():
     """A list of Python's, which only the collector uses."""
 
@@ -124,9 +122,7 @@ def callbacks_of_the_collector():
     return work
 
 
-@mode(
-    leak(1561, give=0.04, item="tee|_tee|_tee_dataobject|islice", holder="readers", line="itertools.tee( | bytes(1500)")
-)
+@mode(leak(1561, give=0.04, item="bytes|.*tee.*", holder="readers", line="itertools.tee( | bytes(1500)"))
 def iterators_split():
     """A split iterator keeps what its slower half has not read."""
     source = (bytes(1500) for _ in itertools.count())

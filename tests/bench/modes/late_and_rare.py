@@ -44,7 +44,7 @@ class OrderError(Exception):
         self.body = body
 
 
-@mode(leak(600, give=0.25, item="OrderError", holder="failures", line="raise OrderError(number, key() * 120)"))
+@mode(leak(item="OrderError", holder="failures", line="raise OrderError(number, key() * 120)"))
 def every_eighth_fails():
     failures = []
 

@@ -110,6 +110,12 @@ def mode(truth: Truth, *, options: tuple[str, ...] = (), alone: bool = False) ->
     return register
 
 
+def mode_of(key: str) -> Mode:
+    """One mode, whose module alone is imported."""
+    importlib.import_module(key.partition(":")[0])
+    return FOUND[key]
+
+
 def every_mode() -> dict[str, Mode]:
     """All modes by their keys; the modules must be importable by name."""
     for file in sorted(HERE.glob("*.py")):

@@ -62,7 +62,7 @@ def malloc_in_blocks():
 @mode(leak(2064, give=0.05))
 def memory_of_the_interpreter():
     """By `PyMem_RawMalloc`, as extensions take it."""
-    take = ctypes.pythonapi.PyMem_RawMalloc
+    take = ctypes.PyDLL(None).PyMem_RawMalloc
     take.argtypes, take.restype = [ctypes.c_size_t], ctypes.c_void_p
     return lambda _: take(2048) and None
 

@@ -44,9 +44,9 @@ def serve_asynchronous(work):
     return application
 
 
-def callable_of(work):
-    """The job as a function of one argument, with a loop of its own where it is a coroutine."""
+def callable_of(work, runner=None):
+    """The job as a function of one argument; a coroutine is run by the runner, or by one of its own."""
     if not inspect.iscoroutinefunction(work):
         return work
-    runner = asyncio.Runner()
+    runner = runner or asyncio.Runner()
     return lambda number: runner.run(work(number))

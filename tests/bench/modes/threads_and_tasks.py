@@ -62,7 +62,7 @@ def executor_of_each_fourth():
     return work
 
 
-@mode(leak(item="Task|coroutine", holder="tasks", line="data = bytes(1500) | asyncio.create_task("))
+@mode(leak(item="Task|coroutine|_asyncio.Task", holder="tasks", line="data = bytes(1500) | asyncio.create_task("))
 def tasks_that_wait():
     tasks, never = set(), asyncio.Event()
 

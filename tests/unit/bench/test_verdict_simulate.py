@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.verdict import Verdict
 
 BENCH = Path(__file__).parents[2] / "bench"
+MAY_BE_WRONG = {"swept", "unique"}
+"""Where the code around says nothing of a sweep or a bound, and neither comes in the time of a challenge."""
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +52,28 @@ def test_a_simulated_cache_fills_with_its_time_constant(simulator):
 
 @pytest.mark.parametrize(
     ("kind", "never"),
-    [("idle", "leak"), ("filling", "leak"), ("slow", "leak"), ("steps", "leak"), ("sawtooth", "leak")]
-    + [(kind, "no-leak") for kind in ("constant", "uncounted", "half", "some", "late", "bursts")],
+    [(kind, "leak") for kind in ("idle", "filling", "slow", "steps", "scatter", "unique", "swept", "seldom")]
+    + [(kind, "no-leak") for kind in ("constant", "uncounted", "half", "some", "late", "bursts", "beside")],
 )
 def test_the_verdict_of_simulated_runs_is_not_wrong(simulator, kind, never):
-    kinds = {**simulator.CLEAN, **simulator.LEAKY}
-    (row,) = simulator.simulate({kind: kinds[kind]}, 60, 1, simulator.Plan(), simulator.Rules())
+    (row,) = simulator.simulate({kind: simulator.KINDS[kind]}, 60, 1, MeasureOptions())
     assert row.runs == 60
-    assert row.verdicts[Verdict(never)] == 0
+    assert row.verdicts[Verdict(never)] <= (kind in MAY_BE_WRONG)
     if kind in {"constant", "late"}:
         assert row.verdicts[Verdict.LEAK] == 60
-        assert np.mean(row.jobs) <= 700
     if kind == "idle":
         assert row.verdicts[Verdict.NO_LEAK] >= 57
     assert kind in simulator.table_of([row])
 
 
-def test_what_is_called_a_leak_of_a_seldom_used_cache_says_that_it_may_be_none(simulator, table):
-    rng, plan = np.random.default_rng(3), simulator.Plan()
-    decisions = [simulator.check(simulator.seldom(rng, plan.jobs, table))[0] for _ in range(100)]
-    leaks = [decision for decision in decisions if decision.verdict is Verdict.LEAK]
-    assert 0 < len(leaks) < 30
-    assert all(NoteKind.FEW_ITEMS in [note.kind for note in leak.notes] for leak in leaks)
+def test_what_is_let_go_of_is_told_from_a_leak_by_who_stays(simulator, table):
+    """Without the memory of items, what is swept now and then passes for a leak as soon as its counts happen to rise."""
+    results = [simulator.one("swept", 3, number, table, MeasureOptions()) for number in range(40)]
+    told = [result for result in results if NoteKind.LETS_GO in [note.kind for note in result.noted]]
+    assert len(told) > 20
+    assert all(result.verdict is Verdict.NO_LEAK and result.interval.high < 256 for result in told)
+
+
+def test_a_leak_says_what_was_tried_before_it_was_called_one(simulator, table):
+    results = [simulator.one("constant", 3, number, table, MeasureOptions()) for number in range(20)]
+    assert all(NoteKind.CHALLENGED in [note.kind for note in result.noted] for result in results)

@@ -34,6 +34,8 @@ def _may_expire(state: CheckState) -> bool:
         return False
     if state.options.settle or not state.process.instrumented or _nothing_removes(state):
         return False
+    if not state.process.acts_by_itself:
+        return False
     return state.series.grown > state.heuristics.coarseness.seen_noise * state.rules.noise_bytes
 
 

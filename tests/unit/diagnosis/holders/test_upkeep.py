@@ -1,15 +1,16 @@
 """What a look says of bounds, of accounts in bytes and of what takes something out, on whole heaps."""
 
+import _thread
 import collections
 import queue
 import threading
-import time
 
 import pytest
 
 from labserver.diagnosis.holders.find import find_growth
 from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.graph import heap_graph
+from labserver.heap.root import RootKind
 
 BOUNDED = {
     "the bound on the instance, the entries in a module's dictionary": (
@@ -526,23 +527,22 @@ def test_an_account_in_bytes_is_told_apart_from_entries(holders, name):
     assert holder.bound is None
 
 
-@pytest.mark.parametrize("inbox", ["queue.Queue(maxsize=10_000)", "collections.deque(maxlen=10_000)"])
+@pytest.mark.parametrize("inbox", [lambda: queue.Queue(maxsize=10_000), lambda: collections.deque(maxlen=10_000)])
 def test_the_bound_of_each_of_some_threads_that_came_bounds_nothing(inbox):
-    stop, started = threading.Event(), []
+    stop, started, ended = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
 
-    def work(made):
-        kept = made
-        getattr(kept, "put", getattr(kept, "append", None))(bytes(6000))
-        started.append(threading.current_thread())
+    def serve():
+        kept = inbox()
+        getattr(kept, "queue", kept).append(bytes(6000))
+        started.release()
         stop.wait()
+        ended.release()
 
     def begin(number):
-        wanted = len(started) + number
         for _ in range(number):
-            made = eval(inbox, {"queue": queue, "collections": collections})
-            threading.Thread(target=work, args=(made,), daemon=True).start()
-        while len(started) < wanted:
-            time.sleep(0.01)
+            _thread.start_new_thread(serve, ())  # nothing but its stack holds what it has
+        for _ in range(number):
+            started.acquire()
 
     try:
         begin(2)
@@ -553,9 +553,10 @@ def test_the_bound_of_each_of_some_threads_that_came_bounds_nothing(inbox):
             found = find_growth(graph, before)
     finally:
         stop.set()
-        for thread in started:
-            thread.join()
+        for _ in range(22):
+            ended.acquire()
     (holder,) = (one for one in found.holders if one.growth_bytes > 100_000)
+    assert holder.root.kind is RootKind.LOCAL
     assert holder.bound is None
 
 

@@ -63,6 +63,7 @@ class StandIn:
         self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
         self.expires_s = expires_s
         self.instrumented = meter != "private_bytes"
+        self.acts_by_itself = True
         self.notes = []
         self.all_jobs = self.jobs = self.errors = 0
         self.idle_s = self.rested_s = 0.0

@@ -115,7 +115,7 @@ def test_the_traced_jobs_are_those_after_the_first_ones_and_their_sites_go_with_
         process.asked.append(jobs)
         return floor
 
-    result = name_holders(process, growth_bytes=GROWTH, jobs=JOBS, collecting=True, drive=drive)
+    result = name_holders(process, Grown(GROWTH, JOBS), drive=drive)
     assert process.asked == ["trace", TRACED.first_jobs, "baseline", TRACED.jobs, "sites"]
     assert result.sites == (SITE,)
 
@@ -124,7 +124,7 @@ def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
     floor = FloorReading(traced_bytes=10_000 * JOBS, threads=1, collecting=True)
     floors = iter([FloorReading(traced_bytes=0, threads=1, collecting=True), floor])
     process = Traced(replace(holder(JOBS // 2, GROWTH // 2), stack=(OWN,)), (SITE,))
-    result = name_holders(process, growth_bytes=GROWTH, jobs=JOBS, collecting=True, drive=lambda _: next(floors))
+    result = name_holders(process, Grown(GROWTH, JOBS), drive=lambda _: next(floors))
     (finding,), (found,) = result.findings, result.holders
     assert (finding.kind, finding.stack) == ("unexplained", SITE.stack)
     assert found.stack == (OWN,)
