@@ -43,7 +43,7 @@ def what_came(holder: NamedHolder) -> str:
     if holder.item_bytes is None or holder.item_bytes <= 0:
         return came
     each = f"{rough_size(holder.item_bytes / holder.items)}{' each' if holder.items > 1 else ''}"
-    return f"{came}, {each}" + _consisting_of(holder, holder.item_bytes)
+    return f"{came}, {each}{_consisting_of(holder, holder.item_bytes)}"
 
 
 def _consisting_of(holder: NamedHolder, item_bytes: int) -> str:

@@ -24,6 +24,7 @@ from labserver.heap.agent import Agent, memory_commands
 from labserver.heap.at_fork import find_hooks
 from labserver.heap.interpreter import require_global_lock
 from labserver.heap.origin import declare_application
+from labserver.heap.precedence import declare_serving
 from labserver.heap.protocol import SOCKET
 from labserver.processes.leftovers import TARGET, Mark
 from labserver.processes.lifeline import Lifeline
@@ -110,6 +111,7 @@ class Host:
         with ExitStack() as stack:
             try:
                 require_global_lock()
+                declare_serving(sys.modules)
                 application = load_application(self._target)
                 declare_application(self._target.partition(":")[0])
                 lifespan = Lifespan(application.name, application.call) if application.is_asgi else None
@@ -128,8 +130,11 @@ class Host:
 
     def _asgi(self, lifespan: Lifespan, stack: ExitStack) -> Server:
         """uvicorn, which starts and ends the application itself, or else waitress behind a bridge."""
+        before = set(sys.modules)
         with contextlib.suppress(ImportError):
-            return importlib.import_module("labserver.targets.host_uvicorn").Uvicorn(lifespan)  # type: ignore[no-any-return]
+            uvicorn = importlib.import_module("labserver.targets.host_uvicorn").Uvicorn
+            declare_serving(set(sys.modules) - before)
+            return uvicorn(lifespan)  # type: ignore[no-any-return]
         bridge = Bridge(lifespan)
         self._notes.append(f"{lifespan.name} is an ASGI application: a2wsgi served it, for want of uvicorn.")
         _start(bridge, stack)

@@ -11,6 +11,7 @@ from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.composition import Compositions
 from labserver.diagnosis.holders.items import ItemPlaces, items_of
 from labserver.diagnosis.holders.paths import Paths
+from labserver.diagnosis.holders.rooting import rooted
 from labserver.diagnosis.holders.siblings import merge_alike
 from labserver.diagnosis.holders.snapshot import Snapshot, allocated_for, unknown_sizes
 from labserver.diagnosis.holders.upkeep import Upkeeps
@@ -43,6 +44,7 @@ class Holder(HeldGroup):
         examples: addresses of that object and of others that came with it, the likeliest to have been traced first.
         allocated_at: the stack that allocated the first of them that was traced, the allocating line first.
         item_places: where its items hang.
+        path_as_found: the path from whichever module was seen first; fingerprints in users' files are made of it.
     """
 
     holder_retained_bytes: int
@@ -50,11 +52,12 @@ class Holder(HeldGroup):
     examples: tuple[int, ...]
     allocated_at: tuple[Frame, ...]
     item_places: ItemPlaces = field(compare=False)
+    path_as_found: str
 
     @property
     def fingerprint(self) -> str:
         """A short name, the same in every run."""
-        return hashlib.sha256(f"{self.path}\n{self.buffer_type}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.path_as_found}\n{self.buffer_type}".encode()).hexdigest()[:16]
 
     def growth(self) -> HolderGrowth:
         """What is told of it outside of the process."""
@@ -134,7 +137,7 @@ class _Finder:
         self._graph = graph
         self._before = before
         self._parents = graph.parents()
-        self._paths = Paths(graph, self._parents)
+        self._paths = self._shown = Paths(graph, self._parents)
         self._allocated = allocated_for(graph)
         self._changes: Changes = changes(graph, before, self._parents, self._allocated)
         self._upkeeps = Upkeeps(graph, before, self._changes)
@@ -145,7 +148,9 @@ class _Finder:
         garbage = graph.garbage
         groups = [group for group in self._groups(garbage) if self._bytes(group) >= _LEAST_BYTES]
         groups.sort(key=self._bytes, reverse=True)
-        holders = tuple(self._holder(group) for group in groups[:most])
+        leading = groups[:most]
+        self._shown = Paths(graph, rooted(graph, self._parents, [group.node for group in leading]))
+        holders = tuple(map(self._holder, leading))
         return Comparison(
             holders=holders,
             bytes=int(self._allocated.sum() - before.allocated.sum()),
@@ -266,33 +271,35 @@ class _Finder:
         return int(self._changes.bytes[group.entries].sum())
 
     def _holder(self, group: _Group) -> Holder:
-        graph = self._graph
+        graph, paths = self._graph, self._shown
         example, buffers = self._example(group)
         tops = self._tops(group)
-        node = self._paths.owner(group.node)
+        node = paths.owner(group.node)
         many = (self._parents[tops] == group.node).sum() > _MOST_EDGES
-        chain = self._paths.chain_below(group.node, example) if many else self._paths.chain(example)
-        others = self._paths.others(group.node, tops, self._changes.new)
+        chain, as_found = (
+            one.chain_below(group.node, example) if many else one.chain(example) for one in (paths, self._paths)
+        )
+        others = paths.others(group.node, tops, self._changes.new)
         upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
-        to_holder = self._paths.chain(node)
+        to_holder = paths.chain(node)
         places = items_of(graph, self._changes, group.node, group.entries, named=group.edge is not None)
         composition = self._compositions.of(group.entries, places)
         holder_at = max(chain.shared_with(to_holder) - 1, 0)
         return Holder(
-            chain=self._paths.with_keys(chain, example, self._alike(example, group), holder_at),
-            root=self._paths.root_of(example),
+            chain=paths.with_keys(chain, example, self._alike(example, group), holder_at),
+            root=paths.root_of(example),
             holder_at=holder_at,
             path=chain.trail,
             holder=to_holder.trail,
-            holder_type=self._paths.kind(node),
+            holder_type=paths.kind(node),
             example_node=example,
             buffer_type=type_name(graph.objects[example]),
             buffers=max(buffers, 1),
             growth_bytes=self._bytes(group),
             retained_bytes=int(self._changes.sizes[group.entries].sum()),
-            holder_retained_bytes=self._paths.freed_by([group.node, *others]),
-            also_held_by=tuple(sorted({self._paths.chain(node).trail for node in others})),
+            holder_retained_bytes=paths.freed_by([group.node, *others]),
+            also_held_by=tuple(sorted({paths.chain(node).trail for node in others})),
             bound=None if upkeep.bound is None else upkeep.bound.entries,
             bound_from=None if upkeep.bound is None else upkeep.bound.said_by,
             length=upkeep.length,
@@ -301,6 +308,7 @@ class _Finder:
             thinks_bytes=None if upkeep.budget is None else upkeep.budget.thinks,
             raised_in=raised_in(graph.objects[path_to(example, self._parents)[0]]),
             examples=tuple(self._graph.addresses[examples].tolist()),
+            path_as_found=as_found.trail,
             item_places=places,
             item_type=composition.item_type,
             items=composition.items,

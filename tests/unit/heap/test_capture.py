@@ -1,15 +1,17 @@
 import atexit
+import ctypes
 import gc
 import io
 import sys
 import time
 import types
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from labserver.heap import addresses, kinds, walk
-from labserver.heap.graph import heap_graph
+from labserver.heap.graph import heap_graph, path_to
 from labserver.heap.layout import objects
 from labserver.heap.root import Root, RootKind
 
@@ -85,6 +87,60 @@ def test_what_only_c_code_holds_is_a_root_of_its_own():
             assert SIZE < graph.retained_sizes()[node] < SIZE + 1000
     finally:
         atexit.unregister(print)
+
+
+def raised(number):
+    """An exception that keeps the frame of its call, and with it what the call had in hand."""
+    image = bytes(SIZE + number)
+    try:
+        image.decode("no such encoding")
+    except LookupError as error:
+        return error
+
+
+def record(number):
+    return {"number": number, "image": bytes(SIZE)}
+
+
+def box(_):
+    found = Box()
+    found.image = bytes(SIZE)
+    return found
+
+
+@contextmanager
+def held_by_c(*objects):
+    """Count a reference to each object that nobody is seen to have, as an extension does; gives their addresses."""
+    addresses = [id(one) for one in objects]
+    for one in objects:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+    try:
+        yield addresses
+    finally:
+        for address in addresses:
+            ctypes.pythonapi.Py_DecRef(ctypes.cast(address, ctypes.py_object))
+
+
+@pytest.mark.parametrize("make", [raised, record, box], ids=lambda make: make.__name__)
+def test_c_code_holds_the_object_itself_although_we_called_what_made_it(make):
+    with held_by_c(make(1)) as (address,), heap_graph() as graph:
+        node = node_at(graph, address)
+        assert graph.local_roots[node] == Root(RootKind.C_CODE)
+        assert graph.parents()[node] < 0
+        assert graph.retained_sizes()[node] > SIZE
+
+
+@pytest.mark.parametrize("inner", [raised, record, box], ids=lambda make: make.__name__)
+def test_what_c_code_holds_beside_its_holder_is_no_root(inner):
+    outer = Box()
+    outer.inner = inner(1)
+    with held_by_c(outer, outer.inner) as (address, address_of_inner):
+        del outer
+        with heap_graph() as graph:
+            node, below = node_at(graph, address), node_at(graph, address_of_inner)
+            assert graph.local_roots[node] == Root(RootKind.C_CODE)
+            assert below not in graph.local_roots
+            assert node in path_to(below, graph.parents())
 
 
 def cycle():
