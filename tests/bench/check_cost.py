@@ -1,14 +1,19 @@
-"""CPU time per request of a server while it is checked, against the same server under the same load alone.
+"""What a check costs: a server's CPU time per request, and the seconds of the check of a callable.
 
 Three servers run side by side in processes of their own, and take turns under the same requests: one alone, one whose
 floors and heap graphs are taken between its cycles as the verdict and the holders need it, and one that is traced, as
 the pass that looks for allocating lines does. What is printed is the ratio of their own CPU times per request; a heap
 graph is taken in a forked process, whose CPU time is no server's and is printed beside it.
+
+The check of a callable that takes no time is timed in a process of its own, and told in looks at that process's heap,
+which most of it consists of: that ratio is the same on every machine.
 """
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -63,6 +68,17 @@ class Server:
         return 1000 * (self.cpu_s() - began) / (jobs * len(REQUESTS))
 
 
+def callables() -> None:
+    """Time the checks of callables, and print the ratios."""
+    script = Path(__file__).with_name("check_cost_of_callables.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    taken = json.loads(done.stdout)
+    look = taken.pop("look")
+    print(f"{1000 * look:.0f} ms for a look at the heap of a process that checks a callable")
+    for which, seconds in taken.items():
+        print(f"{seconds / look:.1f} × that for the check of a callable, {which}: {seconds:.2f} s")
+
+
 def main() -> None:
     """Measure in rounds, and print medians."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +110,7 @@ def main() -> None:
     print(f"{measured:.3f} × while it is checked: verdict and holders")
     print(f"{slow:.2f} × while it is traced with {FRAMES} frames: allocating lines, in a short pass after a leak")
     print(f"{rest:.0f} ms CPU for a floor between two cycles, when nobody waits for an answer")
+    callables()
 
 
 if __name__ == "__main__":

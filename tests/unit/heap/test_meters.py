@@ -5,7 +5,7 @@ import time
 import pytest
 
 from labserver.heap import meters as module
-from labserver.heap.meters import Meter, Settling, take_floor, wait_until
+from labserver.heap.meters import ALONE, Meter, Settling, take_floor, wait_until
 from labserver.heap.tracemalloc_tools import tracing
 from labserver.heap.wire import FloorReading
 
@@ -96,6 +96,35 @@ def test_the_floor_is_the_least_of_three(monkeypatch):
 def test_the_floor_waits_while_the_memory_still_falls(monkeypatch):
     readings(monkeypatch, [90_000, 70_000, 50_000, 30_000, 10_000, 10_000, 10_000])
     assert take_floor(settle_s=60, settling=AT_ONCE).heap_bytes == 10_000
+
+
+def test_where_nothing_acts_by_itself_one_reading_is_a_floor(monkeypatch):
+    left = readings(monkeypatch, [100, 90, 95])
+    assert take_floor(settling=ALONE).heap_bytes == 100
+    assert left == [90, 95]
+
+
+@pytest.mark.parametrize(("freed", "collections"), [([0], 1), ([7, 0], 2), ([7, 3, 0], 3), ([1] * 9, 4)])
+def test_that_one_is_read_when_collections_free_no_more(monkeypatch, freed, collections):
+    left = [*freed, 0, 0]
+    monkeypatch.setattr(module.gc, "collect", lambda: left.pop(0))
+    take_floor(settling=ALONE)
+    assert len(left) == len(freed) + 2 - collections
+
+
+def test_what_a_finalizer_frees_is_no_part_of_that_one():
+    class Owner:
+        def __del__(self):
+            garbage = [bytes(2_000_000)]
+            garbage.append(garbage)
+
+    with tracing(1):
+        before = take_floor(settling=ALONE).traced_bytes
+        owner = Owner()
+        owner.itself = owner
+        del owner
+        after = take_floor(settling=ALONE).traced_bytes
+    assert after - before < 100_000
 
 
 def test_what_collects_nothing_is_not_collected_for(monkeypatch):

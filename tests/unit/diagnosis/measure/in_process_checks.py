@@ -6,6 +6,7 @@ Prints what they came to as JSON.
 import functools
 import json
 import sys
+import threading
 import tracemalloc
 import types
 import warnings
@@ -35,6 +36,31 @@ def a_closure_keeps():
     return result, {"module_left": "(closure)" in sys.modules}
 
 
+def phases_of_a_store(*, beside_a_thread):
+    """What a check goes through whose store is cleared in some line, though it never gets there."""
+    kept, seen, stay = [], [], threading.Event()
+
+    def job():
+        kept.append(bytes(3000))
+        if len(kept) > 1_000_000:
+            kept.clear()
+
+    thread = threading.Thread(target=stay.wait)
+    if beside_a_thread:
+        thread.start()
+    result = leak_check(job, fast=True, on_progress=seen.append)
+    stay.set()
+    return result, {"phases": sorted({one.phase for one in seen})}
+
+
+def nothing_acts_by_itself():
+    return phases_of_a_store(beside_a_thread=False)
+
+
+def a_thread_may_expire_it():
+    return phases_of_a_store(beside_a_thread=True)
+
+
 def noise():
     sys.stdout.write("x" * 2000)
     sys.stderr.write("y" * 2000)
@@ -62,7 +88,14 @@ def the_caller_traces():
 
 if __name__ == "__main__":
     answers = {}
-    for run in (a_module_keeps, a_closure_keeps, nothing_is_kept, the_caller_traces):
+    for run in (
+        a_module_keeps,
+        a_closure_keeps,
+        nothing_acts_by_itself,
+        a_thread_may_expire_it,
+        nothing_is_kept,
+        the_caller_traces,
+    ):
         result, more = run()
         answers[run.__name__] = result.to_dict() | more
     json.dump(answers, sys.stdout)

@@ -46,6 +46,19 @@ def test_what_only_a_closure_keeps_is_found_behind_the_body(answers):
     assert not result["module_left"]
 
 
+def test_what_can_only_expire_beside_the_jobs_is_waited_for_where_anything_runs_there(answers):
+    waited = "waiting for what may expire"
+    assert waited not in answers["nothing_acts_by_itself"]["phases"]
+    assert waited in answers["a_thread_may_expire_it"]["phases"]
+    assert {answers[one]["verdict"] for one in ("nothing_acts_by_itself", "a_thread_may_expire_it")} == {"leak"}
+
+
+def test_the_check_of_a_callable_loads_no_http_client():
+    code = "import sys, labserver.diagnosis as d; d.leak_check; print({'requests', 'urllib3'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "set()\n"
+
+
 def test_a_body_that_keeps_nothing_is_quiet_whatever_it_says(answers):
     result = answers["nothing_is_kept"]  # what it printed is not in front of the JSON either
     assert (result["verdict"], result["target"]) == ("no-leak", "noise")
