@@ -7,11 +7,13 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from _pytest.runner import call_and_report
 from _pytest.terminal import TerminalReporter
 
+from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.in_process import leak_check
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
@@ -183,7 +185,7 @@ class LeakCheckedSuite:
             record(item, Judgement.without(item, result))
             return
         keep_result(item, result)
-        judgement = Judgement.of_repetition(item, result, self._settings.fixtures, limit_s=self._settings.seconds)
+        judgement = Judgement.of_repetition(item, result, self._settings.fixtures)
         record(item, judgement, result)
         if judgement.answer is Answer.LEAK:
             raise LeakFound(judgement, render(result))
@@ -201,7 +203,8 @@ class LeakCheckedSuite:
                 if (slow := self._too_slow(time.monotonic() - began)) is not None:
                     return slow
                 with repetition.fixtures_shown(), _old_objects_set_aside():
-                    return leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
+                    result = leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
+                    return replace(result, noted=tuple(map(_with_option_of_pytest, result.noted)))
         except RunFailed as failed:
             if isinstance(failed, TeardownFailed):
                 self._first_teardown[item.nodeid] = failed.report
@@ -227,6 +230,14 @@ def _runs_of(repetition: Repetition) -> Callable[[], None]:
             repeated.run()
 
     return run
+
+
+def _with_option_of_pytest(note: Note) -> Note:
+    """The option to try next by its name here."""
+    if note.kind is not NoteKind.NEXT:
+        return note
+    option = str(note.arguments["option"]).removeprefix("--").replace("max-seconds", "seconds")
+    return Note(NoteKind.NEXT, {**note.arguments, "option": f"--leak-check-{option}"})
 
 
 @contextmanager

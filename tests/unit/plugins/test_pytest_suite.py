@@ -380,7 +380,7 @@ def test_an_undecided_test_passes_and_is_listed(run):
     result.stdout.fnmatch_lines(
         [
             "UNDECIDED * *::test_slow",
-            "*Undecided after * It had 1 s: give more with --leak-check-seconds.",
+            "*Undecided after * Next: the same with --leak-check-seconds *",
             "Of 1 check, *",
         ]
     )
