@@ -162,6 +162,7 @@ def _run_child(
 
 def _leave_the_parent_alone(within_s: float) -> None:
     gc.disable()
+    gc.unfreeze()  # what is frozen belongs to the heap as well
     faulthandler.disable()
     # The kernel ends a child that hangs in C code even when its parent is gone.
     for number in _ENDING:

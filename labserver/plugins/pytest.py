@@ -38,6 +38,14 @@ _OPTIONS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ("tolerance", "Growth per run that is allowed (512).", "string", {"metavar": "BYTES"}),
     ("max-jobs", "Measured runs of a test (4000; 250 where it is fast).", "string", {"metavar": "N"}),
     ("fast", "Fewer runs, for a coarser answer (the default here).", "bool", _SWITCH),
+    ("settle", "Wait before a floor: a result's longest life (0).", "string", {"metavar": "SECONDS"}),
+    (
+        "challenge",
+        "Entries that a suspected holder may gain to show a bound; 0 for none (25000).",
+        "string",
+        {"metavar": "N"},
+    ),
+    ("challenge-seconds", "Seconds that it gets for them (45).", "string", {"metavar": "SECONDS"}),
     ("html", "Write the session's page there.", "string", {"metavar": "FILE"}),
     (
         "json",

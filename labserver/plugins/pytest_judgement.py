@@ -19,7 +19,7 @@ from labserver.report.holder_chain import holder_name
 
 SCHEMA = "labserver.pytest/1"
 _SITE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?: in .*)?")
-_ANSWERS_NOTHING = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN)
+_ANSWERS_NOTHING = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN, NoteKind.NEXT)
 
 
 class Answer(StrEnum):
@@ -36,8 +36,6 @@ class WhyKind(StrEnum):
 
     UNDECIDED = "undecided"
     """The check's own `text`."""
-    TIME_LIMIT = "time-limit"
-    """The same, when it had had most of its `seconds`."""
     FAILS_AGAIN = "fails-again"
     """Another run of the test fails at its `step`, `where` and why (`text`)."""
     SLOW = "slow"
@@ -108,19 +106,16 @@ class Judgement:
     @classmethod
     def of(cls, item: pytest.Item, result: CheckResult, *, check: int = 1) -> Self:
         """What a check found that a test itself asked for."""
-        undecided = result.verdict is Verdict.INCONCLUSIVE
-        why = Why(WhyKind.UNDECIDED, {"text": _undecided(result)}) if undecided else None
-        return cls._of(item, result, next(iter(result.holders), None), why, check=check)
+        return cls._of(item, result, next(iter(result.holders), None), _undecided(result), check=check)
 
     @classmethod
-    def of_repetition(cls, item: pytest.Item, result: CheckResult, setup: FixtureSetup, *, limit_s: float) -> Self:
+    def of_repetition(cls, item: pytest.Item, result: CheckResult, setup: FixtureSetup) -> Self:
         """What the check of a repeated test found, without what grows by the repetition alone.
 
         Args:
             item: the test.
             result: of the check.
             setup: how often its fixtures were set up.
-            limit_s: the seconds that it had.
         """
         holder = next(own_holders(result, item, setup), next(iter(result.holders), None))
         if result.verdict is Verdict.LEAK:
@@ -128,12 +123,7 @@ class Judgement:
             if artefact is not None and largest is not None:
                 why = Why(_WHY_OF[artefact], {"holder": holder_name(largest)})
                 return replace(cls._of(item, result, largest, why), answer=Answer.NOT_JUDGED, site="")
-        if result.verdict is not Verdict.INCONCLUSIVE:
-            return cls._of(item, result, holder, None)
-        known: dict[str, str | float] = {"text": _undecided(result)}
-        if result.seconds > limit_s / 2:
-            return cls._of(item, result, holder, Why(WhyKind.TIME_LIMIT, known | {"seconds": limit_s}))
-        return cls._of(item, result, holder, Why(WhyKind.UNDECIDED, known))
+        return cls._of(item, result, holder, _undecided(result))
 
     @classmethod
     def without(cls, item: pytest.Item, why: Why) -> Self:
@@ -196,10 +186,12 @@ class Judgement:
         }
 
 
-def _undecided(result: CheckResult) -> str:
-    """The check's own words for it."""
+def _undecided(result: CheckResult) -> Why | None:
+    """Why a result is undecided, and what to run next, in the check's own words."""
+    if result.verdict is not Verdict.INCONCLUSIVE:
+        return None
     told = [note for note in result.noted if note.kind in _ANSWERS_NOTHING] or list(result.noted)
-    return sentence(told[0]) if told else ""
+    return Why(WhyKind.UNDECIDED, {"text": " ".join(map(sentence, told))})
 
 
 def _site(item: pytest.Item, result: CheckResult, holder: NamedHolder | None) -> str:

@@ -13,7 +13,6 @@ WORDS = {
 }
 _WHY = {
     WhyKind.UNDECIDED: "{text}",
-    WhyKind.TIME_LIMIT: "{text} It had {seconds:g} s: give more with --leak-check-seconds.",
     WhyKind.FAILS_AGAIN: "It passes once, but cannot be repeated: the {step} of another run ends at {where}: {text}",
     WhyKind.SLOW: (
         "A run takes {seconds:.2g} s: {fits} fit into {limit:g} s, and fewer than {least} say nothing. Give it "

@@ -36,6 +36,9 @@ class Settings:
         tolerance: bytes per run below which growth is of no interest.
         max_jobs: measured runs of a test.
         fast: fewer runs, for a coarser answer. A suite has hundreds of tests, and the seconds of each add up.
+        settle: seconds to wait before each floor.
+        challenge: entries that a suspected holder may gain while it gets the chance to show a bound.
+        challenge_seconds: seconds that it gets for them.
         html: the file for the session's page.
         json: the directory for results.
     """
@@ -47,6 +50,9 @@ class Settings:
     tolerance: float
     max_jobs: int
     fast: bool
+    settle: float
+    challenge: int
+    challenge_seconds: float
     html: Path | None
     json: Path | None
 
@@ -69,6 +75,9 @@ class Settings:
             tolerance=_number(config, "tolerance", float, MeasureOptions.tolerance),
             max_jobs=_number(config, "max_jobs", int, MeasureOptions.max_jobs),
             fast=True if fast is None else bool(fast),
+            settle=_number(config, "settle", float, MeasureOptions.settle),
+            challenge=_number(config, "challenge", int, MeasureOptions.challenge),
+            challenge_seconds=_number(config, "challenge_seconds", float, MeasureOptions.challenge_seconds),
             html=page_path(config),
             json=json_directory(config),
         )
@@ -86,6 +95,9 @@ class Settings:
             "tolerance": self.tolerance,
             "max_jobs": self.max_jobs,
             "fast": self.fast,
+            "settle": self.settle,
+            "challenge": self.challenge,
+            "challenge_seconds": self.challenge_seconds,
         }
 
     def wants(self, nodeid: str) -> bool:

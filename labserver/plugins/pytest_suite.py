@@ -1,18 +1,23 @@
 """A session with `--leak-check`: every test that passes is repeated and judged, and a table of all ends the session."""
 
 import difflib
+import gc
 import json
 import time
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from _pytest.runner import call_and_report
 from _pytest.terminal import TerminalReporter
 
+from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.in_process import leak_check
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import LabserverError
+from labserver.heap.at_fork import find_hooks
 from labserver.plugins.pytest_check import keep_result, record
 from labserver.plugins.pytest_failure import LeakFound, failure_of
 from labserver.plugins.pytest_judgement import JUDGEMENTS, Answer, Judgement, Why, WhyKind
@@ -180,7 +185,7 @@ class LeakCheckedSuite:
             record(item, Judgement.without(item, result))
             return
         keep_result(item, result)
-        judgement = Judgement.of_repetition(item, result, self._settings.fixtures, limit_s=self._settings.seconds)
+        judgement = Judgement.of_repetition(item, result, self._settings.fixtures)
         record(item, judgement, result)
         if judgement.answer is Answer.LEAK:
             raise LeakFound(judgement, render(result))
@@ -197,8 +202,9 @@ class LeakCheckedSuite:
                 repetition.run()
                 if (slow := self._too_slow(time.monotonic() - began)) is not None:
                     return slow
-                with repetition.fixtures_shown():
-                    return leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
+                with repetition.fixtures_shown(), _old_objects_set_aside():
+                    result = leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
+                    return replace(result, noted=tuple(map(_with_option_of_pytest, result.noted)))
         except RunFailed as failed:
             if isinstance(failed, TeardownFailed):
                 self._first_teardown[item.nodeid] = failed.report
@@ -224,3 +230,29 @@ def _runs_of(repetition: Repetition) -> Callable[[], None]:
             repeated.run()
 
     return run
+
+
+def _with_option_of_pytest(note: Note) -> Note:
+    """The option to try next by its name here."""
+    if note.kind is not NoteKind.NEXT:
+        return note
+    option = str(note.arguments["option"]).removeprefix("--").replace("max-seconds", "seconds")
+    return Note(NoteKind.NEXT, {**note.arguments, "option": f"--leak-check-{option}"})
+
+
+@contextmanager
+def _old_objects_set_aside() -> Iterator[None]:
+    """Keep the collector from going over pytest and all modules at every floor, which is most of a check's time.
+
+    A look at the heap sees them all the same. What a test itself has frozen stays so.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    find_hooks()  # they are not found among what is frozen
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

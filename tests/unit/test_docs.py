@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 import pytest
+from _pytest.config.argparsing import Parser
 
 from labserver import __version__
 from labserver.cli import COMMANDS, cli
+from labserver.plugins import pytest as pytest_plugin
+from labserver.plugins.pytest_judgement import Answer, Judgement
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -66,6 +69,23 @@ def test_every_option_is_on_its_commands_page(name):
     for option in options_of(cli.get_command(click.Context(cli), name)):
         written = [re.search(rf"`{form}[` ]", page(PAGE_OF[name])) for form in option.opts]
         assert any(written), option.opts
+
+
+def test_every_option_of_the_pytest_plugin_is_on_its_page():
+    parser = Parser(_ispytest=True)
+    pytest_plugin.pytest_addoption(parser)
+    (group,) = (one for one in parser._groups if one.name == "labserver")
+    forms = [form for option in group.options for form in option.names()]
+    assert len(forms) == len(set(forms)) > 10
+    for form in forms:
+        assert re.search(rf"`{form}[` ]", page("pytest")), form
+    assert sorted(parser._inidict) == sorted({option.dest for option in group.options})
+
+
+def test_every_key_of_a_sessions_lines_is_on_the_plugins_page():
+    line = Judgement("test_a", Answer.LEAK, estimate=1.0, low=0.5, high=1.5, confidence=0.99).to_json()
+    for key in [*line, *line["bytes_per_run"], line["schema"], *Answer]:
+        assert f"`{key}`" in page("pytest"), key
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names)

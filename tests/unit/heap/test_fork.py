@@ -171,6 +171,20 @@ def test_the_collector_is_off_in_the_child_only(collecting):
         gc.enable()
 
 
+def test_the_child_sees_also_what_the_parent_has_frozen():
+    class Seen:
+        pass
+
+    seen = Seen()
+    gc.freeze()
+    try:
+        assert gc.get_freeze_count()
+        assert in_fork(lambda _: any(one is seen for one in gc.get_objects()), within_s=60)
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
 def test_the_child_holds_none_of_the_parents_connections():
     reading, writing = os.pipe()
 
