@@ -4,7 +4,7 @@
 # dependencies = [
 #   "aiocache", "async-lru", "boltons", "cachebox", "cachelib", "cacheout", "cachetools", "cachey", "diskcache",
 #   "django", "dogpile.cache", "expiringdict", "flask-caching", "jinja2", "joblib", "limits", "lru-dict", "memoization",
-#   "methodtools", "moka-py", "pylru", "regex", "sqlalchemy", "theine", "zict",
+#   "methodtools", "moka-py", "pylru", "regex", "sqlalchemy", "theine", "uvicorn", "zict",
 # ]
 # ///
 
@@ -244,11 +244,13 @@ def flask_caching_simple():
     from flask import Flask
     from flask_caching import Cache
 
-    cache = Cache(Flask("shop"), config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 900})
+    shop = Flask("shop")
+    cache = Cache(shop, config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 900})
 
     def work(_):
-        for _ in range(2):
-            cache.set(key(), page())
+        with shop.app_context():
+            for _ in range(2):
+                cache.set(key(), page())
 
     return work
 

@@ -3,7 +3,7 @@
 # /// script
 # dependencies = [
 #   "aiocache", "beaker", "blinker", "cachetools", "django", "dogpile.cache", "methodtools", "requests-cache",
-#   "sqlalchemy",
+#   "sqlalchemy", "uvicorn",
 # ]
 # ///
 
