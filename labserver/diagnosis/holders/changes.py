@@ -13,7 +13,6 @@ from labserver.diagnosis.holders.siblings import NESTING
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph, Indices, Mask
 
-
 _NESTING = np.array([id(cls) for cls in NESTING])
 
 
