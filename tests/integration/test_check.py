@@ -266,9 +266,10 @@ def test_a_cache_that_is_still_filling_is_filled_first(shop):
 
 
 def test_a_cache_that_cannot_be_filled_in_time_is_inconclusive(shop):
-    code, result, page, progress = check(shop, "fills:app", "--max-jobs", "400")
+    code, result, page, progress = check(shop, "fills:app", "--max-jobs", "40")
     assert code == 125, page + progress
     assert "declares a bound of 700 and is not full yet" in " ".join(page.split())
+    assert "Next: the same with --max-jobs" in page
     assert result["verdict"] == "inconclusive"
 
 
@@ -345,7 +346,7 @@ def test_too_little_time_is_inconclusive(shop):
     code, result, page, _ = check(shop, "clean:app", "--max-jobs", "5")
     assert code == 125
     assert page.startswith("INCONCLUSIVE  clean:app")
-    assert any(note.startswith("Undecided after 5 jobs") for note in result["notes"])
+    assert any(note.startswith("Undecided after") for note in result["notes"])
 
 
 def test_the_application_ends_with_a_parent_that_is_killed(shop, nothing_left):

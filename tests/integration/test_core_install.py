@@ -115,7 +115,7 @@ def test_a_service_with_old_packages_keeps_them_and_is_checked(flask_2, wheel, t
     with ThreadPoolExecutor() as pool:  # a check mostly waits
         leaky, clean = pool.map(flask_2.check, (tmp_path / "leaky", tmp_path / "clean"), (LEAKY, CLEAN))
     assert leaky.returncode == 1, leaky.stdout + leaky.stderr
-    assert "shop.SESSIONS keeps 100 %" in leaky.stdout
+    assert "shop.SESSIONS keeps" in leaky.stdout
     assert clean.returncode == 0, clean.stdout + clean.stderr
 
 
@@ -123,7 +123,7 @@ def test_a_service_without_a_framework_is_checked_without_one(bare, tmp_path):
     assert not {"flask", "itsdangerous", "pillow"} & {name.lower() for name in bare.packages()}
     leaky = bare.check(tmp_path / "plain", PLAIN)
     assert leaky.returncode == 1, leaky.stdout + leaky.stderr
-    assert "shop.KEPT keeps 100 %" in leaky.stdout
+    assert "shop.KEPT keeps" in leaky.stdout
 
 
 def test_it_adds_little_beside_numpy(bare):

@@ -1,4 +1,7 @@
+import numpy as np
+
 from labserver.diagnosis.holders.find import Holder
+from labserver.diagnosis.holders.items import ItemPlaces
 from labserver.heap.chain import Chain, Link
 from labserver.heap.frame import Frame
 from labserver.incident.experiments.leak.trace import GrowthTrace
@@ -13,6 +16,9 @@ GOOD = {
     "file": "labserver/incident/service/face.py",
     "objgraph": f"{STORE} → ['…'] → JobResult.image",
 }
+
+
+NONE = np.zeros(0, dtype=np.int64)
 
 
 def run(given):
@@ -31,6 +37,7 @@ def run(given):
         bound=None,
         bound_from=None,
         examples=(),
+        item_places=ItemPlaces(NONE, NONE, NONE, linked=False, new=NONE.astype(bool)),
         allocated_at=(Frame("PIL/Image.py", 1, "tobytes"), Frame(given.file, 41, "compose")),
     )
     return {"trace": GrowthTrace(JOBS, GROWTH, [], [top], given.objgraph)}
