@@ -37,6 +37,7 @@ def run(given):
         bound=None,
         bound_from=None,
         examples=(),
+        path_as_found=f"{given.holder} → ['…']",
         item_places=ItemPlaces(NONE, NONE, NONE, linked=False, new=NONE.astype(bool)),
         allocated_at=(Frame("PIL/Image.py", 1, "tobytes"), Frame(given.file, 41, "compose")),
     )
