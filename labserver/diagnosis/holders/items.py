@@ -60,7 +60,7 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
         nodes = _distinct(found.node[came], parents.size)
         items, places = nodes[parents[nodes] == node], np.array([node])
     else:
-        tops = _of_one_level(graph, found, entries, tops)
+        tops = _of_one_level(graph, found, entries, _without_namespaces(graph, found, tops))
         items, places = _below_replaced(graph, found, entries, tops)
     kinds = _frequent(graph.types[items])
     for kind in kinds.tolist():
@@ -99,6 +99,15 @@ def linked_items(graph: HeapGraph, head: int, kind: int) -> Indices:
         up = further
     found: Indices = nodes[nodes[up] == head]
     return found
+
+
+def _without_namespaces(graph: HeapGraph, found: Changes, tops: Indices) -> Indices:
+    """What came, without the namespaces that were made for old instances: what these have was there before."""
+    has_old = np.zeros(found.new.size, dtype=bool)
+    above = graph.parents()[~found.new]
+    has_old[above[above >= 0]] = True
+    kept = tops[~(has_old[tops] & (graph.types[tops] == id(dict)))]
+    return kept if kept.size else tops
 
 
 def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> Indices:
