@@ -23,11 +23,13 @@ _BEHIND: dict[type, Any] = {
     types.MethodType: vars(types.MethodType)["__func__"],
     functools.partial: vars(functools.partial)["func"],
 }
+_SETTING: tuple[Any, ...] = (property.fset, property.fdel)
 _DEEPEST = 5  # decorators on one function
 _PACKAGES = ("site-packages", "dist-packages")
 
 
-@dataclass(frozen=True, slots=True)
+# Never compared by its fields: that would ask the application's objects what they equal.
+@dataclass(frozen=True, slots=True, eq=False)
 class Routine:
     """Code that can run, with the names that it sees.
 
@@ -72,7 +74,8 @@ def methods(cls: type) -> Iterator[types.FunctionType]:
         for _, value in named(namespace_of(base)):
             found = [plain(value)]
             if is_a(value, property):
-                found += [plain(value.fset), plain(value.fdel)]
+                # By the type's own descriptors: a class that is derived from it may have its own idea of an attribute.
+                found += [plain(behind.__get__(value)) for behind in _SETTING]
             yield from (function for function in found if function is not None)
 
 

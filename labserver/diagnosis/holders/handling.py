@@ -102,7 +102,8 @@ class Handling:
     loses_sight: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+# Never compared by its fields: that would ask the application's objects what they equal.
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """A function's code, and what the names in it stand for.
 

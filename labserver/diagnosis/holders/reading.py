@@ -18,7 +18,8 @@ _FOLLOWED = 2  # calls that hand a container on, one from within the other
 _DELETES = dis.opmap["DELETE_SUBSCR"]
 
 
-@dataclass(frozen=True, slots=True)
+# Never compared by its fields: that would ask the application's objects what they equal.
+@dataclass(frozen=True, slots=True, eq=False)
 class Passage:
     """A piece of code, and what it does with the container.
 

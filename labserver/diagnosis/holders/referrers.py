@@ -42,7 +42,8 @@ _CALLS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+# Never compared by its fields: that would ask the application's objects what they equal.
+@dataclass(frozen=True, slots=True, eq=False)
 class Voice:
     """Code that may speak of a container.
 
@@ -57,7 +58,8 @@ class Voice:
     own: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+# Never compared by its fields: that would ask the application's objects what they equal.
+@dataclass(frozen=True, slots=True, eq=False)
 class Referrer:
     """One of those that refer to a container.
 
