@@ -11,7 +11,7 @@ tracemalloc has confirmed that its block begins where it should.
 import ctypes
 import gc
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
 
@@ -22,7 +22,7 @@ from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph
 from labserver.heap.is_a import type_name
 from labserver.heap.kinds import Kinds, bytes_before
-from labserver.heap.layout.objects import Indices, addresses_of
+from labserver.heap.layout.objects import Indices, addresses_of, word_of_each
 from labserver.heap.layout.own_memory import inverted_words, writable_bytes
 from labserver.heap.layout.traces import Trace, can_be_traced, trace_of
 from labserver.heap.origin import origin_of
@@ -36,11 +36,13 @@ from labserver.heap.wire import LostReferences
 Mask = npt.NDArray[np.bool_]
 
 _MOST_BYTES = 2 << 30  # of memory that is read, twice: some seconds
-_MOST_COUNT = 1 << 20  # references of what is believed to be an object
+_MOST_COUNT = 16  # references of what is believed to be an object: what has more is text, or shared by many
 _FEWEST = 8  # of one type and stack that are a habit: of a few, a thread's registers may have the only reference
 _MOST_GROUPS = 10
 _HALF = 0xFFFF_FFFF  # a count is the lower half of its word
 _MARKS = 7  # low bits, in which the interpreter may mark a reference
+_MAY_BE_UNTRACKED = (tuple, dict)
+_LEAST_BYTES = 24  # of an object that can be lost: count, type and a value
 _STEP = 16  # bytes from one place where an object may begin to the next
 
 
@@ -91,16 +93,32 @@ def lost_references(reached: Reached) -> tuple[LostReferences, ...]:
     inverted, counts, before = _like_objects(reached.held)
     # The books of tracemalloc point to each block, which begins with the object where nothing stands before it.
     lost = np.flatnonzero(counts > _pointed_at(inverted) - (before == 0))
-    alike: dict[tuple[int, Trace], list[int]] = defaultdict(list)
-    for address, ahead in zip((~inverted[lost]).tolist(), before[lost].tolist(), strict=True):
-        trace = trace_of(address - ahead)
-        if trace is not None:
-            alike[ahead, trace].append(address)
     found = _Unreached(reached)
-    for (_, trace), addresses in alike.items():
-        if len(addresses) >= _FEWEST and _is_called(trace):
-            found.add(trace, [ctypes.cast(address, ctypes.py_object).value for address in addresses])
+    for trace, addresses in _alike(~inverted[lost], before[lost]):
+        found.add(trace, [ctypes.cast(address, ctypes.py_object).value for address in addresses])
     return tuple(sorted(found.groups, key=lambda one: one.bytes, reverse=True)[:_MOST_GROUPS])
+
+
+def _alike(addresses: Indices, before: Indices) -> Iterator[tuple[Trace, list[int]]]:
+    """Those addresses at which there are objects, by the stack that allocated them: a habit, and the application's.
+
+    What looks like an object may be the inside of another one, such as a class that a tuple has behind a number: the
+    collector knows all objects that it could follow but tuples and dictionaries, some of which it leaves out. Or it may
+    be a short text before what was left in memory: then another block begins where the object would still be.
+    """
+    tracked = np.sort(addresses_of(gc.get_objects()))
+    known = (before == 0) | _is_in(addresses, tracked)
+    others = np.flatnonzero(~known)
+    kinds, next_one = word_of_each(addresses[others], 1), word_of_each(addresses[others] - _STEP, 0)
+    known[others] = np.isin(kinds, list(map(id, _MAY_BE_UNTRACKED))) & (next_one == 0)
+    found: dict[Trace, list[int]] = defaultdict(list)
+    for address, ahead in zip(addresses[known].tolist(), before[known].tolist(), strict=True):
+        trace = trace_of(address - ahead)
+        if trace is not None and not any(map(trace_of, range(address + _STEP, address + _LEAST_BYTES, _STEP))):
+            found[trace].append(address)
+    for trace, habit in found.items():
+        if len(habit) >= _FEWEST and _is_called(trace):
+            yield trace, habit
 
 
 def _like_objects(reached: Indices) -> tuple[Indices, Indices, Indices]:
