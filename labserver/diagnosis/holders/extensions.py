@@ -22,9 +22,9 @@ _DEEPEST = 4  # functions and classes of others between the application and an e
 _MOST_CALLED = 20_000  # functions that are read
 _MOST = 8
 _RUN_UNNAMED = {"__init__", "__new__", "__call__", "__enter__", "__exit__"}
-_INSIDE: dict[type, Any] = {
-    kind: vars(kind)[name] for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
-}
+_WRAPPERS: tuple[tuple[type, Any], ...] = tuple(
+    (kind, vars(kind)[name]) for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
+)
 
 
 def called_extensions() -> tuple[Extension, ...]:
@@ -148,7 +148,9 @@ def _methods(cls: type) -> Iterator[tuple[str, types.FunctionType]]:
     """The methods of a class and its bases that are made in Python."""
     for base in of_class(cls, "__mro__"):
         for name, value in named(namespace_of(base)):
-            function = _INSIDE[type(value)].__get__(value) if type(value) in _INSIDE else value
+            # By identity: a class may have its own idea of what it equals.
+            inside = next((inner for kind, inner in _WRAPPERS if type(value) is kind), None)
+            function = value if inside is None else inside.__get__(value)
             if is_a(function, types.FunctionType):
                 yield name, function
 

@@ -135,13 +135,19 @@ def test_nothing_of_the_application_runs(plant):
     heard = plant(
         """
         import zlib
-        class Proxy:
+        class Meta(type):
+            def __eq__(cls, other):
+                raise AssertionError
+            __hash__ = __getattr__ = __eq__
+        class Proxy(metaclass=Meta):
+            inside = PROXY = None
             def __getattribute__(self, name):
                 raise AssertionError(name)
             def __eq__(self, other):
                 raise AssertionError
             __hash__ = __call__ = __eq__
         PROXY = Proxy()
+        Meta.__eq__ is not None and setattr(Proxy, "inside", object.__new__(Proxy))
         def work():
             return PROXY.anything, PROXY == 1, zlib.crc32(b"")
         def __getattr__(name):

@@ -52,6 +52,24 @@ def callable_instance(event):
     return threading.Thread(target=Poller(event), daemon=True)
 
 
+class Meta(type):
+    """Has its own idea of what its classes equal."""
+
+    def __eq__(cls, _):
+        raise AssertionError
+
+    def __hash__(cls):
+        raise AssertionError
+
+
+class Liar(Poller, metaclass=Meta):
+    pass
+
+
+def liar(event):
+    return threading.Thread(target=Liar(event), daemon=True)
+
+
 def partial(event):
     return threading.Thread(target=functools.partial(wait, event, 1), daemon=True)
 
@@ -96,6 +114,7 @@ def line_of(function):
         (Session, "Session.run", Session.run, "Session"),
         (bound, "Poller.poll", Poller.poll, "Thread"),
         (callable_instance, "Poller.poll", Poller.poll, "Thread"),
+        (liar, "Poller.poll", Poller.poll, "Thread"),
         (partial, "wait", wait, "Thread"),
         (timer, "wait", wait, "Timer"),
     ],
