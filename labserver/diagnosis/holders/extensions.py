@@ -23,7 +23,8 @@ _MOST_CALLED = 20_000  # functions that are read
 _MOST = 8
 _RUN_UNNAMED = {"__init__", "__new__", "__call__", "__enter__", "__exit__"}
 _WRAPPERS: tuple[tuple[type, Any], ...] = tuple(
-    (kind, vars(kind)[name]) for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
+    (kind, vars(kind)[name])
+    for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
 )
 
 

@@ -140,14 +140,14 @@ def test_nothing_of_the_application_runs(plant):
                 raise AssertionError
             __hash__ = __getattr__ = __eq__
         class Proxy(metaclass=Meta):
-            inside = PROXY = None
+            def __init__(self):
+                pass
             def __getattribute__(self, name):
                 raise AssertionError(name)
             def __eq__(self, other):
                 raise AssertionError
             __hash__ = __call__ = __eq__
         PROXY = Proxy()
-        Meta.__eq__ is not None and setattr(Proxy, "inside", object.__new__(Proxy))
         def work():
             return PROXY.anything, PROXY == 1, zlib.crc32(b"")
         def __getattr__(name):
