@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not headers_are_known(), reason="needs objects as they usually are"),
 ]
 
-JOBS = 60
+JOBS = 200  # more than the blocks that lie ready to be used again, which nobody traces
 # As a compiled extension does that forgets to let go.
 FORGET = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
 
