@@ -193,7 +193,7 @@ def test_no_code_of_a_threads_class_runs():
         heard: list[str] = []  # noqa: RUF012
 
         def __getattribute__(self, name):
-            if Loud.heard is not None and threading.current_thread() is threading.main_thread() and Loud.listening:
+            if Loud.listening and threading.get_ident() == threading.main_thread().ident:
                 Loud.heard.append(name)
             return super().__getattribute__(name)
 
