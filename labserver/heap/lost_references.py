@@ -11,7 +11,7 @@ tracemalloc has confirmed that its block begins where it should.
 import ctypes
 import gc
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
 
@@ -20,12 +20,13 @@ import numpy.typing as npt
 
 from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph
-from labserver.heap.is_a import type_name
+from labserver.heap.is_a import of_class, type_name
 from labserver.heap.kinds import Kinds, bytes_before
-from labserver.heap.layout.objects import Indices, addresses_of
+from labserver.heap.layout.objects import Indices, addresses_of, word_of_each
 from labserver.heap.layout.own_memory import inverted_words, writable_bytes
 from labserver.heap.layout.traces import Trace, can_be_traced, trace_of
 from labserver.heap.origin import origin_of
+from labserver.heap.process_memory import give_back_freed_memory
 from labserver.heap.raised import raised_in
 from labserver.heap.root import RootKind
 from labserver.heap.search import search
@@ -36,11 +37,12 @@ from labserver.heap.wire import LostReferences
 Mask = npt.NDArray[np.bool_]
 
 _MOST_BYTES = 2 << 30  # of memory that is read, twice: some seconds
-_MOST_COUNT = 1 << 20  # references of what is believed to be an object
+_MOST_COUNT = 16  # references of what is believed to be an object: what has more is text, or shared by many
 _FEWEST = 8  # of one type and stack that are a habit: of a few, a thread's registers may have the only reference
 _MOST_GROUPS = 10
 _HALF = 0xFFFF_FFFF  # a count is the lower half of its word
 _MARKS = 7  # low bits, in which the interpreter may mark a reference
+_MAY_BE_UNTRACKED = (tuple, dict)
 _STEP = 16  # bytes from one place where an object may begin to the next
 
 
@@ -88,27 +90,45 @@ def lost_references(reached: Reached) -> tuple[LostReferences, ...]:
     """
     if not can_be_traced() or writable_bytes() > _MOST_BYTES:
         return ()
-    inverted, counts, before = _like_objects(reached.held)
+    give_back_freed_memory()  # stale words there would pass for references
+    inverted, counts, before, sizes = _like_objects(reached.held)
     # The books of tracemalloc point to each block, which begins with the object where nothing stands before it.
     lost = np.flatnonzero(counts > _pointed_at(inverted) - (before == 0))
-    alike: dict[tuple[int, Trace], list[int]] = defaultdict(list)
-    for address, ahead in zip((~inverted[lost]).tolist(), before[lost].tolist(), strict=True):
-        trace = trace_of(address - ahead)
-        if trace is not None:
-            alike[ahead, trace].append(address)
     found = _Unreached(reached)
-    for (_, trace), addresses in alike.items():
-        if len(addresses) >= _FEWEST and _is_called(trace):
-            found.add(trace, [ctypes.cast(address, ctypes.py_object).value for address in addresses])
+    for trace, addresses in _alike(~inverted[lost], before[lost], sizes[lost]):
+        found.add(trace, [ctypes.cast(address, ctypes.py_object).value for address in addresses])
     return tuple(sorted(found.groups, key=lambda one: one.bytes, reverse=True)[:_MOST_GROUPS])
 
 
-def _like_objects(reached: Indices) -> tuple[Indices, Indices, Indices]:
-    """What looks like an object and was not reached: inverted address, ascending; count; and the bytes before it."""
+def _alike(addresses: Indices, before: Indices, sizes: Indices) -> Iterator[tuple[Trace, list[int]]]:
+    """Those addresses at which there are objects, by the stack that allocated them: a habit, and the application's.
+
+    What looks like an object may be the inside of another one, such as a class that a tuple has behind a number: the
+    collector knows all objects that it could follow but tuples and dictionaries, some of which it leaves out. Or it may
+    be a short text before what was left in memory: then another block begins where the object would still be.
+    """
+    tracked = np.sort(addresses_of(gc.get_objects()))
+    known = (before == 0) | _is_in(addresses, tracked)
+    others = np.flatnonzero(~known)
+    kinds, next_one = word_of_each(addresses[others], 1), word_of_each(addresses[others] - _STEP, 0)
+    known[others] = np.isin(kinds, list(map(id, _MAY_BE_UNTRACKED))) & (next_one == 0)
+    found: dict[Trace, list[int]] = defaultdict(list)
+    for address, ahead, size in np.stack([addresses, before, sizes], axis=1)[known].tolist():
+        trace = trace_of(address - ahead)
+        if trace is not None and not any(map(trace_of, range(address + _STEP, address + size, _STEP))):
+            found[trace].append(address)
+    for trace, habit in found.items():
+        if len(habit) >= _FEWEST and _is_called(trace):
+            yield trace, habit
+
+
+def _like_objects(reached: Indices) -> tuple[Indices, Indices, Indices, Indices]:
+    """What looks like an object and was not reached: inverted address, ascending; count; bytes before; least size."""
     classes = _classes()
     order = np.argsort(~addresses_of(classes))
     kinds = ~addresses_of(classes)[order]
     before = np.array([bytes_before(cls) for cls in classes], dtype=np.int64)[order]
+    sizes = np.array([of_class(cls, "__basicsize__") for cls in classes], dtype=np.int64)[order]
     found = []
     for first, words in inverted_words():
         headers = words[: words.size // 2 * 2].reshape(-1, 2)
@@ -117,10 +137,10 @@ def _like_objects(reached: Indices) -> tuple[Indices, Indices, Indices]:
         at = np.minimum(np.searchsorted(kinds, headers[rows, 1]), kinds.size - 1)
         inverted = first - _STEP * rows
         fits = np.flatnonzero((kinds[at] == headers[rows, 1]) & ~_is_in(inverted, reached))
-        found.append(np.stack([inverted[fits], counts[rows[fits]], before[at[fits]]]))
+        found.append(np.stack([inverted[fits], counts[rows[fits]], before[at[fits]], sizes[at[fits]]]))
     columns = np.concatenate(found, axis=1)
-    inverted, counts, before = columns[:, np.argsort(columns[0])]
-    return inverted, counts, before
+    inverted, counts, before, sizes = columns[:, np.argsort(columns[0])]
+    return inverted, counts, before, sizes
 
 
 def _pointed_at(wanted: Indices) -> Indices:

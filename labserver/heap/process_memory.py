@@ -58,6 +58,13 @@ def mapped_bytes() -> int | None:
     return 1024 * sum(map(int, pages)) - _number(arenas[3]) - int(held.arena) - int(held.hblkhd)
 
 
+def give_back_freed_memory() -> None:
+    """Let the system have the pages that the C library keeps of freed memory, with all that still stands in them."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
 def spare_bytes() -> int | None:
     """What the C library keeps of freed memory, such as after `mapped_bytes`; None where nobody knows."""
     libc = _glibc()

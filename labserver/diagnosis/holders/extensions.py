@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.heap.analyst import is_analyst_module, loaded_modules
-from labserver.heap.is_a import is_a, module_of, named, namespace_of, of_class, own_attribute, text_of
+from labserver.heap.is_a import is_a, is_made_in_c, module_of, named, namespace_of, of_class, own_attribute, text_of
 from labserver.heap.origin import Origin, origin_of
 from labserver.heap.tracemalloc_tools import frame_at
 from labserver.heap.wire import Extension
@@ -22,9 +22,10 @@ _DEEPEST = 4  # functions and classes of others between the application and an e
 _MOST_CALLED = 20_000  # functions that are read
 _MOST = 8
 _RUN_UNNAMED = {"__init__", "__new__", "__call__", "__enter__", "__exit__"}
-_INSIDE: dict[type, Any] = {
-    kind: vars(kind)[name] for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
-}
+_WRAPPERS: tuple[tuple[type, Any], ...] = tuple(
+    (kind, vars(kind)[name])
+    for kind, name in ((staticmethod, "__func__"), (classmethod, "__func__"), (property, "fget"))
+)
 
 
 def called_extensions() -> tuple[Extension, ...]:
@@ -60,6 +61,7 @@ class _Finder:
         self._files = {name: _file_of(module) for name, module in self._modules.items()}
         self._extensions = {name for name, file in self._files.items() if file.endswith(_SUFFIXES)}
         self._by_module = {id(self._modules[name]): name for name in self._extensions}
+        self._by_class = dict(self._renamed())
         self._seen: set[int] = set()
         self._queue: deque[_Called] = deque()
 
@@ -122,8 +124,16 @@ class _Finder:
         if type(value) is types.BuiltinFunctionType:
             name = self._by_module.get(id(value.__self__)) or text_of(value.__module__)
         else:
-            name = module_of(value if is_a(value, type) else type(value))
+            cls = value if is_a(value, type) else type(value)
+            name = self._by_class.get(id(cls)) or module_of(cls)
         return name if name in self._extensions else None
+
+    def _renamed(self) -> Iterator[tuple[int, str]]:
+        """The classes of extensions that say that they are of the package around them, such as `numpy.ndarray`."""
+        for name in self._extensions:
+            for _, value in named(namespace_of(self._modules[name])):
+                if is_a(value, type) and is_made_in_c(value) and name.startswith(f"{module_of(value)}."):
+                    yield id(value), name
 
 
 def _functions_of(value: object, names: set[str]) -> Iterator[tuple[types.FunctionType, type | None]]:
@@ -139,7 +149,9 @@ def _methods(cls: type) -> Iterator[tuple[str, types.FunctionType]]:
     """The methods of a class and its bases that are made in Python."""
     for base in of_class(cls, "__mro__"):
         for name, value in named(namespace_of(base)):
-            function = _INSIDE[type(value)].__get__(value) if type(value) in _INSIDE else value
+            # By identity: a class may have its own idea of what it equals.
+            inside = next((inner for kind, inner in _WRAPPERS if type(value) is kind), None)
+            function = value if inside is None else inside.__get__(value)
             if is_a(function, types.FunctionType):
                 yield name, function
 

@@ -21,8 +21,10 @@ from labserver.heap.wire import StartedThreads
 _MOST_GROUPS = 10
 _MOST_NAMES = 50  # that differ by more than numbers
 _EXAMPLES = 20  # of a group, one of which tells where it was made
-_FUNCTION: Any = vars(types.MethodType)["__func__"]
-_WRAPPED: Any = vars(functools.partial)["func"]
+_WRAPPERS: tuple[tuple[type, Any], ...] = (
+    (types.MethodType, vars(types.MethodType)["__func__"]),
+    (functools.partial, vars(functools.partial)["func"]),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,9 @@ def _work_of(thread: object) -> tuple[str, str]:
 
 def _place_of(function: object) -> tuple[str, str]:
     """A callable's name, and the file and line of its code."""
-    while type(function) in {types.MethodType, functools.partial}:
-        function = (_FUNCTION if type(function) is types.MethodType else _WRAPPED).__get__(function)
+    # By identity: a class may have its own idea of what it equals.
+    while (inside := next((inner for kind, inner in _WRAPPERS if type(function) is kind), None)) is not None:
+        function = inside.__get__(function)
     if not is_a(function, types.FunctionType):
         called = of_its_classes(function, "__call__")
         if not is_a(called, types.FunctionType):

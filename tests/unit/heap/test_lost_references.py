@@ -1,7 +1,6 @@
 """Objects whose counts are higher than the number of references that there are to them."""
 
 import ctypes
-import io
 import os
 import sys
 import tracemalloc
@@ -23,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not headers_are_known(), reason="needs objects as they usually are"),
 ]
 
-JOBS = 60
+JOBS = 200  # more than the blocks that lie ready to be used again, which nobody traces
 # As a compiled extension does that forgets to let go.
 FORGET = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
 
@@ -45,7 +44,7 @@ def octets(number):
 
 
 def pair(number):
-    FORGET((number + 1000, "name " * 20 + str(number)))
+    FORGET((number + 1000, "name " * 20 + str(number)) * 13)  # shorter ones lie in blocks that were used before
 
 
 def mapping(number):
@@ -64,18 +63,18 @@ def error(number):
 
 
 @pytest.fixture
-def look():
+def look(tmp_path):
     """Runs jobs under tracemalloc, and gives what they have lost."""
+    notes = tmp_path / "reached.npz"
 
     def run(job):
-        # What was freed before lies ready to be used again, and is not traced then.
-        spare = [job_free(number) for number in range(300) for job_free in (lambda n: {n: n}, lambda n: (n, n))]
+        spare = [{number: number} for number in range(300)]  # as many blocks as lie ready to be used again
         tracemalloc.start(10)
         try:
             for number in range(JOBS):
                 job(number)
-            kept = io.BytesIO(bytes(in_child(lambda: list(_reached()), within_s=60)))
-            answer = in_child(lambda: [one.to_json() for one in lost_references(Reached.load(kept))], within_s=60)
+            in_child(lambda: _reach(notes), within_s=100)
+            answer = in_child(lambda: _lost(notes), within_s=100)
         finally:
             tracemalloc.stop()
             del spare
@@ -84,12 +83,15 @@ def look():
     return run
 
 
-def _reached():
+def _reach(notes):
     tracemalloc.stop()
-    with heap_graph() as graph:
-        file = io.BytesIO()
+    with heap_graph() as graph, notes.open("wb") as file:
         Reached.by(graph).save(file)
-    return file.getvalue()
+
+
+def _lost(notes):
+    with notes.open("rb") as file:
+        return [one.to_json() for one in lost_references(Reached.load(file))]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def _reached():
 def test_objects_of_any_kind_are_found_with_their_line(look, job, kind, least):
     (found,) = look(job)
     assert found.type == kind
-    assert 0.8 * JOBS <= found.items <= JOBS
+    assert JOBS / 2 <= found.items <= JOBS  # some lie in blocks that were used before
     assert found.bytes >= least * found.items
     assert any(f" in {job.__name__}" in line for line in found.allocated_at)
 

@@ -10,7 +10,17 @@ from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
 from labserver.heap.origin import Origin
-from labserver.heap.wire import BaselineTaken, FloorReading, HeapGrowth, HolderGrowth, Site
+from labserver.heap.root import Root, RootKind
+from labserver.heap.wire import (
+    BaselineTaken,
+    Extension,
+    FloorReading,
+    HeapGrowth,
+    HolderGrowth,
+    LostReferences,
+    Site,
+    StartedThreads,
+)
 
 JOBS = 400
 GROWTH = 8_000_000
@@ -128,3 +138,157 @@ def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
     (finding,), (found,) = result.findings, result.holders
     assert (finding.kind, finding.stack) == ("unexplained", SITE.stack)
     assert found.stack == (OWN,)
+
+
+class Seen(Process):
+    """Gives what a look has seen."""
+
+    def __init__(self, **growth):
+        super().__init__(None)
+        self._growth = HeapGrowth(**growth)
+
+    def growth(self):
+        return self._growth
+
+
+def name(seen, *, traced=0, **grown):
+    """What is named of so much growth; the traced jobs leave so many bytes each."""
+    floors = iter(FloorReading(traced_bytes=size, threads=1, collecting=True) for size in (0, traced * TRACED.jobs))
+    return name_holders(seen, Grown(**{"bytes": GROWTH, "jobs": JOBS} | grown), drive=lambda _: next(floors))
+
+
+def at_c(kind="dict", *, growth_bytes=GROWTH, **more):
+    chain = Chain((Link(None, kind, "references from C code"), Link(attribute("name"), "str", "str")))
+    root = Root(RootKind.C_CODE)
+    return replace(holder(JOBS, growth_bytes), chain=chain, root=root, path="references from C code → name", **more)
+
+
+def held(number, growth_bytes, **more):
+    return replace(holder(7, growth_bytes), fingerprint=str(number), path=f"module shop → {number}", **more)
+
+
+def test_what_c_code_holds_is_the_object_itself():
+    (finding,) = name(Seen(holders=(at_c(item_type="Order", items=JOBS),))).findings
+    assert finding.kind == "c-held"
+    assert "400 × Order that no module" in finding.text
+    assert finding.told.to_dict()["type"] == "Order"
+
+
+def test_an_exception_is_told_with_what_raised_it():
+    item = at_c("ValueError", item_type="ValueError", items=JOBS, raised_in="Company.short (shop.py:7)")
+    (finding,) = name(Seen(holders=(item,))).findings
+    assert "400 × ValueError, raised in Company.short (shop.py:7), that" in finding.text
+
+
+def test_what_c_code_held_at_the_first_look_and_holds_no_more_of_is_not_told():
+    item, other = at_c(growth_bytes=500_000, item_type="Order", items=50), held(9, GROWTH)
+    seen = Seen(holders=(other, item))
+    assert not name(seen, at_first={"0": (50, 500_000)}).findings
+    (finding,) = name(seen, at_first={"0": (10, 100_000)}).findings
+    assert finding.bytes_per_job == 1000
+    assert "40 × Order" in finding.text
+
+
+LOST = LostReferences(
+    type="str", items=60, bytes=60 * 1000, unseen_bytes=60 * 1000, allocated_at=("shop.py:3 in work",)
+)
+
+
+def test_objects_that_nothing_refers_to_are_not_native_growth():
+    result = name(Seen(lost=(LOST,)), bytes=1010 * JOBS, traced=1010)
+    (finding,) = result.findings
+    assert (finding.kind, finding.allocated_at) == ("lost-reference", LOST.allocated_at)
+    assert finding.bytes_per_job == pytest.approx(1010)
+    assert "400 × str that nothing in memory refers to: an extension has probably lost count" in finding.text
+    assert result.unseen_per_job == 1000
+
+
+def test_lost_objects_beside_native_growth_are_told_apart():
+    result = name(Seen(lost=(LOST,)), bytes=21_000 * JOBS, traced=1000)
+    kinds = {one.kind: one.bytes_per_job for one in result.findings}
+    assert kinds == {"lost-reference": 1000, "native": 20_000}
+
+
+def test_what_nothing_refers_to_is_not_held_by_c_code():
+    item = at_c("Order", item_type="Order", items=JOBS)
+    (finding,) = name(Seen(holders=(item,), lost=(replace(LOST, type="Order", items=400),))).findings
+    assert finding.kind == "lost-reference"
+    assert finding.bytes_per_job == GROWTH / JOBS
+    (finding,) = name(Seen(holders=(item,), lost=(replace(LOST, type="Order", items=9),))).findings
+    assert finding.kind == "c-held"  # most of them have somebody who refers to them
+
+
+def test_native_growth_names_the_extensions_and_what_was_tried():
+    extensions = (Extension("lxml.etree", "parse (shop.py:7)"), Extension("_ssl", "call (shop.py:9)", 2))
+    (finding,) = name(Seen(extensions=extensions)).findings
+    assert finding.kind == "native"
+    assert "nearest first: lxml.etree by parse (shop.py:7); _ssl by call (shop.py:9)." in finding.text
+    assert "fragmentation" not in finding.text  # pages may have been counted
+
+
+@pytest.mark.parametrize(("spare", "said"), [(4096, "malloc_trim(0) was called"), (None, "It is no fragmentation")])
+def test_what_rules_fragmentation_out_is_said(spare, said):
+    floor = FloorReading(heap_bytes=1, traced_bytes=0, threads=1, collecting=True, spare_bytes=spare)
+    (finding,) = name_holders(Seen(), Grown(GROWTH, JOBS), drive=lambda _: floor).findings
+    assert said in finding.text
+    assert ("malloc_trim" in finding.text) == (spare is not None)
+
+
+def test_a_native_part_is_shown_no_larger_than_the_whole():
+    (finding,) = name(Seen(), at_most=900.0).findings
+    assert finding.bytes_per_job == 900.0
+
+
+STARTED = StartedThreads(function="Session.run", place="shop.py:12", type="Session", count=390, names=("Thread-…",))
+
+
+def of_thread(number, *links, root=None):
+    chain = Chain((Link(None, "module", "threading"), *(Link(attribute("a"), kind, kind) for kind in links)))
+    return held(number, 1_000_000, chain=chain, root=root or Root(RootKind.MODULE, "threading"), holder_at=len(links))
+
+
+def test_threads_lead_and_what_they_hold_folds_under_them():
+    local = of_thread(2, root=Root(RootKind.LOCAL, "inbox", "Thread-…", "Session.run"))
+    own = held(3, 2_000_000, root=Root(RootKind.MODULE, "shop"))
+    seen = Seen(holders=(own, of_thread(1, "dict", "Session", "Queue"), local), threads=(STARTED,))
+    result = name(seen, threads=400, traced=1e6)
+    (finding,) = result.findings
+    assert (finding.kind, finding.leads) == ("threads", True)
+    assert finding.text.startswith("400 threads Session.run (shop.py:12) were started by 400 jobs and still run")
+    assert [one.path for one in finding.holders] == ["module shop → 1", "module shop → 2"]
+    assert [one.path for one in result.holders] == ["module shop → 3"]
+    assert finding.bytes_per_job * JOBS == GROWTH - 2_000_000  # with what nobody holds: their stacks, most likely
+
+
+def test_holders_of_other_threads_stay_what_they_are():
+    pool = of_thread(1, root=Root(RootKind.LOCAL, "batch", "flusher", "flush"))
+    sessions = of_thread(2, "list", "Session", root=Root(RootKind.MODULE, "shop"))
+    sessions = replace(sessions, holder_at=1)  # an own list that keeps them
+    result = name(Seen(holders=(pool, sessions), threads=(STARTED,)), threads=400)
+    assert [one.path for one in result.holders] == ["module shop → 1", "module shop → 2"]
+
+
+def test_without_threads_left_nothing_folds():
+    seen = Seen(holders=(of_thread(1, "dict", "Session"),), threads=(STARTED,))
+    assert [one.path for one in name(seen, traced=1e6).holders] == ["module shop → 1"]
+
+
+def test_holders_below_the_tolerance_are_set_apart():
+    small = [held(number, 200 * JOBS) for number in range(3)]
+    result = name(Seen(holders=(held(9, GROWTH - 600 * JOBS), *small)), tolerance=256.0)
+    assert [one.path for one in result.holders] == ["module shop → 9"]
+    assert [one.path for one in result.small] == ["module shop → 0", "module shop → 1", "module shop → 2"]
+    assert not result.findings
+
+
+def test_where_each_holder_is_small_the_largest_are_named_all_the_same():
+    small = [held(number, 100 * JOBS) for number in range(9)]
+    result = name(Seen(holders=tuple(small)), bytes=900 * JOBS, tolerance=256.0)
+    assert [len(result.holders), len(result.small)] == [5, 4]
+
+
+def test_beside_growth_without_a_holder_small_ones_stay_small():
+    small = [held(number, 100 * JOBS) for number in range(3)]
+    result = name(Seen(holders=tuple(small)), tolerance=256.0)
+    assert not result.holders
+    assert [one.kind for one in result.findings] == ["native"]
