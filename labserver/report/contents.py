@@ -5,6 +5,7 @@ from html import escape
 
 from labserver.amounts import number, rough_size
 from labserver.diagnosis.result import NamedHolder
+from labserver.report.holder_chain import holder_index, item_index
 
 _IN_WORDS = 2  # types that the words name
 _IN_TABLE = 8  # rows, the last for all other types
@@ -48,11 +49,18 @@ def what_came(holder: NamedHolder) -> str:
 
 def _consisting_of(holder: NamedHolder, item_bytes: int) -> str:
     own = sum(one.bytes for one in holder.contents if one.type == holder.item_type)
-    rest = [one for one in holder.contents if one.type != holder.item_type and one.came > one.gone and one.bytes > 0]
+    others = [one for one in holder.contents if one.type not in {holder.item_type, *_around(holder)}]
+    rest = [one for one in others if one.came > one.gone and one.bytes > 0]
     if own >= _ALL * item_bytes or not rest:
         return ""
     words = [f"{number(one.came - one.gone)} {one.type}" for one in rest[:_IN_WORDS]]
     return f" ({', '.join(words + ['…'] * (len(rest) > _IN_WORDS))})"
+
+
+def _around(holder: NamedHolder) -> set[str]:
+    """The types of what lies between the holder and an item, such as the pairs that items stand in."""
+    item = item_index(holder)
+    return set() if item is None else {link.type for link in holder.chain[holder_index(holder) + 1 : item]}
 
 
 def rows_of(holder: NamedHolder) -> list[Row]:

@@ -36,7 +36,6 @@ _WRAPPERS: tuple[type, ...] = (
 )
 _NOT_WRAPPED = (type, types.ModuleType, types.FunctionType)
 _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
-_LINK = "_lru_list_elem"  # of such a cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +167,7 @@ class Compositions:
         values = np.concatenate([addresses_of(list(dict.values(table))) for table in tables])
         addresses = self._graph.addresses[items]
         found: Mask = np.isin(addresses, keys) & ~np.isin(addresses, values)
-        links: Mask = np.array([type_name(self._graph.objects[item]) == _LINK for item in items.tolist()])
-        return found | links
+        return found
 
     def _tables(self, places: Indices) -> Iterator[dict[object, object]]:
         for place in places[places >= 0].tolist():

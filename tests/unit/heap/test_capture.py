@@ -99,7 +99,7 @@ def raised(number):
 
 
 def record(number):
-    return {"number": number, "image": bytes(SIZE)}
+    return {"number": number, "images": [bytes(SIZE)]}
 
 
 def box(_):
@@ -114,6 +114,7 @@ def held_by_c(*objects):
     addresses = [id(one) for one in objects]
     for one in objects:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+    del objects, one
     try:
         yield addresses
     finally:

@@ -53,6 +53,14 @@ def test_what_went_or_what_items_alone_are_is_not_what_they_consist_of(sessions)
     assert what_came(plain) == "400 × bytes, 1.5 KiB each"
 
 
+def test_the_pairs_that_items_stand_in_are_no_part_of_them(sessions):
+    pair, item, end = (replace(sessions.chain[3], type=kind) for kind in ("tuple", "Session", "bytes"))
+    rows = (*sessions.contents[:1], TypeChange("tuple", 400, 0, 25_600))
+    paired = replace(sessions, chain=(*sessions.chain[:3], pair, item, end), contents=rows)
+    assert what_came(paired) == "400 × Session, 2.0 KiB each (400 bytes)"
+    assert what_came(replace(sessions, contents=rows)) == "400 × Session, 2.0 KiB each (400 bytes, 400 tuple)"
+
+
 def test_the_rows_add_up_to_the_growth(sessions):
     rows = rows_of(sessions)
     assert [row.type for row in rows] == ["bytes", "dict", "Session", "str", "other types"]

@@ -184,6 +184,14 @@ def memoized(shop, n):
     shop.KEPT(n + 1000)
 
 
+def asked(shop, n):
+    shop.KEPT(f"name {n}" * 20)
+
+
+def says_yes():
+    return functools.lru_cache(maxsize=9000)(lambda _: True)
+
+
 def attributes(shop, n):
     setattr(shop, f"session_{n}", Session(n))
 
@@ -263,6 +271,7 @@ PLANTS = {
     "many tuples that are copied": (copied_each, lambda: dict.fromkeys(range(30), ()), "Session", JOBS),
     "a memoized function": (memoized, lambda: functools.lru_cache(maxsize=9000)(Session), "Session", JOBS),
     "a memoized function without bound": (memoized, lambda: functools.cache(Session), "Session", JOBS),
+    "a memoized function that says yes": (asked, says_yes, "str", JOBS),
     "globals": (attributes, type(None), "Session", JOBS),
     "what is half evicted": (half_evicted, OrderedDict, "Session", JOBS // 2),
     "generators": (generators, list, "generator", JOBS),
@@ -385,6 +394,13 @@ def test_items_are_weighed_with_all_that_is_below_them(held):
     assert there["str"][0] == 3 * JOBS  # two in each session, and its key
     parts = sum(there[kind][1] for kind in ("Session", "bytes")) + JOBS * 2 * 48
     assert parts < holder.item_bytes < holder.growth_bytes
+
+
+@pytest.mark.parametrize("name", [name for name in PLANTS if name.startswith("a memoized function")])
+def test_a_memoized_function_is_one_holder_with_its_table(heap, name):
+    modules, found = heap
+    (holder,) = [one for one in found.holders if one.path.startswith(f"module {modules[name].__name__} →")]
+    assert holder.holder_type == "_lru_cache_wrapper"
 
 
 def test_a_registry_of_a_class_has_items_as_well(heap):

@@ -99,7 +99,7 @@ def test_a_class_in_between_makes_the_way_no_longer(place):
 def test_a_longer_way_is_not_taken(place):
     near, far = place("some_library", library=True), place("shop_app")
     near.KEPT = {}
-    far.STATE = {"parts": {"kept": near.KEPT}}
+    far.STATE = {"kept": near.KEPT}
     assert grown(lambda number: near.KEPT.update({number: bytes(3000)})).holder == "module some_library → KEPT"
 
 
