@@ -49,7 +49,12 @@ def test_a_librarys_error_is_that_of_the_line_that_called_it():
     assert "test_a_librarys_error_is_that_of_the_line_that_called_it" in raised_in(error)
 
 
-@pytest.mark.parametrize("other", [ValueError("never raised"), "text", ValueError, None, object()], ids=repr)
+@pytest.mark.parametrize(
+    "other",
+    [ValueError("never raised"), "text", ValueError, None, object()],
+    ids=repr,
+    ids=lambda one: type(one).__name__,
+)
 def test_all_else_was_raised_nowhere(other):
     assert raised_in(other) is None
 
