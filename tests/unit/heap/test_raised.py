@@ -52,8 +52,7 @@ def test_a_librarys_error_is_that_of_the_line_that_called_it():
 @pytest.mark.parametrize(
     "other",
     [ValueError("never raised"), "text", ValueError, None, object()],
-    ids=repr,
-    ids=lambda one: type(one).__name__,
+    ids=["one that was made", "a text", "a class", "nothing", "an object"],
 )
 def test_all_else_was_raised_nowhere(other):
     assert raised_in(other) is None
