@@ -96,9 +96,14 @@ def record(item: pytest.Item, judgement: Judgement, result: CheckResult | None =
     if result is not None and judgement.answer is not Answer.NO_LEAK and page_path(item.config) is not None:
         judgement = replace(judgement, page=html_of(result))
     item.stash.setdefault(JUDGEMENTS, []).append(judgement)
-    known = {"": str(judgement.answer), "_bytes_per_run": judgement.estimate, "_holder": judgement.holder}
-    known |= {"_why": None if judgement.why is None else str(judgement.why.kind)}
-    item.user_properties += [(f"leak_check{name}", value) for name, value in known.items() if value not in (None, "")]
+    known: dict[str, str | float] = {"leak_check": str(judgement.answer)}
+    if judgement.estimate is not None:
+        known["leak_check_bytes_per_run"] = float(judgement.estimate)
+    if judgement.holder:
+        known["leak_check_holder"] = judgement.holder
+    if judgement.why is not None:
+        known["leak_check_why"] = str(judgement.why.kind)
+    item.user_properties += known.items()
 
 
 def repeat_test(item: pytest.Function, marker: pytest.Mark, body: Callable[..., object]) -> None:

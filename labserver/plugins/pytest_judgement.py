@@ -1,5 +1,6 @@
 """What a leak check says of one test: a row of the session's table, as data that goes from worker to controller."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -158,8 +159,9 @@ class Judgement:
         return (found["file"], int(found["line"])) if found else (self.test.partition("::")[0], 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for the way from a worker."""
-        return asdict(self)
+        """All of it in JSON's own types, for the way from a worker: pytest-xdist carries no derived ones."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -132,6 +132,7 @@ class Repetition:
         if hasattr(self._item, "_request"):
             self._item._request = False  # noqa: SLF001 - as pytest does at a test's end
             self._item.funcargs = None  # type: ignore[attr-defined]
+        _renew_instance(self._item)
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -187,6 +188,13 @@ def _renewed(item: pytest.Item) -> Iterator[None]:
             arguments["recwarn"] = stack.enter_context(pytest.WarningsRecorder(_ispytest=True))
             warnings.simplefilter("default")
         yield
+
+
+def _renew_instance(item: pytest.Item) -> None:
+    """Have a method called on a new instance of its class, as every other test has one."""
+    if isinstance(item.parent, pytest.Class) and hasattr(item, "_instance"):
+        del item._instance  # noqa: SLF001 - as pytest does for `unittest`
+        item._obj = None  # type: ignore[attr-defined] # noqa: SLF001 - the method of the old one
 
 
 def _drain(item: pytest.Item) -> None:

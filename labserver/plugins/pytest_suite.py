@@ -3,10 +3,12 @@
 import difflib
 import gc
 import json
+import os
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -199,10 +201,11 @@ class LeakCheckedSuite:
         try:
             with Repetition(item, self._settings.fixtures) as repetition:
                 began = time.monotonic()
-                repetition.run()
+                with warnings.catch_warnings(record=True), _nothing_printed():  # pytest would show it once more
+                    repetition.run()
                 if (slow := self._too_slow(time.monotonic() - began)) is not None:
                     return slow
-                with repetition.fixtures_shown(), _old_objects_set_aside():
+                with repetition.fixtures_shown(), _old_objects_set_aside(), _nothing_printed():
                     result = leak_check(_runs_of(repetition), name=item.name, **self._settings.measure)
                     return replace(result, noted=tuple(map(_with_option_of_pytest, result.noted)))
         except RunFailed as failed:
@@ -238,6 +241,21 @@ def _with_option_of_pytest(note: Note) -> Note:
         return note
     option = str(note.arguments["option"]).removeprefix("--").replace("max-seconds", "seconds")
     return Note(NoteKind.NEXT, {**note.arguments, "option": f"--leak-check-{option}"})
+
+
+@contextmanager
+def _nothing_printed() -> Iterator[None]:
+    """Let what the runs write by descriptor go nowhere, where pytest does not capture it either (`-s`)."""
+    with ExitStack() as stack:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        stack.callback(os.close, nowhere)
+        for stream in (1, 2):
+            with suppress(OSError):  # it is closed
+                saved = os.dup(stream)
+                stack.callback(os.close, saved)
+                stack.callback(os.dup2, saved, stream)
+                os.dup2(nowhere, stream)
+        yield
 
 
 @contextmanager

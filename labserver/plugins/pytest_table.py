@@ -49,8 +49,8 @@ def write_table(judgements: Sequence[Judgement], terminal: Terminal, *, every: b
     """
     terminal.section("leak check", "=")
     clean = [one for one in judgements if one.answer is Answer.NO_LEAK]
-    folded = set() if every or len(clean) <= _FEW else {id(one) for one in clean}
-    shown = [one for one in in_order(judgements) if id(one) not in folded]
+    folded = 0 if every or len(clean) <= _FEW else len(clean)
+    shown = [one for one in in_order(judgements) if not folded or one.answer is not Answer.NO_LEAK]
     if shown:
         terminal.write_line(f"{'verdict':<{_WORD}}{'B a run':>{_BYTES}}  test, and who holds the bytes")
     for judgement in shown:
@@ -59,7 +59,7 @@ def write_table(judgements: Sequence[Judgement], terminal: Terminal, *, every: b
         for line in about(judgement):
             terminal.write_line(f"{'':{_WORD + _BYTES}}  {line}")
     if folded:
-        terminal.write_line(f"… and {len(folded):,} more that keep nothing: -v shows them.")
+        terminal.write_line(f"… and {folded:,} more that keep nothing: -v shows them.")
     terminal.write_line(session_sentence(judgements))
 
 

@@ -25,7 +25,7 @@ OPTIONS = ("-p", "no:randomly", "-p", "no:schemathesis", "--strict-markers")
 def run(pytester):
     def run(code, *arguments, **outcomes):
         pytester.makeconftest(NOTHING_EXPIRES)
-        pytester.makepyfile(code)
+        pytester.makepyfile(test_shop=code)
         result = pytester.runpytest_subprocess(*OPTIONS, "--leak-check", *arguments)
         if outcomes:
             result.assert_outcomes(**outcomes)
@@ -97,11 +97,11 @@ def test_what_outlives_every_run_is_found_and_named_in_every_report(run, pyteste
     )
     answers = answers_of(pytester)
     assert {name: answer["holder"] for name, answer in answers.items()} == {
-        "test_module_list[3000]": "test_what_outlives_every_run_is_found_and_named_in_every_report.KEPT",
-        "test_class_attribute": "test_what_outlives_every_run_is_found_and_named_in_every_report.Shop.sold",
-        "test_cached_method": "test_what_outlives_every_run_is_found_and_named_in_every_report.Shop.price",
-        "test_session_fixture": "(fixtures).store['…']",
-        "TestCases::test_method": "test_what_outlives_every_run_is_found_and_named_in_every_report.KEPT",
+        "test_module_list[3000]": "test_shop.KEPT",
+        "test_class_attribute": "test_shop.Shop.sold",
+        "test_cached_method": "test_shop.Shop.price",
+        "test_session_fixture": "(fixtures).store['log']",
+        "TestCases::test_method": "test_shop.KEPT",
         "TestCases::test_nothing": None,
     }
     assert [answer["verdict"] for answer in answers.values()] == ["leak"] * 5 + ["no-leak"]
@@ -127,7 +127,7 @@ def test_what_outlives_every_run_is_found_and_named_in_every_report(run, pyteste
     case = cases["test_session_fixture"]
     properties = {one.get("name"): one.get("value") for one in case.iter("property")}
     assert properties["leak_check"] == "leak"
-    assert properties["leak_check_holder"] == "(fixtures).store['…']"
+    assert properties["leak_check_holder"] == "(fixtures).store['log']"
     assert float(properties["leak_check_bytes_per_run"]) > 3000
     assert case.find("failure").get("message").startswith("LEAK: keeps")
     # The page
@@ -204,13 +204,12 @@ def test_what_pytest_keeps_of_a_test_is_no_leak_of_it(run, pytester, setup, capt
         "--leak-check-json=answers",
         "--junitxml=junit.xml",
         passed=7,
-        warnings=1,
     )
     assert {name: answer["verdict"] for name, answer in answers_of(pytester).items()} == dict.fromkeys(
         ["test_caplog", "test_capsys", "test_capfd", "test_monkeypatch", "test_mock", "test_warns", "test_notes"],
         "no-leak",
     )
-    assert len(result.outlines) < 60  # what hundreds of runs print is not shown
+    assert len(result.stdout.str()) < 30_000  # what hundreds of runs print and warn of is not shown
     cases = {case.get("name"): case for case in ET.parse(pytester.path / "junit.xml").iter("testcase")}
     assert [one.get("value")[:1] for one in cases["test_notes"].iter("property") if one.get("name") == "sold"] == ["x"]
 
@@ -226,8 +225,8 @@ def test_the_directories_of_further_runs_are_removed(run, pytester):
         passed=1,
     )
     made = [one for one in (pytester.path / "temporary").iterdir() if one.is_dir() and not one.is_symlink()]
-    assert len(made) == 2  # of the first run, and of the last one
-    assert all((one / "new").is_dir() for one in made)
+    (left,) = made
+    assert (left / "new").is_dir()
 
 
 def test_what_cannot_be_repeated_is_named_and_fails_as_it_did_before_or_not_at_all(run, pytester):
@@ -466,7 +465,7 @@ def test_an_option_that_makes_no_sense_is_one_sentence(run, option, sentence):
 
 def test_the_configuration_file_has_the_same_options(pytester):
     pytester.makeconftest(NOTHING_EXPIRES)
-    pytester.makepyfile(LEAKY)
+    pytester.makepyfile(test_shop=LEAKY)
     pytester.makeini(
         """
         [pytest]
@@ -476,7 +475,7 @@ def test_the_configuration_file_has_the_same_options(pytester):
             *::test_b*
         leak_check_fixtures = once
         leak_check_seconds = 20
-        leak_check_tolerance = 9000
+        leak_check_tolerance = 600
         leak_check_max_jobs = 3000
         leak_check_fast = true
         leak_check_html = leaks.html
@@ -484,12 +483,12 @@ def test_the_configuration_file_has_the_same_options(pytester):
         """
     )
     result = pytester.runpytest_subprocess(*OPTIONS)
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(failed=1, passed=2)
     result.stdout.fnmatch_lines(["leak check: *, fixtures set up once, 20 s a test"])
     answers = answers_of(pytester)
     assert {name: answer["tolerance_bytes_per_run"] for name, answer in answers.items()} == {
-        "test_a_keeps": 9000,
-        "test_b_keeps_nothing": 9000,
+        "test_a_keeps": 600,
+        "test_b_keeps_nothing": 600,
     }
     assert (pytester.path / "leaks.html").exists()
     without = pytester.runpytest_subprocess(*OPTIONS, "--no-leak-check")
