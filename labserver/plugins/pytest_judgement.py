@@ -39,6 +39,8 @@ class WhyKind(StrEnum):
     """The check's own `text`."""
     FAILS_AGAIN = "fails-again"
     """Another run of the test fails at its `step`, `where` and why (`text`)."""
+    FAILS_WITH_SHARED_FIXTURES = "fails-with-shared-fixtures"
+    """The same, where the runs share what is set up once."""
     SLOW = "slow"
     """A run takes `seconds`, and of the `least` that say something only `fits` go into the `limit`."""
     REPORTS_ITSELF = "reports-itself"
@@ -122,8 +124,7 @@ class Judgement:
         if result.verdict is Verdict.LEAK:
             artefact, largest = only_artefacts(result, item, setup)
             if artefact is not None and largest is not None:
-                why = Why(_WHY_OF[artefact], {"holder": holder_name(largest)})
-                return replace(cls._of(item, result, largest, why), answer=Answer.NOT_JUDGED, site="")
+                return cls._of(item, result, largest, None).withdrawn(_WHY_OF[artefact])
         return cls._of(item, result, holder, _undecided(result))
 
     @classmethod
@@ -151,6 +152,10 @@ class Judgement:
             holder="" if holder is None else holder_name(holder),
             site=_site(item, result, holder) if result.verdict is Verdict.LEAK else "",
         )
+
+    def withdrawn(self, kind: WhyKind) -> Self:
+        """The same where it has turned out that only the repetition makes the holder grow."""
+        return replace(self, answer=Answer.NOT_JUDGED, why=Why(kind, {"holder": self.holder}), site="")
 
     @property
     def place(self) -> tuple[str, int]:
@@ -197,8 +202,11 @@ def _undecided(result: CheckResult) -> Why | None:
 
 
 def _site(item: pytest.Item, result: CheckResult, holder: NamedHolder | None) -> str:
-    lines = [() if holder is None else holder.allocated_at, *(one.allocated_at for one in result.findings)]
-    return next((several[0] for several in lines if several), _own_site(item))
+    """The line of the application's that allocated what came; the test's first line where there is none."""
+    parts = [part for part in (holder, *result.findings) if part is not None]
+    own = (str(frame) for part in parts for frame in part.stack if frame.is_own)
+    untraced = (part.allocated_at[0] for part in parts if part.allocated_at and not part.stack)
+    return next(own, next(untraced, _own_site(item)))
 
 
 def _own_site(item: pytest.Item) -> str:

@@ -14,6 +14,10 @@ WORDS = {
 _WHY = {
     WhyKind.UNDECIDED: "{text}",
     WhyKind.FAILS_AGAIN: "It passes once, but cannot be repeated: the {step} of another run ends at {where}: {text}",
+    WhyKind.FAILS_WITH_SHARED_FIXTURES: (
+        "It passes once, but cannot be repeated with its fixtures set up once: the {step} of another run ends at "
+        "{where}: {text}. Try --leak-check-fixtures each."
+    ),
     WhyKind.SLOW: (
         "A run takes {seconds:.2g} s: {fits} fit into {limit:g} s, and fewer than {least} say nothing. Give it "
         "--leak-check-seconds {needed:.0f}."

@@ -18,6 +18,7 @@ from _pytest.terminal import TerminalReporter
 from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.in_process import leak_check
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
 from labserver.errors import LabserverError
 from labserver.heap.at_fork import find_hooks
 from labserver.plugins.pytest_check import keep_result, record
@@ -25,7 +26,7 @@ from labserver.plugins.pytest_failure import LeakFound, failure_of
 from labserver.plugins.pytest_judgement import JUDGEMENTS, Answer, Judgement, Why, WhyKind
 from labserver.plugins.pytest_page import session_page
 from labserver.plugins.pytest_repetition import Repetition, RunFailed, TeardownFailed
-from labserver.plugins.pytest_settings import Settings, matches
+from labserver.plugins.pytest_settings import FixtureSetup, Settings, matches
 from labserver.plugins.pytest_table import write_table
 from labserver.report.failure_detail import explained
 from labserver.report.terminal import render
@@ -182,24 +183,32 @@ class LeakCheckedSuite:
         Raises:
             LeakFound: the test leaks.
         """
-        result = self._checked(item, first_s)
+        setup = self._settings.fixtures
+        result = self._why_not(item, first_s) or self._checked(item, setup)
         if isinstance(result, Why):
             record(item, Judgement.without(item, result))
             return
         keep_result(item, result)
-        judgement = Judgement.of_repetition(item, result, self._settings.fixtures)
+        judgement = Judgement.of_repetition(item, result, setup)
+        if judgement.answer is Answer.LEAK and setup is FixtureSetup.ONCE and self._goes_with_fixtures(item):
+            judgement = judgement.withdrawn(WhyKind.FIXTURES_ONCE)
         record(item, judgement, result)
         if judgement.answer is Answer.LEAK:
             raise LeakFound(judgement, render(result))
 
-    def _checked(self, item: pytest.Item, first_s: float) -> CheckResult | Why:
-        """What the check of a test found, or why there was none."""
-        if item.nodeid in self._reporting:
-            return Why(WhyKind.REPORTS_ITSELF)
-        if (slow := self._too_slow(first_s)) is not None:
-            return slow
+    def _goes_with_fixtures(self, item: pytest.Item) -> bool:
+        """Whether nothing stays where fixtures are set up each time: their teardown lets go of what a run left."""
+        result = self._checked(item, FixtureSetup.EACH)
+        return not isinstance(result, Why) and result.verdict is Verdict.NO_LEAK
+
+    def _why_not(self, item: pytest.Item, first_s: float) -> Why | None:
+        """Why a test is not to be repeated at all."""
+        return Why(WhyKind.REPORTS_ITSELF) if item.nodeid in self._reporting else self._too_slow(first_s)
+
+    def _checked(self, item: pytest.Item, setup: FixtureSetup) -> CheckResult | Why:
+        """What the check of a repeated test found, or why there was none."""
         try:
-            with Repetition(item, self._settings.fixtures) as repetition:
+            with Repetition(item, setup) as repetition:
                 began = time.monotonic()
                 with warnings.catch_warnings(record=True), _nothing_printed():  # pytest would show it once more
                     repetition.run()
@@ -212,7 +221,9 @@ class LeakCheckedSuite:
             if isinstance(failed, TeardownFailed):
                 self._first_teardown[item.nodeid] = failed.report
             where, text = failed.place
-            return Why(WhyKind.FAILS_AGAIN, {"step": failed.step, "where": where, "text": text})
+            shared = setup is FixtureSetup.ONCE
+            kind = WhyKind.FAILS_WITH_SHARED_FIXTURES if shared else WhyKind.FAILS_AGAIN
+            return Why(kind, {"step": failed.step, "where": where, "text": text})
         except LabserverError as error:
             return Why(WhyKind.CANNOT_CHECK, {"text": explained(error)})
 

@@ -330,6 +330,16 @@ def test_what_grows_by_the_repetition_alone_is_named_and_not_failed(run, pyteste
         def mailer():
             return unittest.mock.MagicMock()
 
+        REGISTRY = []
+
+        @pytest.fixture
+        def registry():
+            yield REGISTRY
+            REGISTRY.clear()
+
+        def test_registry(registry):
+            registry.append(bytes(3000))
+
         class TestCart:
             kept = None
 
@@ -344,18 +354,20 @@ def test_what_grows_by_the_repetition_alone_is_named_and_not_failed(run, pyteste
             mailer.send("x" * 2000)
             KEPT.append(bytes(3000))
         """
-    run(code, "--leak-check-fixtures=once", "--leak-check-json=once", passed=2, failed=1)
+    run(code, "--leak-check-fixtures=once", "--leak-check-json=once", passed=3, failed=1)
     once = answers_of(pytester, "once")
     assert {name: answer["verdict"] for name, answer in once.items()} == {
+        "test_registry": "not-judged",
         "TestCart::test_cart": "not-judged",
         "test_mailer": "not-judged",
         "test_both": "leak",
     }
+    assert once["test_registry"]["why"] == {"kind": "fixtures-once", "holder": "test_shop.REGISTRY"}
     assert once["TestCart::test_cart"]["why"]["kind"] == "fixtures-once"
     assert once["test_mailer"]["why"]["kind"] == "mock-calls"
     assert once["test_mailer"]["why"]["holder"].startswith("(fixtures).mailer.")
     assert once["test_both"]["holder"].endswith(".KEPT")
-    result = run(code, "--leak-check-json=each", "--leak-check-only=test_cart", passed=3)
+    result = run(code, "--leak-check-json=each", "--leak-check-only=test_cart", passed=4)
     assert {name: answer["verdict"] for name, answer in answers_of(pytester, "each").items()} == {
         "TestCart::test_cart": "no-leak"
     }
