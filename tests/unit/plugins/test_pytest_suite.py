@@ -561,7 +561,7 @@ def test_coroutines_are_repeated_by_the_plugin_that_runs_them(run, pytester):
 
 
 def test_the_time_limit_of_a_run_is_none_of_the_check(run):
-    run(
+    result = run(
         """
         import time
 
@@ -571,3 +571,4 @@ def test_the_time_limit_of_a_run_is_none_of_the_check(run):
         "--timeout=1",
         passed=1,
     )
+    result.stdout.fnmatch_lines(["NO LEAK * *::test_takes_a_while"])
