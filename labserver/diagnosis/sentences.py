@@ -40,7 +40,9 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.FEW_ITEMS: (
         "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
     ),
-    NoteKind.FOUND_BY_COUNTING: "Found by counting: {path} gained {items:,} items in {jobs:,} jobs.",
+    NoteKind.FOUND_BY_COUNTING: (
+        "Found by counting: {path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs."
+    ),
     NoteKind.GAINED: "{path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
     NoteKind.MAPPED_GROWS: "The growth is memory that is mapped directly, beside all allocators.",
     NoteKind.SLOW_WARM_UP: "The application is slow: the warm-up ended after {jobs} jobs.",

@@ -30,7 +30,10 @@ def verdict_word(result: CheckResult) -> str:
 
 
 def verdict_sentence(result: CheckResult) -> str:
-    """What the target keeps of every job, with the interval: no verdict without its bound."""
+    """What the target keeps of every job, with the interval: no verdict without its bound.
+
+    Where that is undecided it is what memory grew by: nobody knows yet whether it is kept.
+    """
     interval = result.interval
     if interval is None:
         return result.target
@@ -40,7 +43,7 @@ def verdict_sentence(result: CheckResult) -> str:
     if result.verdict is Verdict.LEAK:
         return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
     bounds = f"{number(interval.low)} to {number(interval.high)} B of every job ({100 * interval.confidence:g} %)"
-    return f"{result.target} keeps {bounds}; {allowed}"
+    return f"{result.target} grew by {bounds}; {allowed}"
 
 
 def tolerance_of(result: CheckResult) -> str:

@@ -103,7 +103,7 @@ def _claim(result: CheckResult) -> str:
         return f"{result.target} keeps less than {tolerance_of(result)} B of every job"
     if result.verdict is Verdict.INCONCLUSIVE:
         low, high = number(result.interval.low), number(result.interval.high)
-        return f"{result.target} keeps {low} to {high} B of every job: it is undecided whether it leaks"
+        return f"{result.target} grew by {low} to {high} B of every job: it is undecided whether it leaks"
     return f"{result.target} keeps {number(result.interval.estimate)} B of every job"
 
 
@@ -112,8 +112,9 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     interval, growth = result.interval, result.growth
     if interval is None:
         return []
+    named = "grown by every job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
     figures = [
-        ("kept of every job", f"{number(interval.estimate)} B", span(interval)),
+        (named, f"{number(interval.estimate)} B", span(interval)),
         ("tolerance", f"{tolerance_of(result)} B", "per job"),
         ("measured jobs", number(result.jobs), f"{result.seconds:.1f} s in all, warm-up included"),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.decide.evidence import Evidence, Gain
-from labserver.diagnosis.decide.rules import SLOWEST_FILL_JOBS
+from labserver.diagnosis.decide.rules import SLOWEST_FILL_JOBS, Rules
 from labserver.diagnosis.decide.steadiness import Fading, Steadiness
 from labserver.stats.line import Line
 
@@ -23,8 +23,8 @@ class CountThresholds:
     Attributes:
         items: fewer say nothing: neither of a trend, nor that it is their number which grows. With 10, `rare` takes
             1,150 jobs instead of 880; 3 would gain but 40.
-        large_bytes: an item from this size on is judged by itself; of smaller ones, which free lists hold too, only as
-            many as are a leak's worth. With 256 and with 4,096 nearly all comes out alike.
+        large_bytes: an item from this size on, and from the tolerance on, is judged by itself; of smaller ones, which
+            free lists hold too, only as many as are a leak's worth. With 256 and with 4,096 nearly all comes out alike.
         tolerance_share: the least part of the tolerance that a leak keeps a job which only counting finds. With half,
             one `rare` in fifteen is missed; with a tenth, `seldom` is called a leak half as often again.
         explained: the part of the growth that holders must make up to speak for it. With 0.75, what is emptied when it
@@ -126,22 +126,30 @@ def steadiness_of_counts(gain: Gain, now: int, *, final: bool = False) -> Steadi
     return Steadiness.UNSURE if fading is None else fading.steadiness(SLOWEST_FILL_JOBS, final=final)
 
 
-def suspects(evidence: Evidence, least_per_job: float, least_bytes: float) -> list[Gain]:
+def suspects(evidence: Evidence, tolerance: float, *, quiet: bool) -> list[Gain]:
     """The holders that may keep some items for ever, which the bytes are too few or too noisy to show.
 
     Args:
         evidence: with gains.
-        least_per_job: bytes a job that are of interest.
-        least_bytes: what small items must come to together; large ones need not.
+        tolerance: bytes per job below which growth is of no interest.
+        quiet: whether the bytes say that there is no leak: many small items that they do not show have taken the place
+            of others. An item that alone is more than a job may keep is of interest, however few jobs keep one.
     """
+    jobs, large = evidence.jobs[-1], max(THRESHOLDS.large_bytes, tolerance)
     return [
         gain
         for gain in evidence.gains or ()
         if gain.items > 0
-        and (gain.item_bytes >= THRESHOLDS.large_bytes or gain.gained_bytes >= least_bytes)
+        and (gain.item_bytes >= large or (not quiet and gain.gained_bytes >= tolerance * jobs))
         and not gain.is_filling
-        and most_per_job(gain.items, evidence.jobs[-1]) * gain.item_bytes >= least_per_job
+        and most_per_job(gain.items, jobs) * gain.item_bytes >= THRESHOLDS.tolerance_share * tolerance
     ]
+
+
+def is_enough(gain: Gain, evidence: Evidence, rules: Rules) -> bool:
+    """Whether what a holder gained is a leak's worth."""
+    least = THRESHOLDS.tolerance_share * rules.tolerance * evidence.jobs[-1]
+    return gain.items >= THRESHOLDS.items and gain.gained_bytes >= least
 
 
 def most_per_job(items: int, jobs: int) -> float:

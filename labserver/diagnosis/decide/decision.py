@@ -5,7 +5,6 @@ decisions. The counts (`count_channel`): what each holder keeps more than at the
 memory grows; the counts say whether that goes on, and what grows unseen.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 from labserver.diagnosis.decide import byte_channel, count_channel
@@ -67,6 +66,7 @@ class Decision:
         wants_counts: the answer depends on what the holders have gained by now; ask, and decide again.
         fills: the growth is that of a holder that declares a bound and has not reached it.
         notes: what should be known beside the verdict.
+        since: the floor that the interval was read from on; None where it is not of floors.
     """
 
     verdict: Verdict
@@ -75,6 +75,7 @@ class Decision:
     wants_counts: bool = False
     fills: bool = False
     notes: tuple[Note, ...] = ()
+    since: int | None = 0
 
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
@@ -86,20 +87,45 @@ def decide(evidence: Evidence, rules: Rules) -> Decision:
     if not TIMING.is_due(count, final=evidence.final):
         few = Reason(ReasonKind.FEW_FLOORS, {"floors": count, "least": TIMING.first_floors})
         return _undecided(floors.interval(0, rules.confidence), few)
-    return grounded(_decided(evidence, rules, floors))
+    return coherent(_decided(evidence, rules, floors), rules.tolerance)
 
 
-def grounded(decision: Decision, otherwise: Reason = Reason(ReasonKind.MAY_BE_NONE)) -> Decision:  # noqa: B008 - frozen
-    """The same decision, unless it is a leak whose interval covers 0: growth that may be none is undecided.
+def coherent(decision: Decision, tolerance: float) -> Decision:
+    """The same decision, unless the interval that is shown with it says otherwise: then it is undecided.
+
+    A leak's interval lies above the tolerance, or above 0 where a note names the count that speaks for it. That of no
+    leak lies below the tolerance.
 
     Args:
         decision: what the evidence says.
-        otherwise: why it is undecided where it is.
+        tolerance: bytes per job.
     """
     interval = decision.interval
-    if decision.verdict is not Verdict.LEAK or (interval is not None and interval.low > 0):
+    if decision.verdict is Verdict.INCONCLUSIVE or interval is None:
         return decision
-    return _undecided(interval, otherwise)
+    if decision.verdict is Verdict.NO_LEAK:
+        return decision if interval.high < tolerance else _unsure(decision, tolerance)
+    counted = next((note for note in decision.notes if note.kind is NoteKind.FOUND_BY_COUNTING), None)
+    if interval.low > (tolerance if counted is None else 0):
+        return decision
+    if counted is not None:
+        return _because(decision, Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, counted.arguments))
+    return _unsure(decision, tolerance)
+
+
+def _unsure(decision: Decision, tolerance: float) -> Decision:
+    """The same, undecided: of the tolerance, or of whether there is growth at all."""
+    interval = decision.interval
+    if interval is None or interval.low <= 0 < tolerance < interval.estimate:
+        return _because(decision, Reason(ReasonKind.MAY_BE_NONE))
+    # What decides is stricter than the interval that is shown, and leaves the highest jumps out.
+    return _because(
+        decision, Reason(ReasonKind.SPANS_TOLERANCE if tolerance in interval else ReasonKind.NEAR_TOLERANCE)
+    )
+
+
+def _because(decision: Decision, reason: Reason) -> Decision:
+    return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=reason, fills=False, notes=())
 
 
 def _decided(evidence: Evidence, rules: Rules, floors: Floors) -> Decision:
@@ -111,27 +137,29 @@ def _decided(evidence: Evidence, rules: Rules, floors: Floors) -> Decision:
     if quiet is not None:
         interval = floors.interval(quiet, rules.confidence)
         if evidence.gains is not None and not evidence.is_counted:
-            return _undecided(interval, Reason(ReasonKind.NOT_COUNTED), wants_counts=True)
-        return _counted(evidence, rules, Decision(Verdict.NO_LEAK, interval))
-    interval = floors.interval(0 if comes_back else byte_channel.late_start(floors, 0), rules.confidence)
-    # What decides is stricter than the interval that is shown, and leaves the highest jumps out.
-    why = ReasonKind.SPANS_TOLERANCE if rules.tolerance in interval else ReasonKind.NEAR_TOLERANCE
-    return _counted(evidence, rules, _undecided(interval, Reason(ReasonKind.COMES_BACK if comes_back else why)))
+            return _undecided(interval, Reason(ReasonKind.NOT_COUNTED), wants_counts=True, since=quiet)
+        return _counted(evidence, rules, Decision(Verdict.NO_LEAK, interval, since=quiet))
+    since = 0 if comes_back else byte_channel.late_start(floors, 0)
+    shown = Decision(Verdict.INCONCLUSIVE, floors.interval(since, rules.confidence), since=since)
+    unsure = _because(shown, Reason(ReasonKind.COMES_BACK)) if comes_back else _unsure(shown, rules.tolerance)
+    return _counted(evidence, rules, unsure)
 
 
 def _of_growth(evidence: Evidence, rules: Rules, floors: Floors, start: int) -> Decision:
     """Memory grows by more than the tolerance: a leak, if that goes on."""
-    interval = floors.interval(byte_channel.late_start(floors, start), rules.confidence)
+    since = byte_channel.late_start(floors, start)
+    interval = floors.interval(since, rules.confidence)
     if evidence.gains is not None and not evidence.is_counted:
-        return _undecided(interval, Reason(ReasonKind.MAY_BE_A_CACHE), wants_counts=True)
+        return _undecided(interval, Reason(ReasonKind.MAY_BE_A_CACHE), wants_counts=True, since=since)
     steadiness = _steadiness(evidence, rules, floors, start, interval.estimate)
     if steadiness in _UNDECIDED:
-        return _undecided(interval, Reason(_UNDECIDED[steadiness]), fills=steadiness is Steadiness.FILLING)
+        filling = steadiness is Steadiness.FILLING
+        return _undecided(interval, Reason(_UNDECIDED[steadiness]), fills=filling, since=since)
     few = evidence.jobs[-1] < count_channel.THRESHOLDS.telling_jobs
     if few and not evidence.final:
-        return _undecided(interval, Reason(ReasonKind.FEW_JOBS))
+        return _undecided(interval, Reason(ReasonKind.FEW_JOBS), since=since)
     notes = (Note(NoteKind.FEW_JOBS),) if few else ()
-    return Decision(Verdict.LEAK, interval, notes=notes + _doubts(steadiness))
+    return Decision(Verdict.LEAK, interval, notes=notes + _doubts(steadiness), since=since)
 
 
 def _steadiness(evidence: Evidence, rules: Rules, floors: Floors, start: int, per_job: float) -> Steadiness:
@@ -150,22 +178,19 @@ def _steadiness(evidence: Evidence, rules: Rules, floors: Floors, start: int, pe
 def _counted(evidence: Evidence, rules: Rules, otherwise: Decision) -> Decision:
     """A leak by the counts alone, where the bytes are too few or too noisy to show one; else what the bytes say."""
     jobs, quiet = evidence.jobs[-1], otherwise.verdict is Verdict.NO_LEAK
-    least = count_channel.THRESHOLDS.tolerance_share * rules.tolerance
-    # Many small ones that the bytes do not show have taken the place of others.
-    small = math.inf if quiet else rules.tolerance * jobs
     notes = []
-    for gain in count_channel.suspects(evidence, least, small):
+    for gain in count_channel.suspects(evidence, rules.tolerance, quiet=quiet):
         steadiness = count_channel.steadiness_of_gain(gain, evidence)
-        enough = gain.items >= count_channel.THRESHOLDS.items and gain.gained_bytes >= least * jobs
-        gained: dict[str, str | float] = {"path": gain.path, "items": gain.items, "jobs": jobs}
-        if enough and steadiness in {Steadiness.STEADY, Steadiness.GOES_ON}:
-            found = (Note(NoteKind.FOUND_BY_COUNTING, gained), *_doubts(steadiness))
-            leak = Decision(Verdict.LEAK, otherwise.interval, notes=found)
-            return grounded(leak, Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, gained))
+        gained = Note(
+            NoteKind.GAINED, {"path": gain.path, "items": gain.items, "jobs": jobs, "item_bytes": gain.item_bytes}
+        )
+        if steadiness in {Steadiness.STEADY, Steadiness.GOES_ON} and count_channel.is_enough(gain, evidence, rules):
+            found = (Note(NoteKind.FOUND_BY_COUNTING, gained.arguments), *_doubts(steadiness))
+            return replace(otherwise, verdict=Verdict.LEAK, reason=None, notes=found)
         if steadiness not in {Steadiness.SLOWING, Steadiness.LETS_GO}:
-            notes.append(Note(NoteKind.GAINED, gained | {"item_bytes": gain.item_bytes}))
+            notes.append(gained)
     if quiet and notes and not evidence.final:
-        return _undecided(otherwise.interval, Reason(ReasonKind.FEW_LARGE_ITEMS))
+        return _because(otherwise, Reason(ReasonKind.FEW_LARGE_ITEMS))
     return replace(otherwise, notes=tuple(notes)) if quiet else otherwise
 
 
@@ -176,6 +201,6 @@ def _doubts(steadiness: Steadiness) -> tuple[Note, ...]:
 
 
 def _undecided(
-    interval: Interval | None, reason: Reason, *, wants_counts: bool = False, fills: bool = False
+    interval: Interval | None, reason: Reason, *, wants_counts: bool = False, fills: bool = False, since: int = 0
 ) -> Decision:
-    return Decision(Verdict.INCONCLUSIVE, interval, reason, wants_counts, fills)
+    return Decision(Verdict.INCONCLUSIVE, interval, reason, wants_counts, fills, since=since)

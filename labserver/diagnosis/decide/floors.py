@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labserver.stats.interval import Interval, bytes_per_job
+from labserver.stats.drift import drift
+from labserver.stats.interval import Interval
 from labserver.stats.line import Array, Line
 from labserver.stats.student import t_quantile
 
@@ -49,7 +50,7 @@ class Floors:
 
     def interval(self, start: int, confidence: float) -> Interval:
         """The same as it is reported."""
-        return bytes_per_job(self.jobs[start:], self.sizes[start:], confidence=confidence, noise_bytes=self.noise_bytes)
+        return drift(self.jobs[start:], self.sizes[start:], confidence=confidence, noise_bytes=self.noise_bytes)
 
 
 def floor_line(jobs: Sequence[float], sizes: Sequence[float], *, noise_bytes: float, quantile: float) -> FloorLine:

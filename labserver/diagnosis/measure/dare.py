@@ -65,7 +65,8 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
     is_little = decision.verdict is Verdict.LEAK and not speaks_for_a_bound
     if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
-    waits = any(one.removal is not None and one.removal.runs for one in suspects)
+    # What has let go of its oldest items once, as what is emptied once a minute, may do so again.
+    waits = any((one.removal is not None and one.removal.runs) or one.survival.gone for one in suspects)
     seconds = min(seconds * (figures.runs if waits else 1.0), figures.filling_share * state.left_s())
     per_job = max((one.items / jobs for one in suspects), default=1.0)
     more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * options.max_jobs)

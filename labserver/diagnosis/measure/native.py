@@ -1,10 +1,9 @@
 """What a process gains beyond Python's objects: the growth of the allocators' books less that of the objects."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labserver.stats.interval import Interval, bytes_per_job
+from labserver.stats.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +27,6 @@ class ObjectsKnown:
 
 
 KNOWN = ObjectsKnown()
-_FEWEST = 3  # floors of an interval
-
-
-def first_floor(jobs: Sequence[int], sizes: Sequence[float], shown: Interval, *, noise_bytes: float) -> int:
-    """The floor from which on an interval was read; the first one where it is of something else.
-
-    Args:
-        jobs: finished jobs at each floor.
-        sizes: bytes at each.
-        shown: the interval.
-        noise_bytes: the least standard deviation that a floor was believed to have.
-    """
-    for first in range(len(jobs) - _FEWEST + 1):
-        told = bytes_per_job(jobs[first:], sizes[first:], confidence=shown.confidence, noise_bytes=noise_bytes)
-        if math.isclose(told.estimate, shown.estimate) and math.isclose(told.high, shown.high):
-            return first
-    return 0
 
 
 def native_interval(

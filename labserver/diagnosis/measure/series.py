@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from labserver.diagnosis.decide.decision import Decision, decide, grounded
+from labserver.diagnosis.decide.decision import Decision, coherent, decide
 from labserver.diagnosis.decide.evidence import Evidence, Gain
 from labserver.diagnosis.decide.rules import Rules
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
@@ -12,9 +12,11 @@ from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.rules import mapped_rules
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading, HeapGrowth, MemoryMeter
-from labserver.stats.interval import Interval, bytes_per_job
+from labserver.stats.drift import drift
+from labserver.stats.interval import Interval
 
 THREADS = "threads that still run"
+_SURE = (Verdict.LEAK, Verdict.NO_LEAK)
 
 
 class Series:
@@ -113,15 +115,20 @@ class Series:
         gains = self.histories.gains() + self._started_threads() if self._countable and counted else None
         counted_at = self.counted_at[-1] if self.counted_at else -1
         decision = decide(Evidence(self.jobs, self._heap, gains, counted_at, final), self._rules)
-        by_bytes = decision.interval is not None and decision.interval.low > self._rules.tolerance
-        if decision.wants_counts or (decision.verdict is Verdict.LEAK and by_bytes):
+        if decision.wants_counts:
             return decision
-        if gains is not None and decision.verdict is Verdict.INCONCLUSIVE:
+        if gains is not None and decision.verdict is not Verdict.NO_LEAK:
             decision = self._of_what_lasts(decision, final=final)
+        by_bytes = decision.interval is not None and decision.interval.low > self._rules.tolerance
+        if decision.verdict is Verdict.LEAK and by_bytes:
+            return decision
         return self._with_mapped(decision, final=final)
 
     def _of_what_lasts(self, otherwise: Decision, *, final: bool) -> Decision:
-        """What memory does beside items that their holder is seen to let go of, where it has such; else the same."""
+        """What memory does beside items that their holder is seen to let go of, where it has such; else the same.
+
+        Of a leak, it is the interval that becomes another: what goes again is no part of it.
+        """
         passing = self.histories.passing(self._least_growth)
         paths = {gain.path for gain, _ in passing}
         lasting = self.histories.lasting(paths, self._rules.tolerance) if passing else None
@@ -131,10 +138,10 @@ class Series:
         if len(lasting.jobs) < enough or self._native_grows():
             return otherwise
         decision = decide(lasting, self._rules)
-        if decision.verdict is Verdict.INCONCLUSIVE:
+        if decision.verdict is Verdict.INCONCLUSIVE or {decision.verdict, otherwise.verdict} == set(_SURE):
             return otherwise
         notes = tuple(Note(NoteKind.LETS_GO, {"path": gain.path, "most": most}) for gain, most in passing)
-        return replace(decision, notes=(*notes, *decision.notes))
+        return replace(decision, notes=(*notes, *decision.notes), since=None)
 
     def _native_grows(self) -> bool:
         """Whether what Python's objects do not account for may grow by more than the tolerance."""
@@ -150,7 +157,7 @@ class Series:
     def whole(self) -> Interval:
         """Bytes per job over all floors, at least three."""
         noise, confidence = self._rules.noise_bytes, self._rules.confidence
-        return bytes_per_job(self.jobs, self.floors, confidence=confidence, noise_bytes=noise)
+        return drift(self.jobs, self.floors, confidence=confidence, noise_bytes=noise)
 
     def _started_threads(self) -> tuple[Gain, ...]:
         if self.threads_left < 2:
@@ -166,9 +173,9 @@ class Series:
         if Verdict.LEAK in (mapped.verdict, decision.verdict):
             self._with_pages = True
             note = Note(NoteKind.MAPPED_GROWS)
-            return grounded(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)))
+            return coherent(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)), self._rules.tolerance)
         if decision.verdict is Verdict.NO_LEAK:
-            return Decision(Verdict.INCONCLUSIVE, decision.interval, Reason(ReasonKind.MAPPED_GROWS))
+            return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=Reason(ReasonKind.MAPPED_GROWS), notes=())
         return decision
 
     def mapped(self, *, final: bool = True) -> Decision | None:

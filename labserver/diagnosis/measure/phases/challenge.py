@@ -8,7 +8,6 @@ import math
 from dataclasses import replace
 from enum import Enum, auto
 
-from labserver.diagnosis.decide.decision import Decision
 from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, Reason, ReasonKind
 from labserver.diagnosis.measure.cycles import count_holders, run_cycles
 from labserver.diagnosis.measure.dare import Dare, dare_of
@@ -182,12 +181,13 @@ class _Challenge:
             return
         interval, reason = decision.interval, decision.reason
         if decision.verdict is Verdict.LEAK and paces and paces[-1] < self._figures.goes_on:
-            state.decision = Decision(Verdict.INCONCLUSIVE, interval, Reason(ReasonKind.SLOWS_DOWN))
+            slows = Reason(ReasonKind.SLOWS_DOWN)
+            state.decision = replace(decision, verdict=Verdict.INCONCLUSIVE, reason=slows, notes=())
             return
         steady = bool(paces) and min(paces) >= self._figures.goes_on and self._called.verdict is Verdict.LEAK
         sure = interval is not None and interval.low > state.rules.tolerance
         if steady and sure and reason is not None and reason.kind in _UNSURE:
-            state.decision = replace(self._called, interval=interval)
+            state.decision = replace(self._called, interval=interval, since=decision.since)
         if state.decision.verdict is Verdict.LEAK:
             state.notes.append(self._tried())
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from labserver.diagnosis.decide.decision import Decision
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.cycles import run_cycles
 from labserver.diagnosis.measure.state import CheckState
@@ -21,7 +20,7 @@ def wait_for_expiry(state: CheckState) -> None:
     affordable = (state.left_s() - floors.settle_s) / (plan.cycle_s + floors.settle_s)
     if affordable < expiry.fewest_floors * plan.floors:
         why = Reason(ReasonKind.EXPIRES, {"seconds": expires_s})
-        state.decision = Decision(Verdict.INCONCLUSIVE, state.decision.interval, why)
+        state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=why, notes=())
         return
     state.notes.append(Note(NoteKind.EXPIRED, {"seconds": expires_s}))
     state.plan = replace(plan, cycle_s=plan.cycle_s + floors.settle_s)

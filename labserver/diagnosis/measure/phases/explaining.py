@@ -3,7 +3,7 @@
 import math
 
 from labserver.diagnosis.measure.naming import Grown, Named, name_holders
-from labserver.diagnosis.measure.native import first_floor, meter_of, native_interval
+from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
@@ -28,8 +28,10 @@ def explain(state: CheckState) -> None:
 
 def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval | None:
     """What came beyond Python's objects, from the floors that the whole was read from."""
-    series = state.series
-    since = series.jobs[first_floor(series.jobs, series.floors, whole, noise_bytes=state.rules.noise_bytes)]
+    series, first = state.series, state.decision.since
+    if first is None or not series.jobs:
+        return None
+    since = series.jobs[first]
     objects = series.histories.objects_per_job_since(since)
     if objects is not None and named is not None:
         objects += named.unseen_per_job

@@ -1,7 +1,7 @@
 import pytest
 
-from labserver.diagnosis.measure.native import first_floor, meter_of, native_interval
-from labserver.stats.interval import Interval, bytes_per_job
+from labserver.diagnosis.measure.native import meter_of, native_interval
+from labserver.stats.interval import Interval
 
 
 def whole(estimate):
@@ -35,21 +35,6 @@ def test_a_part_is_not_larger_than_its_whole(python):
     native, all_of_it = native_interval(whole(3000), jobs=350, objects_per_job=python), whole(3000)
     assert native.estimate <= all_of_it.estimate
     assert native.low <= native.estimate <= native.high <= all_of_it.high
-
-
-JOBS = list(range(0, 600, 50))
-SIZES = [5_000_000 + (0 if jobs < 200 else 900 * (jobs - 200)) + jobs % 3 for jobs in JOBS]
-
-
-@pytest.mark.parametrize("first", [0, 4, 6])
-def test_the_floors_of_an_interval_are_found_again(first):
-    shown = bytes_per_job(JOBS[first:], SIZES[first:], noise_bytes=500.0)
-    assert first_floor(JOBS, SIZES, shown, noise_bytes=500.0) == first
-
-
-def test_an_interval_of_something_else_is_taken_for_one_of_all_floors():
-    assert first_floor(JOBS, SIZES, whole(12), noise_bytes=500.0) == 0
-    assert first_floor(JOBS[:2], SIZES[:2], whole(12), noise_bytes=500.0) == 0
 
 
 @pytest.mark.parametrize(
