@@ -77,3 +77,16 @@ def test_what_is_let_go_of_is_told_from_a_leak_by_who_stays(simulator, table):
 def test_a_leak_says_what_was_tried_before_it_was_called_one(simulator, table):
     results = [simulator.one("constant", 3, number, table, MeasureOptions()) for number in range(20)]
     assert all(NoteKind.CHALLENGED in [note.kind for note in result.noted] for result in results)
+
+
+def test_what_is_undecided_shows_who_holds_it_and_what_is_no_leak_does_not(simulator, table):
+    def server(size):
+        rng = np.random.default_rng(5)
+        came = simulator.Store(simulator.GRID.astype(float), size)
+        return simulator.background(rng, table, came)
+
+    undecided, quiet = simulator.check(server(250.0)), simulator.check(server(20.0))
+    assert undecided.verdict is Verdict.INCONCLUSIVE
+    assert [holder.path for holder in undecided.holders] == ["module shop → STORE_5fec → ['…'] → bytes"]
+    assert quiet.verdict is Verdict.NO_LEAK
+    assert quiet.holders == ()

@@ -1,4 +1,4 @@
-"""The explanation of a leak: who holds what has come, and which memory it is."""
+"""The explanation of growth: who holds what has come, and which memory it is."""
 
 import math
 
@@ -12,11 +12,12 @@ from labserver.stats.interval import Interval
 
 
 def explain(state: CheckState) -> None:
-    """Name the holders and the findings of a leak, and tell Python's memory from native memory."""
+    """Name the holders and the findings of a leak, and of what may be one; tell Python's memory from native memory."""
     leak, named = state.decision.verdict is Verdict.LEAK, None
-    if leak and (named := _named(state)) is not None:
-        state.holders, state.small_holders, state.findings = named.holders, named.small, named.findings
-        state.sites = named.sites
+    if (leak or _may_be_one(state)) and (named := _named(state)) is not None:
+        state.holders, state.small_holders, state.sites = named.holders, named.small, named.sites
+        # Of growth that may be none, what has no name says nothing.
+        state.findings = tuple(one for one in named.findings if leak or one.kind != "unexplained")
         state.notes += [note for note in named.notes if note not in state.notes]
     whole = state.decision.interval
     if whole is None or state.series.meter != "both" or not state.process.instrumented:
@@ -24,6 +25,13 @@ def explain(state: CheckState) -> None:
     state.native = _native(state, whole, named)
     if leak and state.native is not None:
         state.meter = meter_of(whole, state.native, state.rules.tolerance, state.series.meter)
+
+
+def _may_be_one(state: CheckState) -> bool:
+    """Whether it is undecided, and something has grown by then that can be looked for."""
+    interval, series = state.decision.interval, state.series
+    undecided = state.decision.verdict is Verdict.INCONCLUSIVE and interval is not None
+    return undecided and state.can_look and series.largest is not None and state.left_s() > state.plan.cycle_s
 
 
 def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval | None:
@@ -41,6 +49,7 @@ def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval
 
 def _named(state: CheckState) -> Named | None:
     series, driver, whole = state.series, state.driver, state.decision.interval
+    leak = state.decision.verdict is Verdict.LEAK
 
     def drive(jobs: int) -> FloorReading:
         driver.drive(jobs)
@@ -51,7 +60,8 @@ def _named(state: CheckState) -> Named | None:
     grown = Grown(
         bytes=series.grown,
         jobs=max(series.jobs[-1], 1),
-        tolerance=state.rules.tolerance,
+        # What is undecided lies near the tolerance, or below it.
+        tolerance=state.rules.tolerance * (1 if leak else state.heuristics.telling.rising),
         at_first=series.histories.at_first,
         threads=series.threads_left if leaves_threads(state) else 0,
         collecting=series.collecting,
