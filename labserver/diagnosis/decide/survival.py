@@ -61,10 +61,12 @@ class Survival:
     @property
     def passes(self) -> bool:
         """Whether the oldest cohorts are gone, with so many items that the others are believed to follow."""
-        gone = self.gone
-        if not gone or self._share(gone) is None:
-            return False
-        return sum(self.born[look] for look in gone) >= THRESHOLDS.turned_over * sum(self.born.values())
+        return self.let_go and sum(self._born(self.gone)) >= THRESHOLDS.turned_over * sum(self.born.values())
+
+    @property
+    def let_go(self) -> bool:
+        """Whether the oldest cohorts are gone, and had items enough to say so."""
+        return sum(self._born(self.gone)) >= THRESHOLDS.items
 
     @property
     def gone(self) -> list[int]:
@@ -81,8 +83,11 @@ class Survival:
         """The items of those cohorts that are still there: what lasts for ever is among them."""
         return sum(self.last[look] for look in self.gone)
 
+    def _born(self, cohorts: Sequence[int]) -> list[int]:
+        return [self.born[look] for look in cohorts]
+
     def _share(self, cohorts: Sequence[int]) -> float | None:
-        born = sum(self.born[look] for look in cohorts)
+        born = sum(self._born(cohorts))
         if born < THRESHOLDS.items:
             return None
         return sum(min(self.last[look], self.born[look]) for look in cohorts) / born

@@ -82,7 +82,9 @@ def _begin_counting(state: CheckState) -> None:
 def _is_for_a_challenge(state: CheckState, decision: Decision) -> bool:
     """Whether it grows, and only more jobs can tell whether that ends: those of a challenge come quicker."""
     kind = None if decision.reason is None else decision.reason.kind
-    return kind in _FOR_A_CHALLENGE and state.series.jobs[-1] >= state.heuristics.cycles.telling_jobs
+    figures = state.heuristics.cycles
+    telling = figures.telling_jobs * (figures.fast_share if state.options.fast else 1.0)
+    return kind in _FOR_A_CHALLENGE and state.series.jobs[-1] >= telling
 
 
 def _is_over(state: CheckState) -> bool:

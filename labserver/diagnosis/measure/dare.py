@@ -58,16 +58,17 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
         return None
     figures, options = state.heuristics.challenging, state.options
     share = figures.fast_share if options.fast else 1.0
-    entries, seconds = share * (options.challenge if suspects else min(options.challenge, figures.unnamed)), left_s
+    entries = share * (options.challenge if suspects else min(options.challenge, figures.unnamed))
+    # What has let go of its oldest items once, as what is emptied once a minute, may do so again.
+    waits = any((one.removal is not None and one.removal.runs) or one.survival.let_go for one in suspects)
+    seconds = left_s * figures.runs if waits else left_s - (1 - share) * options.challenge_seconds
     few = any(note.kind is NoteKind.FEW_ITEMS for note in decision.notes)
     # A thread that still runs is in no cache, and thousands of them would harm.
     speaks_for_a_bound = few or (_may_remove(suspects) and not leaves_threads(state))
     is_little = decision.verdict is Verdict.LEAK and not speaks_for_a_bound
     if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
-    # What has let go of its oldest items once, as what is emptied once a minute, may do so again.
-    waits = any((one.removal is not None and one.removal.runs) or one.survival.gone for one in suspects)
-    seconds = min(seconds * (figures.runs if waits else 1.0), figures.filling_share * state.left_s())
+    seconds = min(seconds, figures.filling_share * state.left_s())
     per_job = max((one.items / jobs for one in suspects), default=1.0)
     more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * options.max_jobs)
     if more <= 0 or seconds <= 0:

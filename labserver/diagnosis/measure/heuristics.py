@@ -36,8 +36,9 @@ class Cycles:
 
     Attributes:
         jobs: of a cycle. A leak at the tolerance, 256 B/job, then brings 12 kB a cycle, six times a floor's noise.
-        fast_jobs: of a cycle for a coarse answer.
-        most_fast_jobs: measured jobs of a coarse answer, ten cycles.
+        fast_jobs: of a cycle for a coarse answer: at twice the tolerance a leak brings as much.
+        fast_share: part of the jobs that a coarse answer takes at most. Fewer would leave it undecided where a floor's
+            noise is large, and waits and challenges cost more than jobs.
         measuring_share: of the seconds that are left after the warm-up; the rest is for looking who holds what.
         floors_that_fit: cycles that there must be time for; where there is not, the cycles become longer and fewer. The
             decision first looks at nine floors.
@@ -51,7 +52,7 @@ class Cycles:
 
     jobs: int = 50
     fast_jobs: int = 25
-    most_fast_jobs: int = 250
+    fast_share: float = 0.5
     measuring_share: float = 0.85
     floors_that_fit: int = 10
     fewest_floors: int = 5
@@ -71,8 +72,8 @@ class Coarseness:
         seen_noise: standard deviations of a floor from which on growth is worth a wait or a name: a quarter of it,
             which may expire, is then still above the noise.
         fast_tolerance: bytes per job, the least for a coarse answer: half the jobs show half as little.
-        fast_fill_jobs: the time constant of the slowest cache that a coarse answer waits for: 250 jobs say nothing of
-            one of the thousands that the full check rules out.
+        fast_fill_jobs: the time constant of the slowest cache that a coarse answer waits for: half the jobs say
+            little of one of the thousands that the full check rules out.
     """
 
     private_noise: float = 2.0**18
@@ -153,7 +154,7 @@ class Challenging:
         little_s: seconds for these.
         fast_share: part of the entries and seconds that a coarse answer takes.
         runs: the seconds as a factor, where a thread, a timer or a task that is alive can remove them: it may come
-            once a minute.
+            once a minute, to a coarse answer as well.
         margin: the jobs to a declared bound as a factor: some keys repeat, so that not every job brings an entry.
         unnamed: jobs, where nobody who holds the growth can be named.
         wait_s: seconds from one look to the next while something is waited for that lets go by itself.

@@ -46,7 +46,7 @@ class MeasureOptions:
     tolerance: float = _option(256.0, "Growth per job that is allowed.", metavar="BYTES")
     confidence: float = _option(0.99, "Of the interval.")
     settle: float = _option(0.0, "Wait before a floor: a result's longest life.", metavar="SECONDS")
-    fast: bool = _option(default=False, help_text="At most 250 jobs, tolerance at least 512.")
+    fast: bool = _option(default=False, help_text="Half the jobs, a fifth of a challenge, tolerance at least 512.")
     challenge: int = _option(
         25_000, "Entries that a suspected holder may gain to show a bound before it is called a leak; 0 for none."
     )

@@ -36,7 +36,7 @@ def make_plan(options: MeasureOptions, cycles: Cycles, *, jobs_per_s: float, flo
         floor_s: seconds of a floor, the wait for results to expire included.
         left_s: seconds that are left.
     """
-    most = min(options.max_jobs, cycles.most_fast_jobs) if options.fast else options.max_jobs
+    most = max(int(cycles.fast_share * options.max_jobs), 1) if options.fast else options.max_jobs
     cycle = min(cycles.fast_jobs if options.fast else cycles.jobs, -(-most // cycles.floors_that_fit))
     usable_s = cycles.measuring_share * left_s
     floors = 1 + -(-most // cycle)

@@ -30,7 +30,7 @@ def challenge(state: CheckState) -> None:
     if state.driver.errors >= state.driver.jobs:
         return
     figures = state.heuristics.challenging
-    left_s = (figures.fast_share if state.options.fast else 1.0) * state.options.challenge_seconds
+    left_s = state.options.challenge_seconds
     for _ in range(figures.rounds):
         dare = dare_of(state, left_s)
         if dare is None:
