@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from labserver.diagnosis.fact import Note, NoteKind, ReasonKind
+from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.measure.state import CheckState
 
 _LONGER = 3
@@ -27,7 +28,7 @@ def _challenge(state: CheckState) -> tuple[str, int]:
     if state.left_s() < state.options.challenge_seconds:
         return _seconds(state)
     if state.series.jobs and state.series.jobs[-1] >= state.options.challenge:
-        return "--challenge", _LONGER * state.options.challenge
+        return "--challenge", max(_LONGER * state.options.challenge, MeasureOptions.challenge)
     return "--challenge-seconds", int(_LONGER * max(state.options.challenge_seconds, 1.0))
 
 

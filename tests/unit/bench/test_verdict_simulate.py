@@ -85,7 +85,7 @@ def test_what_is_undecided_shows_who_holds_it_and_what_is_no_leak_does_not(simul
         came = simulator.Store(simulator.GRID.astype(float), size)
         return simulator.background(rng, table, came)
 
-    undecided, quiet = simulator.check(server(250.0)), simulator.check(server(20.0))
+    undecided, quiet = simulator.check(server(232.0)), simulator.check(server(20.0))
     assert undecided.verdict is Verdict.INCONCLUSIVE
     assert [holder.path for holder in undecided.holders] == ["module shop → STORE_5fec → ['…'] → bytes"]
     assert quiet.verdict is Verdict.NO_LEAK

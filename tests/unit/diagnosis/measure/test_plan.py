@@ -11,7 +11,7 @@ def plan(rate=100.0, floor_s=0.2, left_s=290.0, **options):
 
 def test_a_quick_application_is_measured_in_cycles_of_fifty():
     assert (plan().cycle, plan().jobs, plan().floors) == (50, 4000, 81)
-    assert (plan(fast=True).cycle, plan(fast=True).jobs, plan(fast=True).floors) == (25, 250, 11)
+    assert (plan(fast=True).cycle, plan(fast=True).jobs, plan(fast=True).floors) == (25, 2000, 81)
 
 
 def test_few_jobs_are_split_all_the_same():
