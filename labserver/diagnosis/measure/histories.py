@@ -1,7 +1,7 @@
 """What each holder kept at each count, and what lasts of it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labserver.diagnosis.decide.count_channel import most_per_job
 from labserver.diagnosis.decide.evidence import Evidence, Gain
@@ -22,6 +22,18 @@ class _Items:
     cohorts: Cohorts = ()
     removal: Removal | None = None
     length: int | None = None
+
+    def with_more(self, other: "_Items") -> "_Items":
+        """The same with those of another holder that goes by the same name: nothing tells the two apart later."""
+        return replace(
+            self,
+            count=self.count + other.count,
+            bytes=self.bytes + other.bytes,
+            bound=_sum(self.bound, other.bound),
+            cohorts=self.cohorts or other.cohorts,  # these are remembered by name, so that both have those of both
+            removal=_of_both(self.removal, other.removal),
+            length=_sum(self.length, other.length),
+        )
 
 
 @dataclass(slots=True)
@@ -215,7 +227,11 @@ class Histories:
 
     @staticmethod
     def _items(growth: HeapGrowth, *, collecting: bool) -> dict[str, _Items]:
-        items = {one.fingerprint: _of(one) for one in growth.holders if one.buffers > 0}
+        items: dict[str, _Items] = {}
+        for one in growth.holders:
+            if one.buffers > 0:
+                known = items.get(one.fingerprint)
+                items[one.fingerprint] = _of(one) if known is None else known.with_more(_of(one))
         if not collecting and growth.garbage.objects:
             items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
         return items
@@ -225,3 +241,14 @@ def _of(one: HolderGrowth) -> _Items:
     # Jobs and bounds are of what hangs directly below the holder; older versions tell the heaviest type alone.
     count = one.buffers if one.items is None or one.items <= 0 else one.items
     return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal, one.length)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _of_both(one: Removal | None, other: Removal | None) -> Removal | None:
+    """What takes something out of either."""
+    if one is None or other is None:
+        return None
+    return Removal(seen=one.seen and other.seen, by=one.by or other.by, runs=one.runs or other.runs)
