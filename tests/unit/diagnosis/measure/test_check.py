@@ -102,8 +102,7 @@ class StandIn:
 
     def floor(self, **_):
         self.asked.append("floor")
-        gone = self.expires_s is not None and self.idle_s >= self.expires_s
-        size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
+        size = int(2e7 + (0 if self._is_gone() else self.kept(self.all_jobs)))
         traced = None if self.meter == "private_bytes" else size
         return FloorReading(
             **({"traced_bytes": traced} | {self.meter: size}),
@@ -115,13 +114,19 @@ class StandIn:
     def baseline(self, **_):
         self.asked.append("baseline")
         self.jobs_before = self.all_jobs
-        self.items_before = 0 if self.items is None else self.items(self.all_jobs)
+        self.items_before = self._items_now()
         return BaselineTaken()
+
+    def _is_gone(self):
+        return self.expires_s is not None and self.idle_s >= self.expires_s
+
+    def _items_now(self):
+        return 0 if self.items is None or self._is_gone() else self.items(self.all_jobs)
 
     def _holders(self):
         if self.items is None:
             return ()
-        gained = self.items(self.all_jobs) - self.items_before
+        gained = self._items_now() - self.items_before
         return (replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound, removal=self.removal),)
 
     def growth(self):
@@ -166,6 +171,18 @@ def test_a_leak_is_measured_after_the_warm_up_and_named():
     assert result.findings == ()
     assert [site.allocated_at for site in result.sites] == [("lib.py:9 in buffer",)]
     assert application.asked.index("baseline") > 0
+
+
+@pytest.mark.parametrize("others", [700, 3000])
+def test_items_that_take_the_place_of_others_are_a_leak_though_memory_stands_still_at_first(others):
+    result = run(StandIn(lambda jobs: 1000 * max(jobs - others, 0), items=each))
+    assert result.verdict is Verdict.LEAK
+    assert [holder.path for holder in result.holders] == [HOLDER.path]
+
+
+def test_items_that_only_took_the_place_of_others_are_none():
+    result = run(StandIn(lambda _: 0, items=lambda jobs: min(jobs, 700)))
+    assert result.verdict is Verdict.NO_LEAK
 
 
 def test_the_warm_up_is_left_out():
