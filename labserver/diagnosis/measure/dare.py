@@ -54,7 +54,7 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
         return None
     if decision.fills:
         return _filling(state, suspects)
-    if decision.verdict is Verdict.LEAK and _note_bounds_beyond_memory(state, suspects):
+    if decision.verdict is Verdict.LEAK and _note_bounds_that_are_none(state, suspects):
         return None
     figures, options = state.heuristics.challenging, state.options
     share = figures.fast_share if options.fast else 1.0
@@ -89,14 +89,13 @@ def _may_remove(suspects: Sequence[Gain]) -> bool:
     return not seen or any(one is None or not one.seen or one.by is not None for one in seen)
 
 
-def _note_bounds_beyond_memory(state: CheckState, suspects: Sequence[Gain]) -> bool:
-    """Note the first suspect whose declared bound memory cannot hold: it need not be filled to be none."""
-    beyond = state.series.histories.beyond_memory
-    path = next((one.path for one in suspects if one.path in beyond), None)
-    if path is None:
+def _note_bounds_that_are_none(state: CheckState, suspects: Sequence[Gain]) -> bool:
+    """Note the first suspect whose declared bound is known to be none: it need not be filled."""
+    why = state.series.histories.no_bounds
+    found = next((why[one.path] for one in suspects if one.path in why and one.bound is None), None)
+    if found is None:
         return False
-    bound, size = beyond[path]
-    state.notes.append(Note(NoteKind.BEYOND_MEMORY, {"path": path, "bound": bound, "bytes": size}))
+    state.notes.append(found)
     return True
 
 
@@ -111,6 +110,8 @@ def _filling(state: CheckState, suspects: Sequence[Gain]) -> Dare | None:
         return None
     cache = max(needed, key=lambda one: needed[one])
     more, bound = int(needed[cache]), cache.bound or 0
+    if (in_bytes := state.series.histories.in_bytes.get(cache.path)) is not None and in_bytes[1] == bound:
+        state.notes.append(Note(NoteKind.IN_BYTES, {"path": cache.path, "bytes": in_bytes[0], "entries": bound}))
     seconds = more / state.plan.jobs_per_s
     if more <= figures.most_jobs * state.options.max_jobs and seconds <= figures.filling_share * left_s:
         return Dare(jobs=more, seconds=left_s, suspects=(cache,), bound=bound)

@@ -57,8 +57,9 @@ class StandIn:
         expires_s=None,
         complete=True,
         removal=HOLDER.removal,
+        told=lambda _: {},
     ):
-        self.complete, self.removal = complete, removal
+        self.complete, self.removal, self.told = complete, removal, told
         self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
         self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
         self.expires_s = expires_s
@@ -127,7 +128,8 @@ class StandIn:
         if self.items is None:
             return ()
         gained = self._items_now() - self.items_before
-        return (replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound, removal=self.removal),)
+        holder = replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound, removal=self.removal)
+        return (replace(holder, **self.told(self._items_now())),)
 
     def growth(self):
         self.asked.append("growth")
@@ -321,6 +323,39 @@ def test_a_pool_that_starts_a_few_threads_is_none():
     result = run(StandIn(leak, threads=lambda jobs: min(jobs // 100, 5)))
     assert [finding.kind for finding in result.findings] == ["unexplained"]
     assert run(StandIn(lambda _: 0, threads=lambda jobs: min(jobs // 100, 5))).verdict is Verdict.NO_LEAK
+
+
+EVICTS = Removal(seen=True, by="Cache.put (shop.py:7)")
+
+
+def in_bytes(most, each):
+    """What is told of a cache that counts so many bytes of each entry."""
+    return lambda items: {"length": items, "bound_bytes": most, "thinks_bytes": each * items}
+
+
+def test_a_cache_that_counts_its_bytes_is_filled_and_no_leak():
+    application = StandIn(
+        lambda jobs: 1000 * min(jobs, 3000),
+        items=lambda jobs: min(jobs, 3000),
+        removal=EVICTS,
+        told=in_bytes(3_000_000, 1000),
+    )
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert f"{HOLDER.path} declares a bound of 2.9 MiB, which is about 3,000 entries." in result.notes
+    assert any("was filled up to its bound of 3,000" in note for note in result.notes)
+
+
+def test_a_cache_whose_account_misses_what_its_entries_hold_is_a_leak():
+    result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(20_000, 1)))
+    assert result.verdict is Verdict.LEAK
+    assert any("the account misses what the entries hold" in note for note in result.notes)
+
+
+def test_a_cache_that_goes_on_beyond_its_bytes_is_a_leak():
+    result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(2_000_000, 1000)))
+    assert result.verdict is Verdict.LEAK
+    assert any("was filled up to its bound of 2,000" in note for note in result.notes)
 
 
 def test_results_that_expire_are_waited_for():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from labserver.diagnosis.measure.histories import Histories
+from labserver.diagnosis.sentences import sentence
 from labserver.heap.chain import Chain
 from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
 
@@ -22,11 +23,15 @@ HOLDER = HolderGrowth(
 )
 
 
-def gains(*looks):
-    histories = Histories(float("inf"), {})
+def histories_of(*looks, most_bytes=float("inf")):
+    histories = Histories(most_bytes, {})
     for number, holders in enumerate(looks):
         histories.add(100 * (number + 1), HeapGrowth(holders=holders, bytes=0), collecting=True)
-    return histories.gains()
+    return histories
+
+
+def gains(*looks):
+    return histories_of(*looks).gains()
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -58,3 +63,68 @@ def test_what_takes_something_out_of_either_is_told_of_both():
 def test_cohorts_are_remembered_by_name_so_that_they_count_once():
     (gain,) = gains((replace(HOLDER, cohorts=(0, 140)), replace(HOLDER, buffers=40, cohorts=(0, 140))))
     assert gain.looks == ((0, 140),)
+
+
+EVICTS = Removal(seen=True, by="Cache.put (shop.py:7)")
+
+
+def in_bytes(each, item_bytes, *, most=3_000_000, removal=EVICTS):
+    """Two looks at a cache that counts so many bytes of each of its items; None where it keeps no account."""
+    for items in (200, 400):
+        thinks = None if each is None else each * items
+        yield (
+            replace(
+                HOLDER,
+                buffers=items,
+                growth_bytes=item_bytes * items,
+                length=items,
+                removal=removal,
+                bound_bytes=most,
+                thinks_bytes=thinks,
+            ),
+        )
+
+
+@pytest.mark.parametrize("each", [1000, None])
+def test_a_cache_that_counts_its_bytes_fills_up_to_so_many(each):
+    histories = histories_of(*in_bytes(each, 1000))
+    (gain,) = histories.gains()
+    assert (gain.bound, gain.is_filling) == (3000, True)
+    assert histories.in_bytes == {HOLDER.path: (3_000_000, 3000)}
+    assert histories.no_bounds == {}
+
+
+@pytest.mark.parametrize("each", [4_096, 0, 64])
+def test_a_bound_whose_account_misses_what_the_entries_hold_is_none(each):
+    histories = histories_of(*in_bytes(each, 4_000_000))
+    (gain,) = histories.gains()
+    assert gain.bound is None
+    said = sentence(histories.no_bounds[HOLDER.path])
+    assert "keeps 1.5 GiB" in said
+    assert said.endswith("the account misses what the entries hold, so that the bound is none.")
+
+
+def test_a_bound_in_bytes_that_memory_cannot_hold_is_none():
+    histories = histories_of(*in_bytes(1000, 1000, most=2_000_000_000_000), most_bytes=1e9)
+    (gain,) = histories.gains()
+    assert gain.bound is None
+    assert "more than the service may take" in sentence(histories.no_bounds[HOLDER.path])
+
+
+def test_a_name_is_no_bound_in_bytes_where_nothing_lets_go_of_anything():
+    (gain,) = gains(*in_bytes(None, 1000, removal=Removal(seen=True)))
+    assert gain.bound is None
+
+
+def test_an_account_that_stands_still_is_of_something_else():
+    first, last = in_bytes(1000, 1000)
+    (gain,) = gains(first, (replace(last[0], thinks_bytes=200_000),))
+    assert gain.bound is None
+
+
+def test_the_lesser_of_two_bounds_counts():
+    first, last = in_bytes(1000, 1000)
+    (gain,) = gains(first, (replace(last[0], bound=900),))
+    assert gain.bound == 900
+    (gain,) = gains(first, (replace(last[0], bound=90_000),))
+    assert gain.bound == 3000
