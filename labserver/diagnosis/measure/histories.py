@@ -48,22 +48,30 @@ class _History:
         latest: what the last look that named it told.
         counts: items gained since the first floor, at each.
         looks: its cohorts at each.
-        first_in_bytes: what the first look told of a bound in bytes.
+        first: what the first look told that named it.
     """
 
     latest: _Items
     counts: list[int] = field(default_factory=list)
     looks: list[Cohorts] = field(default_factory=list)
     item_bytes: float = 0.0
-    first_in_bytes: ByteBound | None = None
+    first: _Items | None = None
 
     @property
     def in_bytes(self) -> ByteBound | None:
         """A bound in bytes with an account that follows what is kept, or in the name of what lets go of something."""
-        bound, first, removal = self.latest.in_bytes, self.first_in_bytes, self.latest.removal
+        bound, removal = self.latest.in_bytes, self.latest.removal
+        first = bound if self.first is None else self.first.in_bytes
         if bound is None or first is None or not first.is_followed_by(bound):
             return None
         return bound if bound.thinks is not None or (removal is not None and removal.by is not None) else None
+
+    @property
+    def was_full(self) -> bool:
+        """Whether it has had as many entries as it declares at all looks: what grows then is no number of them."""
+        lengths = [one.length for one in (self.first, self.latest) if one is not None]
+        bound = self.latest.bound
+        return bound is not None and all(length is not None and length >= bound for length in lengths)
 
 
 class Histories:
@@ -123,7 +131,7 @@ class Histories:
         first = self._at_first.get(name)
         count, size = items.count - (first.count if first else 0), items.bytes - (first.bytes if first else 0)
         history.latest = items
-        history.first_in_bytes = history.first_in_bytes or items.in_bytes
+        history.first = history.first or items
         history.counts.append(count)
         history.looks.append(items.cohorts)
         if count > 0:
@@ -242,8 +250,10 @@ class Histories:
         return min(bounds, default=None)
 
     def _in_entries(self, one: _History) -> int | None:
-        """A bound that memory can hold; one that it cannot is none."""
+        """A bound that memory can hold, and that there is room up to; one that it cannot is none."""
         path, bound = one.latest.path, one.latest.bound
+        if one.was_full:
+            return None
         if bound is None or bound * one.item_bytes <= self._most_bytes:
             return bound
         self.no_bounds[path] = Note(

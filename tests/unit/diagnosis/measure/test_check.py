@@ -352,6 +352,14 @@ def test_a_cache_whose_account_misses_what_its_entries_hold_is_a_leak():
     assert any("the account misses what the entries hold" in note for note in result.notes)
 
 
+def test_a_full_ring_whose_items_grow_is_a_leak():
+    def told(_):
+        return {"bound": 100, "length": 100, "items": 0, "buffers": 1, "growth_bytes": 1000 * application.all_jobs}
+
+    application = StandIn(lambda jobs: 1000 * jobs, items=each, told=told)
+    assert run(application).verdict is Verdict.LEAK
+
+
 def test_a_cache_that_goes_on_beyond_its_bytes_is_a_leak():
     result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(2_000_000, 1000)))
     assert result.verdict is Verdict.LEAK

@@ -128,3 +128,23 @@ def test_the_lesser_of_two_bounds_counts():
     assert gain.bound == 900
     (gain,) = gains(first, (replace(last[0], bound=90_000),))
     assert gain.bound == 3000
+
+
+def full(*sizes, length=100, items=1):
+    """A holder that has had as many entries as it declares for long, of which each look finds larger ones."""
+    holder = replace(HOLDER, bound=100, length=length)
+    return [(replace(holder, buffers=1, items=items, growth_bytes=size),) for size in sizes]
+
+
+@pytest.mark.parametrize("items", [0, 1, 3])
+def test_what_grows_in_a_full_ring_is_not_what_its_bound_is_of(items):
+    histories = histories_of(*full(200_000, 400_000, items=items), most_bytes=1e6)
+    (gain,) = histories.gains()
+    assert (gain.bound, gain.is_filling) == (None, False)
+    assert histories.no_bounds == {}
+
+
+def test_a_ring_that_was_filled_since_the_first_look_may_be_full_by_now():
+    first, last = full(50_000, 100_000)
+    (gain,) = gains((replace(first[0], length=50),), last)
+    assert gain.bound == 100
