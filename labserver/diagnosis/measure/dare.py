@@ -68,12 +68,33 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
     is_little = decision.verdict is Verdict.LEAK and not speaks_for_a_bound
     if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
-    seconds = min(seconds, figures.filling_share * state.left_s())
     per_job = max((one.items / jobs for one in suspects), default=1.0)
+    most = figures.filling_share * state.left_s()
+    if entries and seconds > 0 and any(one.removal is not None and one.removal.opaque for one in suspects):
+        least = min(share * figures.opaque, entries)
+        needed = (least / max(per_job, 1.0) - jobs) / state.plan.jobs_per_s
+        if needed > most:
+            _leave_undecided(state, needed)
+            return None
+        seconds = max(seconds, needed)
+    seconds = min(seconds, most)
     more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * options.max_jobs)
     if more <= 0 or seconds <= 0:
         return None
     return Dare(jobs=more, seconds=seconds, suspects=suspects, waits=waits, is_little=is_little)
+
+
+def _leave_undecided(state: CheckState, needed: float) -> None:
+    """A container may evict, for all that anybody can read, and fills too slowly to be seen to.
+
+    Args:
+        state: of the check.
+        needed: seconds for its challenge.
+    """
+    reason = Reason(ReasonKind.MAY_BE_A_CACHE)
+    state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    value = int(state.driver.seconds() + needed / state.heuristics.challenging.filling_share) + 1
+    state.notes.append(Note(NoteKind.NEXT, {"option": "--max-seconds", "value": value}))
 
 
 def _suspects(state: CheckState) -> tuple[Gain, ...]:

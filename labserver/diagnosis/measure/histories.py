@@ -311,4 +311,9 @@ def _of_both(one: Removal | None, other: Removal | None) -> Removal | None:
     """What takes something out of either."""
     if one is None or other is None:
         return None
-    return Removal(seen=one.seen and other.seen, by=one.by or other.by, runs=one.runs or other.runs)
+    return Removal(
+        seen=one.seen and other.seen,
+        by=one.by or other.by,
+        runs=one.runs or other.runs,
+        opaque=one.opaque or other.opaque,
+    )

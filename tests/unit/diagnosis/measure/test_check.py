@@ -1,5 +1,6 @@
 """The sequence of a check, with a stand-in for the application and its load."""
 
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.measure.heuristics import Challenging, Heuristics, WarmUp
 from labserver.diagnosis.measure.options import MeasureOptions
+from labserver.diagnosis.measure.phases import warm_up
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain
@@ -59,7 +61,7 @@ class StandIn:
         removal=HOLDER.removal,
         told=lambda _: {},
     ):
-        self.complete, self.removal, self.told = complete, removal, told
+        self.complete, self.removal, self.told, self.jobs_per_s = complete, removal, told, 100
         self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
         self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
         self.expires_s = expires_s
@@ -74,7 +76,7 @@ class StandIn:
         self.cut_short = 0
 
     def seconds(self):
-        return self.all_jobs / 100 + self.rested_s
+        return self.all_jobs / self.jobs_per_s + self.rested_s
 
     def name(self, phase):
         self.phases.append(phase)
@@ -350,6 +352,46 @@ def test_a_cache_whose_account_misses_what_its_entries_hold_is_a_leak():
     result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(20_000, 1)))
     assert result.verdict is Verdict.LEAK
     assert any("the account misses what the entries hold" in note for note in result.notes)
+
+
+OPAQUE = Removal(opaque=True)
+
+
+def bounded(entries):
+    return {"kept": lambda jobs: 1000 * min(jobs, entries), "items": lambda jobs: min(jobs, entries)}
+
+
+@pytest.fixture
+def of_rate(monkeypatch):
+    """A stand-in that runs so many jobs a second, also by the clock of the warm-up."""
+
+    def make(rate, *arguments, **options):
+        application = StandIn(*arguments, removal=OPAQUE, **options)
+        application.jobs_per_s = rate
+        monkeypatch.setattr(warm_up, "time", types.SimpleNamespace(monotonic=application.seconds))
+        return application
+
+    return make
+
+
+@pytest.mark.parametrize("rate", [100, 20])
+def test_a_cache_of_an_extensions_type_gets_the_seconds_that_it_takes_to_be_full(of_rate, rate):
+    application = of_rate(rate, **bounded(1500))
+    assert run(application, challenge_seconds=20).verdict is Verdict.NO_LEAK
+
+
+def test_what_an_extensions_type_keeps_is_undecided_where_the_application_is_too_slow_to_fill_it(of_rate):
+    application = of_rate(4, **bounded(1500))
+    result = run(application)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert any(note.startswith("Next: the same with --max-seconds") for note in result.notes)
+
+
+def test_what_an_extensions_type_keeps_for_ever_is_a_leak(of_rate):
+    application = of_rate(40, leak, items=each)
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert any(f"{HOLDER.path} shows no bound up to" in note for note in result.notes)
 
 
 def test_a_full_ring_whose_items_grow_is_a_leak():
