@@ -95,6 +95,12 @@ class NoteKind(StrEnum):
     """The holder's `path`, and the `most` items that it kept at a time."""
     BEYOND_MEMORY = "beyond-memory"
     """The holder's `path`, its `bound`, and the `bytes` of so many entries."""
+    BYTES_BEYOND_MEMORY = "bytes-beyond-memory"
+    """The holder's `path`, and the `bytes` that it declares."""
+    MISSES_BYTES = "misses-bytes"
+    """The holder's `path`, its `bound` in bytes, what it `thinks` that it keeps, and the `bytes` that it does."""
+    IN_BYTES = "in-bytes"
+    """The holder's `path`, the `bytes` that it declares, and at how many `entries` it keeps as much."""
     RISES = "rises"
     """By `per_job` bytes, within the `tolerance`, `by` whom."""
     NEXT = "next"
@@ -182,6 +188,8 @@ class PartKind(StrEnum):
     """The code around could not be read."""
     BY = "by"
     """The holder's `path`."""
+    THINKS = "thinks"
+    """An account's `bytes`."""
     NOBODY = "nobody"
 
 

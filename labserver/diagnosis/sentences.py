@@ -59,6 +59,14 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.BEYOND_MEMORY: (
         "{path} declares {bound:,} entries: {bytes:bytes}, more than the service may take, so that the bound is none."
     ),
+    NoteKind.BYTES_BEYOND_MEMORY: (
+        "{path} declares a bound of {bytes:bytes}, more than the service may take, so that the bound is none."
+    ),
+    NoteKind.MISSES_BYTES: (
+        "{path} declares a bound of {bound:bytes}{thinks}, and keeps {bytes:bytes}: the account misses what the "
+        "entries hold, so that the bound is none."
+    ),
+    NoteKind.IN_BYTES: "{path} declares a bound of {bytes:bytes}, which is about {entries:,} entries.",
     NoteKind.RISES: "Memory grows by {per_job:,.0f} B a job, within the tolerance of {tolerance:,.0f} B{by}.",
     NoteKind.NEXT: "Next: the same with {option} {value}.",
     NoteKind.FILLED: "{path} was filled up to its bound of {bound:,} before the measured jobs.",
@@ -126,6 +134,7 @@ _PARTS: dict[StrEnum, str] = {
     PartKind.ALTHOUGH: ", although {by} can remove some",
     PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
     PartKind.BY: ", most of it in {path}",
+    PartKind.THINKS: ", of which it counts {bytes:bytes}",
     PartKind.NOBODY: "",
 }
 _STATES: dict[StrEnum, str] = {

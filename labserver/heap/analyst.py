@@ -10,7 +10,10 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from labserver.heap.is_a import is_a, namespace_of, own_attribute, text_of
+from labserver.heap.layout.objects import addresses_of, type_addresses
 
 # Modules whose own state is the analyst's; their functions and classes are shared with everybody and stay visible.
 _ANALYST_PACKAGES = ("IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter_client", "objgraph")
@@ -18,6 +21,8 @@ _ANALYST_PACKAGES = ("IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter
 # one and lets go of it has it listed twice, and the collector goes round for ever.
 NEVER_TRAVERSED = "_asyncio"
 _ANALYST_ROOMS = ("labserver.heap", "labserver.diagnosis", "labserver.targets.host", "labserver.plugins")
+# From which the tool calls the application: these stand in the stack of whatever raises there.
+_CALLING_ROOMS = (*_ANALYST_ROOMS, "labserver.targets", "labserver.processes", "labserver.cli")
 _ANALYST_THREADS = ("labserver-agent", "labserver-monitor", "labserver-lifeline")
 _NOTEBOOK = ("user_ns", "user_module", "user_global_ns")
 _RESULTS = ("Out", "In", "_oh", "_ih", "_dh", "_i", "get_ipython")
@@ -66,6 +71,18 @@ def own_frames() -> list[types.FrameType]:
         frames.append(frame)
         frame = frame.f_back
     return frames
+
+
+def own_calls(objects: list[object]) -> list[types.FrameType]:
+    """Of some objects, the frames of our own code: a kept exception keeps those, too, from which its job was called."""
+    kinds = type_addresses(objects, addresses_of(objects))
+    found = [objects[at] for at in np.flatnonzero(kinds == id(types.FrameType)).tolist()]
+    frames = [frame for frame in found if is_a(frame, types.FrameType)]
+    if not frames:
+        return []
+    modules = [module for name, module in loaded_modules() if name.startswith(_CALLING_ROOMS)]
+    spaces = {id(namespace_of(module)) for module in modules}
+    return [frame for frame in frames if id(frame.f_globals) in spaces]
 
 
 def loaded_modules() -> list[tuple[str, object]]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 Hook = Callable[[], object]
 
-_KINDS = 3  # before a fork, after it in the parent and in the child
+_CHILD = 2  # of the lists: before a fork, after it in the parent, after it in the child
 
 _ours = _local()
 # By address: a reference of ours would make the lists the analyst's. The interpreter keeps them to its end.
@@ -70,16 +70,34 @@ def find_hooks() -> bool:
     """
     global _lists  # noqa: PLW0603 - an interpreter has one set of them
     if _lists is None:
-
-        def probe() -> None:
-            """Found in all three lists, and taken out of them again."""
-
-        os.register_at_fork(before=probe, after_in_parent=probe, after_in_child=probe)
-        found = [held for held in gc.get_referrers(probe) if type(held) is list]
-        _lists = tuple(map(id, found)) if len(found) == _KINDS else ()
-        for hooks in found:  # by identity: to compare hooks may run their code
-            del hooks[next(at for at, hook in enumerate(hooks) if hook is probe)]
+        probes = [_probe() for _ in range(_CHILD + 1)]
+        os.register_at_fork(before=probes[0], after_in_parent=probes[1], after_in_child=probes[_CHILD])
+        found = [
+            [held for held in gc.get_referrers(probe) if type(held) is list and held is not probes] for probe in probes
+        ]
+        _lists = tuple(id(held[0]) for held in found if len(held) == 1)
+        if len(_lists) != len(probes):
+            _lists = ()
+        for probe, lists in zip(probes, found, strict=True):
+            for hooks in lists:  # by identity: to compare hooks may run their code
+                del hooks[next(at for at, hook in enumerate(hooks) if hook is probe)]
     return bool(_lists)
+
+
+def hooks_of_children() -> list[Hook]:
+    """The hooks that run in forked children alone; none where they cannot be found."""
+    if not find_hooks():
+        return []
+    *others, inside = _hooks()
+    elsewhere = {id(hook) for hooks in others for hook in hooks}
+    return [hook for hook in inside if id(hook) not in elsewhere]
+
+
+def _probe() -> Hook:
+    def probe() -> None:
+        """Found in its list, and taken out of it again."""
+
+    return probe
 
 
 def _hooks() -> list[list[Hook]]:

@@ -7,6 +7,7 @@ the walk could see is held by C code, and what is left are cycles that wait for 
 
 import gc
 import itertools
+import sys
 import time
 import types
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labserver.heap.analyst import analyst_objects, is_analyst_module, loaded_modules, never_traversed, own_frames
+from labserver.heap.analyst import (
+    analyst_objects,
+    is_analyst_module,
+    loaded_modules,
+    never_traversed,
+    own_calls,
+    own_frames,
+)
 from labserver.heap.layout.objects import Indices, addresses_of, reference_counts
 from labserver.heap.root import Root, RootKind
 from labserver.heap.roots import Roots, frame_locals
@@ -76,18 +84,20 @@ def capture(roots: Roots, *, max_bytes: int | None = None, max_seconds: float | 
     shut.append(shut)
     # From here on all that is made is younger than this list, so the walk does not come across itself.
     tracked = gc.get_objects()
+    calls = own_calls(tracked)
+    shut += calls
     walk = Walk(shut, max_bytes=max_bytes, until=None if max_seconds is None else time.monotonic() + max_seconds)
     walk.add([module for name, module in loaded_modules() if not is_analyst_module(name)])
     modules = len(walk.objects)
     local_roots = _add_named(walk, named)
     complete = walk.close(more=tracked)
-    analyst = _Analyst(np.zeros(0, dtype=np.int64), addresses_of(frames))
+    analyst = _Analyst(np.zeros(0, dtype=np.int64), addresses_of(frames), _over(calls, frames))
     if complete:
         walk.add(tracked)
         avoided = id(never_traversed())
         mine += gc.get_referents(*(obj for obj in shut if id(obj) != avoided))
         analyst.seeds = walk.add(mine)
-    for objects in (tracked, frames, named, mine, shut):
+    for objects in (tracked, frames, named, mine, shut, calls):
         objects.clear()
     complete = complete and walk.close()
     return _sort_out(walk, modules, local_roots, analyst if complete else None, roots.notes)
@@ -111,10 +121,29 @@ class _Analyst:
     Attributes:
         seeds: the nodes it refers to.
         frames: the addresses of its running frames.
+        calls: by the address of the frame of each call that is over, its bytes and from where it was called.
     """
 
     seeds: Indices
     frames: Indices
+    calls: dict[int, tuple[int, int]]
+
+
+def _over(calls: list[types.FrameType], running: list[types.FrameType]) -> dict[int, tuple[int, int]]:
+    under_way = set(map(id, running))
+    return {id(call): (sys.getsizeof(call), id(call.f_back)) for call in calls if id(call) not in under_way}
+
+
+def _add_calls(sizes: Indices, next_to_shut: list[Indices], calls: dict[int, tuple[int, int]]) -> None:
+    """Count the frames of our calls that are over to the first of those that keep them: nobody else names them."""
+    left = dict(calls)
+    for owners, shut in next_to_shut:
+        there = np.isin(shut, list(left))
+        for owner, call in zip(owners[there].tolist(), shut[there].tolist(), strict=True):
+            at = call
+            while at in left:
+                size, at = left.pop(at)
+                sizes[owner] += size
 
 
 def _sort_out(
@@ -133,6 +162,7 @@ def _sort_out(
     if analyst is None:
         notes = (*notes, f"The walk over the heap was stopped early: {np.count_nonzero(keep):,} objects were seen.")
     else:
+        _add_calls(sizes, walk.next_to_shut, analyst.calls)
         loose = np.flatnonzero(~seen)
         sources, leads_to = references_of(starts, targets, loose)
         # A call that is over, whose frame a kept exception keeps, is nobody's of ours although one of ours made it.

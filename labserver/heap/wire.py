@@ -119,11 +119,14 @@ class Removal(Message):
         seen: whether all code that may reach the container was read: that of its referrers and of their classes.
         by: where something is taken out, such as `Cache.set (shop/cache.py:41)`; None where nothing does.
         runs: whether a thread, a timer or a task that is alive runs that code, so that it comes by itself.
+        opaque: whether the container, or what keeps it, is of an extension's type: that may evict, and nobody can read
+            it.
     """
 
     seen: bool = False
     by: str | None = None
     runs: bool = False
+    opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,21 +126,22 @@ def steadiness_of_counts(gain: Gain, now: int, *, final: bool = False) -> Steadi
     return Steadiness.UNSURE if fading is None else fading.steadiness(SLOWEST_FILL_JOBS, final=final)
 
 
-def suspects(evidence: Evidence, tolerance: float, *, quiet: bool) -> list[Gain]:
+def suspects(evidence: Evidence, tolerance: float) -> list[Gain]:
     """The holders that may keep some items for ever, which the bytes are too few or too noisy to show.
+
+    What small items the bytes do not show has taken the place of others, for as long as there are such.
 
     Args:
         evidence: with gains.
-        tolerance: bytes per job below which growth is of no interest.
-        quiet: whether the bytes say that there is no leak: many small items that they do not show have taken the place
-            of others. An item that alone is more than a job may keep is of interest, however few jobs keep one.
+        tolerance: bytes per job below which growth is of no interest. An item that alone is more than a job may keep
+            is of interest, however few jobs keep one.
     """
     jobs, large = evidence.jobs[-1], max(THRESHOLDS.large_bytes, tolerance)
     return [
         gain
         for gain in evidence.gains or ()
         if gain.items > 0
-        and (gain.item_bytes >= large or (not quiet and gain.gained_bytes >= tolerance * jobs))
+        and (gain.item_bytes >= large or gain.gained_bytes >= tolerance * jobs)
         and not gain.is_filling
         and most_per_job(gain.items, jobs) * gain.item_bytes >= THRESHOLDS.tolerance_share * tolerance
     ]

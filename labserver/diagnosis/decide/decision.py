@@ -179,7 +179,7 @@ def _counted(evidence: Evidence, rules: Rules, otherwise: Decision) -> Decision:
     """A leak by the counts alone, where the bytes are too few or too noisy to show one; else what the bytes say."""
     jobs, quiet = evidence.jobs[-1], otherwise.verdict is Verdict.NO_LEAK
     notes = []
-    for gain in count_channel.suspects(evidence, rules.tolerance, quiet=quiet):
+    for gain in count_channel.suspects(evidence, rules.tolerance):
         steadiness = count_channel.steadiness_of_gain(gain, evidence)
         gained = Note(
             NoteKind.GAINED, {"path": gain.path, "items": gain.items, "jobs": jobs, "item_bytes": gain.item_bytes}

@@ -255,12 +255,13 @@ class _Reader:
         return {name: by_size for name, by_size in found.items() if name}
 
     def _is_size(self, amount: ast.expr) -> bool:
-        """Whether an amount is the length or the size of something."""
+        """Whether an amount is the length or the size of something, by what it is made of or what it is called."""
         match amount:
             case ast.Call(ast.Name(name) | ast.Attribute(attr=name)) | ast.Attribute(attr=name):
                 return name == "len" or "size" in name or "bytes" in name
-            case ast.Name(name) if name in self._values:
-                return self._is_size(self._values[name])
+            case ast.Name(name):
+                value = self._values.get(name)
+                return "size" in name or "bytes" in name or (value is not None and self._is_size(value))
         return False
 
     def _calls(self) -> Iterator[tuple[str, int]]:

@@ -9,6 +9,7 @@ from labserver.diagnosis.holders.functions import Functions, routine_of, scopes
 from labserver.diagnosis.holders.handling import ADDING, ANEW, REMOVING, REMOVING_FUNCTIONS, Handling, Place
 from labserver.diagnosis.holders.handling_in_bytecode import handling_in_bytecode
 from labserver.diagnosis.holders.handling_in_source import handling_in_source
+from labserver.diagnosis.holders.in_children import codes_of_children
 from labserver.diagnosis.holders.referrers import Referrer, Voice
 from labserver.diagnosis.holders.sources import Sources
 from labserver.diagnosis.holders.spelling import Spelling, SpellingKind
@@ -88,6 +89,9 @@ class _Reader:
             self._seen &= referrer.readable
             if referrer.spelling is not None:
                 passages += self._of(referrer, referrer.spelling)
+        if any(one.handling.removals for one in passages):
+            elsewhere = codes_of_children(self._functions)
+            passages = [one for one in passages if id(one.place.routine.code) not in elsewhere]
         return Reading(tuple(passages), self._seen)
 
     def _of(self, referrer: Referrer, spelling: Spelling) -> list[Passage]:

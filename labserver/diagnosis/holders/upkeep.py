@@ -9,6 +9,7 @@ import numpy as np
 
 from labserver.diagnosis.holders.bounds import Bound, ByteBudget, bound_of, byte_budget_of
 from labserver.diagnosis.holders.changes import Changes
+from labserver.diagnosis.holders.extension_types import extension_type_of
 from labserver.diagnosis.holders.fixed_places import FixedPlaces
 from labserver.diagnosis.holders.functions import Functions
 from labserver.diagnosis.holders.lengths import length_of
@@ -78,7 +79,7 @@ class Upkeeps:
         container = self._graph.objects[node]
         referrers = self._referrers.of(node)
         reading = read(referrers, self._functions, self._sources)
-        removal = removal_from(container, reading, self._running, known=is_any(container, _KNOWN))
+        removal = self._removal(container, referrers, reading)
         bound, budget = self._bounds(node, many, referrers, reading)
         places = self._places.number(entries, holder)
         if places is not None and (bound is None or places < bound.entries):
@@ -92,11 +93,23 @@ class Upkeeps:
 
     def _also_of(self, holder: int, removal: Removal) -> Removal:
         """What takes something out of one of many containers, or one of them out of what holds them all."""
-        whole = self._graph.objects[holder]
-        reading = read(self._referrers.of(holder), self._functions, self._sources)
-        other = removal_from(whole, reading, self._running, known=is_any(whole, _KNOWN))
+        referrers = self._referrers.of(holder)
+        reading = read(referrers, self._functions, self._sources)
+        other = self._removal(self._graph.objects[holder], referrers, reading)
         first, second = sorted((removal, other), key=lambda one: (one.by is None, not one.runs))
-        return Removal(seen=first.seen and second.seen, by=first.by, runs=first.runs or second.runs)
+        return Removal(
+            seen=first.seen and second.seen,
+            by=first.by,
+            runs=first.runs or second.runs,
+            opaque=first.opaque or second.opaque,
+        )
+
+    def _removal(self, container: object, referrers: list[Referrer], reading: Reading) -> Removal:
+        """What takes something out of a container, whose own methods nobody can read where an extension has made it."""
+        opaque = extension_type_of(container) is not None
+        found = removal_from(container, reading, self._running, known=not opaque and is_any(container, _KNOWN))
+        kept = any(not one.readable and extension_type_of(one.owner) is not None for one in referrers)
+        return replace(found, opaque=opaque or kept)
 
     def _bounds(
         self, node: int, many: int, referrers: list[Referrer], reading: Reading

@@ -54,7 +54,7 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
         return None
     if decision.fills:
         return _filling(state, suspects)
-    if decision.verdict is Verdict.LEAK and _note_bounds_beyond_memory(state, suspects):
+    if decision.verdict is Verdict.LEAK and _note_bounds_that_are_none(state, suspects):
         return None
     figures, options = state.heuristics.challenging, state.options
     share = figures.fast_share if options.fast else 1.0
@@ -68,12 +68,33 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
     is_little = decision.verdict is Verdict.LEAK and not speaks_for_a_bound
     if is_little:
         entries, seconds = min(entries, share * figures.little), min(seconds, share * figures.little_s)
-    seconds = min(seconds, figures.filling_share * state.left_s())
     per_job = max((one.items / jobs for one in suspects), default=1.0)
+    most = figures.filling_share * state.left_s()
+    if entries and seconds > 0 and any(one.removal is not None and one.removal.opaque for one in suspects):
+        least = min(share * figures.opaque, entries)
+        needed = (least / max(per_job, 1.0) - jobs) / state.plan.jobs_per_s
+        if needed > most:
+            _leave_undecided(state, needed)
+            return None
+        seconds = max(seconds, needed)
+    seconds = min(seconds, most)
     more = min(int(entries / max(per_job, 1.0)) - jobs, figures.most_jobs * options.max_jobs)
     if more <= 0 or seconds <= 0:
         return None
     return Dare(jobs=more, seconds=seconds, suspects=suspects, waits=waits, is_little=is_little)
+
+
+def _leave_undecided(state: CheckState, needed: float) -> None:
+    """A container may evict, for all that anybody can read, and fills too slowly to be seen to.
+
+    Args:
+        state: of the check.
+        needed: seconds for its challenge.
+    """
+    reason = Reason(ReasonKind.MAY_BE_A_CACHE)
+    state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    value = int(state.driver.seconds() + needed / state.heuristics.challenging.filling_share) + 1
+    state.notes.append(Note(NoteKind.NEXT, {"option": "--max-seconds", "value": value}))
 
 
 def _suspects(state: CheckState) -> tuple[Gain, ...]:
@@ -89,14 +110,13 @@ def _may_remove(suspects: Sequence[Gain]) -> bool:
     return not seen or any(one is None or not one.seen or one.by is not None for one in seen)
 
 
-def _note_bounds_beyond_memory(state: CheckState, suspects: Sequence[Gain]) -> bool:
-    """Note the first suspect whose declared bound memory cannot hold: it need not be filled to be none."""
-    beyond = state.series.histories.beyond_memory
-    path = next((one.path for one in suspects if one.path in beyond), None)
-    if path is None:
+def _note_bounds_that_are_none(state: CheckState, suspects: Sequence[Gain]) -> bool:
+    """Note the first suspect whose declared bound is known to be none: it need not be filled."""
+    why = state.series.histories.no_bounds
+    found = next((why[one.path] for one in suspects if one.path in why and one.bound is None), None)
+    if found is None:
         return False
-    bound, size = beyond[path]
-    state.notes.append(Note(NoteKind.BEYOND_MEMORY, {"path": path, "bound": bound, "bytes": size}))
+    state.notes.append(found)
     return True
 
 
@@ -111,6 +131,8 @@ def _filling(state: CheckState, suspects: Sequence[Gain]) -> Dare | None:
         return None
     cache = max(needed, key=lambda one: needed[one])
     more, bound = int(needed[cache]), cache.bound or 0
+    if (in_bytes := state.series.histories.in_bytes.get(cache.path)) is not None and in_bytes[1] == bound:
+        state.notes.append(Note(NoteKind.IN_BYTES, {"path": cache.path, "bytes": in_bytes[0], "entries": bound}))
     seconds = more / state.plan.jobs_per_s
     if more <= figures.most_jobs * state.options.max_jobs and seconds <= figures.filling_share * left_s:
         return Dare(jobs=more, seconds=left_s, suspects=(cache,), bound=bound)

@@ -152,6 +152,8 @@ class Challenging:
     Attributes:
         little: entries, where nothing in the code ever removes one: a map of some thousand products fills as well.
         little_s: seconds for these.
+        opaque: entries that a container must have been offered whose type an extension has made, for what goes on to
+            be called a leak: a slow application gets more seconds for them.
         fast_share: part of the entries and seconds that a coarse answer takes.
         runs: the seconds as a factor, where a thread, a timer or a task that is alive can remove them: it may come
             once a minute, to a coarse answer as well.
@@ -174,6 +176,7 @@ class Challenging:
 
     little: int = 2_000
     little_s: float = 5.0
+    opaque: int = 2_000
     unnamed: int = 10_000
     wait_s: float = 5.0
     fast_share: float = 0.2

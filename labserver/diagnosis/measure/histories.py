@@ -1,11 +1,13 @@
 """What each holder kept at each count, and what lasts of it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labserver.diagnosis.decide.count_channel import most_per_job
 from labserver.diagnosis.decide.evidence import Evidence, Gain
 from labserver.diagnosis.decide.survival import Cohorts, Survival
+from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind
+from labserver.diagnosis.measure.byte_bound import ByteBound
 from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
 
 GARBAGE = "garbage in cycles"
@@ -22,6 +24,20 @@ class _Items:
     cohorts: Cohorts = ()
     removal: Removal | None = None
     length: int | None = None
+    in_bytes: ByteBound | None = None
+
+    def with_more(self, other: "_Items") -> "_Items":
+        """The same with those of another holder that goes by the same name: nothing tells the two apart later."""
+        return replace(
+            self,
+            count=self.count + other.count,
+            bytes=self.bytes + other.bytes,
+            bound=_sum(self.bound, other.bound),
+            cohorts=self.cohorts or other.cohorts,  # these are remembered by name, so that both have those of both
+            removal=_of_both(self.removal, other.removal),
+            length=_sum(self.length, other.length),
+            in_bytes=None,
+        )
 
 
 @dataclass(slots=True)
@@ -32,12 +48,30 @@ class _History:
         latest: what the last look that named it told.
         counts: items gained since the first floor, at each.
         looks: its cohorts at each.
+        first: what the first look told that named it.
     """
 
     latest: _Items
     counts: list[int] = field(default_factory=list)
     looks: list[Cohorts] = field(default_factory=list)
     item_bytes: float = 0.0
+    first: _Items | None = None
+
+    @property
+    def in_bytes(self) -> ByteBound | None:
+        """A bound in bytes with an account that follows what is kept, or in the name of what lets go of something."""
+        bound, removal = self.latest.in_bytes, self.latest.removal
+        first = bound if self.first is None else self.first.in_bytes
+        if bound is None or first is None or not first.is_followed_by(bound):
+            return None
+        return bound if bound.thinks is not None or (removal is not None and removal.by is not None) else None
+
+    @property
+    def was_full(self) -> bool:
+        """Whether it has had as many entries as it declares at all looks: what grows then is no number of them."""
+        lengths = [one.length for one in (self.first, self.latest) if one is not None]
+        bound = self.latest.bound
+        return bound is not None and all(length is not None and length >= bound for length in lengths)
 
 
 class Histories:
@@ -50,7 +84,8 @@ class Histories:
     Attributes:
         jobs: finished jobs at each count.
         object_bytes: bytes of all objects beyond those of the baseline, at each.
-        beyond_memory: the holders whose bound is none for that reason, with the bound and its bytes.
+        no_bounds: why the bound that a holder declares is none, by its path.
+        in_bytes: the bounds in bytes, and at how many entries they are reached, by path.
     """
 
     def __init__(self, most_bytes: float, stopped: Mapping[str, int]) -> None:
@@ -58,7 +93,8 @@ class Histories:
         self._stopped = stopped
         self.jobs: list[int] = []
         self.object_bytes: list[int] = []
-        self.beyond_memory: dict[str, tuple[int, float]] = {}
+        self.no_bounds: dict[str, Note] = {}
+        self.in_bytes: dict[str, tuple[int, int]] = {}
         self._histories: dict[str, _History] = {}
         self._at_first: dict[str, _Items] = {}
         self._bytes_at_first: int | None = None
@@ -95,6 +131,7 @@ class Histories:
         first = self._at_first.get(name)
         count, size = items.count - (first.count if first else 0), items.bytes - (first.bytes if first else 0)
         history.latest = items
+        history.first = history.first or items
         history.counts.append(count)
         history.looks.append(items.cohorts)
         if count > 0:
@@ -198,24 +235,62 @@ class Histories:
             tuple(self._jobs_from(first)),
             tuple(count - start for count in one.counts[first:]),
             one.item_bytes,
-            self._bound(latest.path, latest.bound, one.item_bytes),
+            self._bound(one),
             tuple(one.looks[first:]),
             latest.removal,
             latest.length,
         )
 
-    def _bound(self, path: str, bound: int | None, item_bytes: float) -> int | None:
-        """A bound that memory can hold; one that it cannot is none. What was seen to stop somewhere has one there."""
+    def _bound(self, one: _History) -> int | None:
+        """A bound in entries that is one. What was seen to stop somewhere has one there."""
+        path = one.latest.path
         if path in self._stopped:
             return self._stopped[path]
-        if bound is None or bound * item_bytes <= self._most_bytes:
+        bounds = [bound for bound in (self._in_entries(one), self._in_bytes(one)) if bound is not None]
+        return min(bounds, default=None)
+
+    def _in_entries(self, one: _History) -> int | None:
+        """A bound that memory can hold, and that there is room up to; one that it cannot is none."""
+        path, bound = one.latest.path, one.latest.bound
+        if one.was_full:
+            return None
+        if bound is None or bound * one.item_bytes <= self._most_bytes:
             return bound
-        self.beyond_memory[path] = (bound, bound * item_bytes)
+        self.no_bounds[path] = Note(
+            NoteKind.BEYOND_MEMORY, {"path": path, "bound": bound, "bytes": bound * one.item_bytes}
+        )
         return None
+
+    def _in_bytes(self, one: _History) -> int | None:
+        """The entries at which a bound in bytes is reached that memory can hold, and whose account is of these."""
+        path, bound = one.latest.path, one.in_bytes
+        if bound is None:
+            return None
+        if bound.most > self._most_bytes:
+            self.no_bounds[path] = Note(NoteKind.BYTES_BEYOND_MEMORY, {"path": path, "bytes": bound.most})
+            return None
+        if bound.is_missed(one.item_bytes):
+            self.no_bounds[path] = Note(
+                NoteKind.MISSES_BYTES,
+                {
+                    "path": path,
+                    "bound": bound.most,
+                    "thinks": "" if bound.thinks is None else Fact(PartKind.THINKS, {"bytes": bound.thinks}),
+                    "bytes": bound.entries * one.item_bytes,
+                },
+            )
+            return None
+        entries = bound.at(one.item_bytes)
+        self.in_bytes[path] = (bound.most, entries)
+        return entries
 
     @staticmethod
     def _items(growth: HeapGrowth, *, collecting: bool) -> dict[str, _Items]:
-        items = {one.fingerprint: _of(one) for one in growth.holders if one.buffers > 0}
+        items: dict[str, _Items] = {}
+        for one in growth.holders:
+            if one.buffers > 0:
+                known = items.get(one.fingerprint)
+                items[one.fingerprint] = _of(one) if known is None else known.with_more(_of(one))
         if not collecting and growth.garbage.objects:
             items[GARBAGE] = _Items(GARBAGE, growth.garbage.objects, growth.garbage.bytes)
         return items
@@ -224,4 +299,21 @@ class Histories:
 def _of(one: HolderGrowth) -> _Items:
     # Jobs and bounds are of what hangs directly below the holder; older versions tell the heaviest type alone.
     count = one.buffers if one.items is None or one.items <= 0 else one.items
-    return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal, one.length)
+    in_bytes = None if one.bound_bytes is None else ByteBound(one.bound_bytes, one.thinks_bytes, one.length or count)
+    return _Items(one.path, count, one.growth_bytes, one.bound, one.cohorts, one.removal, one.length, in_bytes)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _of_both(one: Removal | None, other: Removal | None) -> Removal | None:
+    """What takes something out of either."""
+    if one is None or other is None:
+        return None
+    return Removal(
+        seen=one.seen and other.seen,
+        by=one.by or other.by,
+        runs=one.runs or other.runs,
+        opaque=one.opaque or other.opaque,
+    )

@@ -117,7 +117,8 @@ class _Loop(Driver):
         """Call the body so many times; see `Driver.drive`."""
         for _ in range(jobs):
             self._look_at_the_clock()
-            self._call()
+            # Called from here: whatever raises would keep a frame of ours for each job, if there were one.
+            _refuse_coroutine(self._body())
             self._forget()
             self.jobs += 1
             if time.monotonic() - self._said > _SAY_S:
@@ -130,15 +131,15 @@ class _Loop(Driver):
         time.sleep(seconds)
         self._look_at_the_clock()
 
-    def _call(self) -> None:
-        result = self._body()
-        if is_a(result, types.CoroutineType):  # that nobody awaits it is a warning, which would not be seen
-            result.close()
-            raise UsageError("The body gives back a coroutine: give a function that runs it, such as with asyncio.run.")
-
     def _look_at_the_clock(self) -> None:
         if self.seconds() > self._options.max_seconds:
             raise TimeIsUp
+
+
+def _refuse_coroutine(result: object) -> None:
+    if is_a(result, types.CoroutineType):  # that nobody awaits it is a warning, which would not be seen
+        result.close()
+        raise UsageError("The body gives back a coroutine: give a function that runs it, such as with asyncio.run.")
 
 
 @contextmanager

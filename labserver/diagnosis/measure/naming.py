@@ -148,7 +148,8 @@ class _Shares:
         """Share out what a look has seen."""
         least = WORTH.naming_share * grown.bytes
         gained = [one for one in growth.holders if one.growth_bytes > 0]
-        at_c = [_less(one, grown.at_first.get(one.fingerprint)) for one in gained if one.is_held_by_c]
+        at_first = dict(grown.at_first)  # of a name that two have, together: it is taken from the larger one
+        at_c = [_less(one, at_first.pop(one.fingerprint, None)) for one in gained if one.is_held_by_c]
         from_c = [one for one in at_c if one.growth_bytes >= least]
         held = [one for one in gained if not one.is_held_by_c]
         of_threads = [one for one in held if ThreadFinding.is_of(one, growth.threads)] if grown.threads else []

@@ -60,6 +60,7 @@ ARGUMENTS = {
     "next": "",
     "spare": 78_000,
     "until": "2030-01-31",
+    "thinks": Fact(PartKind.THINKS, {"bytes": 78_000}),
 }
 
 
@@ -104,6 +105,7 @@ PARTS = {
     PartKind.ALTHOUGH: ", although module shop → CACHE can remove some",
     PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
     PartKind.BY: ", most of it in module shop → {STORE}",
+    PartKind.THINKS: ", of which it counts 76.2 KiB",
     PartKind.NOBODY: "",
 }
 STATES = {

@@ -368,3 +368,47 @@ def test_memory_that_a_c_object_owns_counts_with_the_array_that_shows_it_and_onl
         sizes = [int(graph.sizes[graph.find(array)]) for array in shop.ARRAYS]
         assert sizes[0] == sys.getsizeof(shop.ARRAYS[0]) + own.nbytes
         assert sizes[1:] == [sys.getsizeof(array) for array in shop.ARRAYS[1:]]
+
+
+KEEPING = {
+    "an exception": "except ValueError as error: shop.KEPT.append(error)",
+    "its traceback": "except ValueError as error: shop.KEPT.append(error.__traceback__)",
+    "all that is known of it": "except ValueError: shop.KEPT.append(sys.exc_info())",
+    "the frame itself": "finally: shop.KEPT.append(sys._getframe())",
+}
+
+
+@pytest.mark.parametrize("kept", KEEPING.values(), ids=KEEPING)
+def test_calls_of_the_tool_that_a_frame_keeps_are_no_part_of_what_is_seen(shop, monkeypatch, kept):
+    """Nobody can let go of them but whoever keeps what was called, and their variables are the tool's own."""
+    tool = types.ModuleType("labserver.diagnosis.planted")
+    monkeypatch.setitem(sys.modules, tool.__name__, tool)
+    code = """
+def drive_all(job):
+    state = bytearray(100_000)
+    call_one(job)
+def call_one(job):
+    result = bytearray(200_000)
+    try:
+        job()
+    except ValueError:
+        pass
+"""
+    exec(code, vars(tool))
+    application = {"shop": shop, "sys": sys}
+    exec(f"def job():\n try: raise ValueError\n {kept}", application)
+    shop.KEPT = []
+    gc.collect()  # the frames of another run, whose module is gone
+    for _ in range(3):
+        tool.drive_all(application["job"])
+    with heap_graph() as graph:
+        nodes = [node for node, one in enumerate(graph.objects) if type(one) is types.FrameType]
+        names = [graph.objects[node].f_code.co_name for node in nodes]
+        of_jobs = [node for node, name in zip(nodes, names, strict=True) if name == "job"]
+        sizes = [int(graph.sizes[node]) - sys.getsizeof(graph.objects[node]) for node in of_jobs]
+        buffers = [one for one in graph.objects if type(one) is bytearray and len(one) in {100_000, 200_000}]
+    assert not {"drive_all", "call_one"} & set(names)
+    assert buffers == []
+    assert len(sizes) == 3
+    least = sys.getsizeof(sys._getframe()) // 2
+    assert min(sizes) > least  # what the calls take counts where they are kept

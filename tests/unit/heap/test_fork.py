@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from labserver.errors import CannotLook
-from labserver.heap import child, fork
+from labserver.heap import at_fork, child, fork
+from labserver.heap.at_fork import hooks_of_children
 from labserver.heap.fork import in_fork
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the work is done in place elsewhere")
@@ -458,3 +459,21 @@ def test_no_profiler_runs_in_the_child():
         work(None)
         print(in_fork(work, within_s=120), (os.getpid(), "inner") in CALLED)
         """) == ["False True"]
+
+
+def test_hooks_that_run_in_children_alone_are_told():
+    def inside():
+        """Of children alone."""
+
+    def everywhere():
+        """Of both."""
+
+    os.register_at_fork(after_in_child=inside)
+    os.register_at_fork(after_in_child=everywhere, after_in_parent=everywhere)
+    try:
+        found = hooks_of_children()
+        assert any(hook is inside for hook in found)
+        assert not any(hook is everywhere for hook in found)
+    finally:
+        for hooks in at_fork._hooks():
+            hooks[:] = [hook for hook in hooks if hook not in (inside, everywhere)]

@@ -224,6 +224,12 @@ def test_a_little_growth_of_a_holder_is_no_reason_to_go_on(counts, size):
     assert decision.verdict is Verdict.NO_LEAK
 
 
+@pytest.mark.parametrize("size", [300.0, 700.0, 2000.0])
+def test_items_that_make_a_leak_are_not_passed_over_because_others_went_meanwhile(size):
+    counts = (Gain("KEPT", (200, 400), (200, 400), size),)
+    assert answer(noisy(0), counts).verdict is not Verdict.NO_LEAK
+
+
 def test_few_jobs_are_enough_where_much_is_kept_of_each():
     floors = [2e7 + 200_000 * job for job in range(11)]
     one = (Gain("KEPT", (4, 8, 10), (4, 8, 10), 200_000.0),)

@@ -1,11 +1,15 @@
 """What takes something out of a container, whether it comes by itself, and whether all code was seen."""
 
+import multiprocessing.util
 import operator
+import os
 import types
 import weakref
 from pathlib import Path
 
 import pytest
+
+from labserver.diagnosis.holders import in_children
 
 GLOBAL = "CACHE, LOG, QUEUE = {}, [], []\ndef work(number):\n    CACHE[number] = bytes(1000)\n"
 REMOVING = {
@@ -365,3 +369,56 @@ def test_weak_references_take_themselves_out(said):
     assert said(kept, module).removal.by == "the callback of its weak references"
     module.__dict__["kept"] = kept = {1: weakref.ref(value)}
     assert said(kept, module).removal.by is None
+
+
+IN_CHILDREN = {
+    "a hook": "def _after_fork():\n    CACHE.clear()\nos.register_at_fork(after_in_child=_after_fork)",
+    "a lambda": "os.register_at_fork(after_in_child=lambda: CACHE.clear())",
+    "what a hook alone calls": (
+        "def _forget():\n    global CACHE; CACHE = {}\n"
+        "def renew():\n    _forget()\nos.register_at_fork(after_in_child=renew)"
+    ),
+    "a hook of multiprocessing's": (
+        "import multiprocessing.util\ndef renew(_):\n    CACHE.clear()\n"
+        "multiprocessing.util.register_after_fork(work, renew)"
+    ),
+}
+HERE = {
+    "a hook that runs in the parent, too": (
+        "def renew():\n    CACHE.clear()\nos.register_at_fork(after_in_child=renew, after_in_parent=renew)"
+    ),
+    "what others call as well": (
+        "def _forget():\n    CACHE.clear()\ndef renew():\n    _forget()\ndef sweep():\n    _forget()\n"
+        "os.register_at_fork(after_in_child=renew)"
+    ),
+    "no hook": "def _after_fork():\n    CACHE.clear()",
+}
+
+
+@pytest.fixture
+def _own_hooks(monkeypatch):
+    """Hooks of a test's own, which no later fork runs."""
+    hooks = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **given: hooks.append(given))
+
+    def of_children():
+        others = [one for given in hooks for name, one in given.items() if name != "after_in_child"]
+        return [given["after_in_child"] for given in hooks if given["after_in_child"] not in others]
+
+    monkeypatch.setattr(in_children, "hooks_of_children", of_children)
+    monkeypatch.setattr(multiprocessing.util, "_afterfork_registry", weakref.WeakValueDictionary())
+
+
+@pytest.mark.usefixtures("_own_hooks")
+@pytest.mark.parametrize("code", IN_CHILDREN.values(), ids=IN_CHILDREN)
+def test_what_runs_in_forked_children_alone_removes_nothing_here(said, shop_cache, code):
+    module = shop_cache(f"import os\n{GLOBAL}{code}\n")
+    told = said(module.CACHE, module).removal
+    assert told.by is None
+
+
+@pytest.mark.usefixtures("_own_hooks")
+@pytest.mark.parametrize("code", HERE.values(), ids=HERE)
+def test_what_runs_elsewhere_as_well_may_remove(said, shop_cache, code):
+    module = shop_cache(f"import os\n{GLOBAL}{code}\n")
+    assert said(module.CACHE, module).removal.by is not None

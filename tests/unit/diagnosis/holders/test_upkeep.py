@@ -506,6 +506,22 @@ def work(number):
 """,
         (4_000_000, 260_000),
     ),
+    "a size that is handed on": (
+        """
+class Cache:
+    def __init__(self):
+        self.kept, self.used, self.most = {}, 0, 5_000_000
+    def put(self, key, value, size):
+        while self.used + size > self.most:
+            self.used -= self.kept.popitem()[1][1]
+        self.kept[key] = value, size
+        self.used += size
+CACHE = Cache()
+def work(number):
+    CACHE.put(number, bytes(1000), 1000)
+""",
+        (5_000_000, 260_000),
+    ),
     "a name alone": (
         """
 class Cache:

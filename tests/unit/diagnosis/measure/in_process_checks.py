@@ -10,6 +10,7 @@ import threading
 import tracemalloc
 import types
 import warnings
+from concurrent.futures import Future
 
 from labserver.diagnosis.measure import in_process
 from labserver.diagnosis.measure.heuristics import Expiry, Heuristics
@@ -77,6 +78,45 @@ def nothing_is_kept():
     return result, {"warnings": len(kept), "tracing": tracemalloc.is_tracing()}
 
 
+def fail(error):
+    raise error
+
+
+def an_exception_is_kept():
+    kept = []
+
+    def job():
+        try:
+            fail(ValueError(bytes(700)))
+        except ValueError as error:
+            kept.append(error)
+
+    return leak_check(job, fast=True), {}
+
+
+def a_frame_is_kept():
+    kept = []
+
+    def job():
+        kept.append((sys._getframe(), bytes(700)))
+
+    return leak_check(job, fast=True), {}
+
+
+def a_failure_is_kept():
+    kept = []
+
+    def job():
+        future = Future()
+        try:
+            fail(KeyError("no such order"))
+        except KeyError as error:
+            future.set_exception(error)
+        kept.append(future)
+
+    return leak_check(job, fast=True), {}
+
+
 def the_caller_traces():
     tracemalloc.start(2)
     try:
@@ -93,6 +133,9 @@ if __name__ == "__main__":
         a_closure_keeps,
         nothing_acts_by_itself,
         a_thread_may_expire_it,
+        an_exception_is_kept,
+        a_frame_is_kept,
+        a_failure_is_kept,
         nothing_is_kept,
         the_caller_traces,
     ):

@@ -1,5 +1,6 @@
 """The sequence of a check, with a stand-in for the application and its load."""
 
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.measure.heuristics import Challenging, Heuristics, WarmUp
 from labserver.diagnosis.measure.options import MeasureOptions
+from labserver.diagnosis.measure.phases import warm_up
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain
@@ -57,8 +59,9 @@ class StandIn:
         expires_s=None,
         complete=True,
         removal=HOLDER.removal,
+        told=lambda _: {},
     ):
-        self.complete, self.removal = complete, removal
+        self.complete, self.removal, self.told, self.jobs_per_s = complete, removal, told, 100
         self.kept, self.items, self.bound, self.ends_after, self.fails = kept, items, bound, ends_after, fails
         self.collecting, self.meter, self.threads, self.mapped = collecting, meter, threads, mapped
         self.expires_s = expires_s
@@ -73,7 +76,7 @@ class StandIn:
         self.cut_short = 0
 
     def seconds(self):
-        return self.all_jobs / 100 + self.rested_s
+        return self.all_jobs / self.jobs_per_s + self.rested_s
 
     def name(self, phase):
         self.phases.append(phase)
@@ -102,8 +105,7 @@ class StandIn:
 
     def floor(self, **_):
         self.asked.append("floor")
-        gone = self.expires_s is not None and self.idle_s >= self.expires_s
-        size = int(2e7 + (0 if gone else self.kept(self.all_jobs)))
+        size = int(2e7 + (0 if self._is_gone() else self.kept(self.all_jobs)))
         traced = None if self.meter == "private_bytes" else size
         return FloorReading(
             **({"traced_bytes": traced} | {self.meter: size}),
@@ -115,14 +117,21 @@ class StandIn:
     def baseline(self, **_):
         self.asked.append("baseline")
         self.jobs_before = self.all_jobs
-        self.items_before = 0 if self.items is None else self.items(self.all_jobs)
+        self.items_before = self._items_now()
         return BaselineTaken()
+
+    def _is_gone(self):
+        return self.expires_s is not None and self.idle_s >= self.expires_s
+
+    def _items_now(self):
+        return 0 if self.items is None or self._is_gone() else self.items(self.all_jobs)
 
     def _holders(self):
         if self.items is None:
             return ()
-        gained = self.items(self.all_jobs) - self.items_before
-        return (replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound, removal=self.removal),)
+        gained = self._items_now() - self.items_before
+        holder = replace(HOLDER, buffers=gained, growth_bytes=1000 * gained, bound=self.bound, removal=self.removal)
+        return (replace(holder, **self.told(self._items_now())),)
 
     def growth(self):
         self.asked.append("growth")
@@ -166,6 +175,18 @@ def test_a_leak_is_measured_after_the_warm_up_and_named():
     assert result.findings == ()
     assert [site.allocated_at for site in result.sites] == [("lib.py:9 in buffer",)]
     assert application.asked.index("baseline") > 0
+
+
+@pytest.mark.parametrize("others", [700, 3000])
+def test_items_that_take_the_place_of_others_are_a_leak_though_memory_stands_still_at_first(others):
+    result = run(StandIn(lambda jobs: 1000 * max(jobs - others, 0), items=each))
+    assert result.verdict is Verdict.LEAK
+    assert [holder.path for holder in result.holders] == [HOLDER.path]
+
+
+def test_items_that_only_took_the_place_of_others_are_none():
+    result = run(StandIn(lambda _: 0, items=lambda jobs: min(jobs, 700)))
+    assert result.verdict is Verdict.NO_LEAK
 
 
 def test_the_warm_up_is_left_out():
@@ -305,6 +326,87 @@ def test_a_pool_that_starts_a_few_threads_is_none():
     result = run(StandIn(leak, threads=lambda jobs: min(jobs // 100, 5)))
     assert [finding.kind for finding in result.findings] == ["unexplained"]
     assert run(StandIn(lambda _: 0, threads=lambda jobs: min(jobs // 100, 5))).verdict is Verdict.NO_LEAK
+
+
+EVICTS = Removal(seen=True, by="Cache.put (shop.py:7)")
+
+
+def in_bytes(most, each):
+    """What is told of a cache that counts so many bytes of each entry."""
+    return lambda items: {"length": items, "bound_bytes": most, "thinks_bytes": each * items}
+
+
+def test_a_cache_that_counts_its_bytes_is_filled_and_no_leak():
+    application = StandIn(
+        lambda jobs: 1000 * min(jobs, 3000),
+        items=lambda jobs: min(jobs, 3000),
+        removal=EVICTS,
+        told=in_bytes(3_000_000, 1000),
+    )
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert f"{HOLDER.path} declares a bound of 2.9 MiB, which is about 3,000 entries." in result.notes
+    assert any("was filled up to its bound of 3,000" in note for note in result.notes)
+
+
+def test_a_cache_whose_account_misses_what_its_entries_hold_is_a_leak():
+    result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(20_000, 1)))
+    assert result.verdict is Verdict.LEAK
+    assert any("the account misses what the entries hold" in note for note in result.notes)
+
+
+OPAQUE = Removal(opaque=True)
+
+
+def bounded(entries):
+    return {"kept": lambda jobs: 1000 * min(jobs, entries), "items": lambda jobs: min(jobs, entries)}
+
+
+@pytest.fixture
+def of_rate(monkeypatch):
+    """A stand-in that runs so many jobs a second, also by the clock of the warm-up."""
+
+    def make(rate, *arguments, **options):
+        application = StandIn(*arguments, removal=OPAQUE, **options)
+        application.jobs_per_s = rate
+        monkeypatch.setattr(warm_up, "time", types.SimpleNamespace(monotonic=application.seconds))
+        return application
+
+    return make
+
+
+@pytest.mark.parametrize("rate", [100, 20])
+def test_a_cache_of_an_extensions_type_gets_the_seconds_that_it_takes_to_be_full(of_rate, rate):
+    application = of_rate(rate, **bounded(1500))
+    assert run(application, challenge_seconds=20).verdict is Verdict.NO_LEAK
+
+
+def test_what_an_extensions_type_keeps_is_undecided_where_the_application_is_too_slow_to_fill_it(of_rate):
+    application = of_rate(4, **bounded(1500))
+    result = run(application)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert any(note.startswith("Next: the same with --max-seconds") for note in result.notes)
+
+
+def test_what_an_extensions_type_keeps_for_ever_is_a_leak(of_rate):
+    application = of_rate(40, leak, items=each)
+    result = run(application)
+    assert result.verdict is Verdict.LEAK
+    assert any(f"{HOLDER.path} shows no bound up to" in note for note in result.notes)
+
+
+def test_a_full_ring_whose_items_grow_is_a_leak():
+    def told(_):
+        return {"bound": 100, "length": 100, "items": 0, "buffers": 1, "growth_bytes": 1000 * application.all_jobs}
+
+    application = StandIn(lambda jobs: 1000 * jobs, items=each, told=told)
+    assert run(application).verdict is Verdict.LEAK
+
+
+def test_a_cache_that_goes_on_beyond_its_bytes_is_a_leak():
+    result = run(StandIn(lambda jobs: 1000 * jobs, items=each, removal=EVICTS, told=in_bytes(2_000_000, 1000)))
+    assert result.verdict is Verdict.LEAK
+    assert any("was filled up to its bound of 2,000" in note for note in result.notes)
 
 
 def test_results_that_expire_are_waited_for():

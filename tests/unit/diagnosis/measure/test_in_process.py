@@ -53,6 +53,18 @@ def test_what_can_only_expire_beside_the_jobs_is_waited_for_where_anything_runs_
     assert {answers[one]["verdict"] for one in ("nothing_acts_by_itself", "a_thread_may_expire_it")} == {"leak"}
 
 
+@pytest.mark.parametrize("name", ["an_exception_is_kept", "a_frame_is_kept", "a_failure_is_kept"])
+def test_what_keeps_a_frame_is_named_without_the_calls_of_the_check(answers, name):
+    result = answers[name]
+    assert result["verdict"] == "leak"
+    (first, *_) = result["holders"]
+    assert " → closure kept → […]" in first["path"]
+    assert first["share_of_growth"] > 0.9
+    paths = [holder["path"] for holder in result["holders"] + result["small_holders"]]
+    assert not [path for path in paths if "f_back" in path or "local " in path]
+    assert not [note for note in result["notes"] if "f_back" in note]
+
+
 def test_the_check_of_a_callable_loads_no_http_client():
     code = "import sys, labserver.diagnosis as d; d.leak_check; print({'requests', 'urllib3'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
