@@ -50,6 +50,15 @@ def test_the_holder_is_the_first_ones_path_or_the_finding_that_leads(real, truth
     assert not real.has_holder(row(holders=[]), truth)
 
 
+def test_what_is_folded_under_the_leading_finding_counts_as_leading(real, truth):
+    threads = {"text": "100 threads still run", "item_type": "", "lines": [], "holders": row()["holders"]}
+    assert real.has_item(row(holders=[], findings=[threads]), truth)
+    assert real.has_holder(row(holders=[], findings=[threads]), truth)
+    assert real.has_line(row(holders=[], findings=[threads]), truth)
+    later = {**threads, "holders": []}
+    assert not real.has_holder(row(holders=[], findings=[later, threads]), truth)
+
+
 def test_the_line_is_one_of_the_frames(real, truth):
     assert real.has_line(row(), truth)
     assert not real.has_line(row(holders=[{"path": "", "item_type": "", "lines": FRAMES[1:]}]), truth)
