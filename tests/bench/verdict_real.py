@@ -111,7 +111,7 @@ def covers(row: dict[str, Any], truth: Truth) -> bool | None:
 
 
 def leading(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The first holder and the first finding, either of which may lead the page, and what is folded under the second."""
+    """The first holder and the first finding, either of which may lead the page, with what is folded under it."""
     finding = row["findings"][:1]
     return [*row["holders"][:1], *finding, *(finding[0].get("holders", [])[:1] if finding else [])]
 
