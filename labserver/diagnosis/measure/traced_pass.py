@@ -7,6 +7,7 @@ from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding
 from labserver.errors import CannotLook
+from labserver.heap.chain import Chain
 from labserver.heap.frame import Frame
 from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
 from labserver.targets.instrumented import Instrumented
@@ -97,8 +98,17 @@ class Traced:
         return replace(finding, stack=stack)
 
     def _traced(self, item: HolderGrowth) -> HolderGrowth:
-        known = (self.allocated.get(name) for name in (item.fingerprint, item.holder))
+        known = [self.allocated.get(name) for name in (item.fingerprint, item.holder)]
+        # What is new may hang from something nearer for a while, such as a bounded cache.
+        ways = _ways_below(item)
+        known += [one for one in self.growth.holders if not ways.isdisjoint(one.also_held_by)]
         return next((one for one in known if one is not None and one.allocated_at), item)
+
+
+def _ways_below(item: HolderGrowth) -> set[str]:
+    """The paths to a holder and to what it has on the way to its items."""
+    links = item.chain.links
+    return {Chain(links[:end]).trail for end in range((item.holder_at or 0) + 1, len(links) + 1)}
 
 
 def traced_pass(

@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import replace
 
 import pytest
@@ -422,6 +422,56 @@ def test_what_two_containers_hold_names_both(found, heap):
     assert holder.buffers == JOBS
     assert holder.holder_retained_bytes >= (JOBS + 300) * 3033
     assert any("both must let go" in note for note in heap.notes)
+
+
+class Events:
+    def __init__(self):
+        self.counts, self.details = {}, defaultdict(list)
+
+
+def counted_and_kept_by_kind(root, text):
+    events = root.setdefault("events", Events())
+    events.counts[text] = 1
+    events.details[len(events.counts) % 7].append(text)
+    if len(events.counts) > 500:
+        events.counts.clear()
+
+
+def recent_and_archived(root, text):
+    root.setdefault("recent", deque(maxlen=400)).append(text)
+    root.setdefault("archive", {"years": {"days": []}})["years"]["days"].append(text)
+
+
+def cached_and_in_sessions(root, text):
+    cache = root.setdefault("cache", OrderedDict())
+    cache[text] = text
+    sessions = root.setdefault("sessions", {"all": [Session() for _ in range(5)]})["all"]
+    sessions[len(sessions[0].items) % 5].items.append(text)
+    sessions[0].items.append(None)
+    if len(cache) > 400:
+        cache.popitem(last=False)
+
+
+@pytest.mark.parametrize(
+    ("keep", "further"),
+    [
+        (counted_and_kept_by_kind, "Events.details → ['…']"),
+        (recent_and_archived, "['…'] → ['…'] → ['…']"),
+        (cached_and_in_sessions, "['…'] → ['…'] → […] → Session.items"),
+    ],
+)
+def test_what_a_bounded_cache_holds_for_a_while_is_told_with_its_other_holders(keep, further):
+    """However many containers these are, and however far away."""
+    root = {}
+    module = types.ModuleType("shop_of_two_holders")
+    module.ROOT = root
+    sys.modules[module.__name__] = module
+    try:
+        heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=40)
+    finally:
+        del sys.modules[module.__name__]
+    (holder,) = [one for one in heap.holders if "shop_of_two_holders" in one.path]
+    assert any(path.endswith(further) for path in holder.also_held_by)
 
 
 def test_the_declared_bound_comes_with_the_holder(found):
