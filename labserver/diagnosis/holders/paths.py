@@ -197,7 +197,7 @@ class Paths:
         return self._holding_most(holder, len(shared), owners[~new[owners]], self._graph.targets[edges][~new[owners]])
 
     def _holding_most(self, holder: int, samples: int, owners: Indices, held: Indices) -> list[int]:
-        """Of the owners of some samples those that hold most of them, alone or together with others of the same path."""
+        """Of the owners of some samples those that hold most of them, alone or with others of the same path."""
         alike: dict[str, list[int]] = {}
         for owner, _ in Counter(owners.tolist()).most_common(_MOST_OWNERS):
             if holder not in path_to(owner, self._parents):

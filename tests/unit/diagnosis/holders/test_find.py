@@ -334,6 +334,16 @@ def growth_after(step, times, *, first=20, most=10):
         return find_growth(graph, baseline, most=most)
 
 
+@pytest.fixture
+def shop_of_one():
+    """The name of a module, and a dictionary that is all it has."""
+    module = types.ModuleType("shop_of_one")
+    module.ROOT = {}
+    sys.modules[module.__name__] = module
+    yield module.__name__, module.ROOT
+    del sys.modules[module.__name__]
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_holder_is_a_link_of_its_chain(found, name):
     for holder in found(name):
@@ -355,6 +365,38 @@ def test_each_kind_of_leak_has_one_holder(found, name):
     assert holder.path.startswith(holder.holder)
     assert JOBS * 3033 <= holder.growth_bytes <= JOBS * 6000
     assert holder.also_held_by == ()
+
+
+def test_what_came_to_a_holder_is_no_more_than_it_retains(heap):
+    assert all(holder.retained_bytes <= holder.holder_retained_bytes for holder in heap.holders)
+
+
+def keys_in_an_order(root, text):
+    cache = root.setdefault("cache", {"data": {}, "order": OrderedDict()})
+    cache["data"][text] = bytes(500)
+    cache["order"][text] = None
+
+
+def some_in_an_index(root, text):
+    root.setdefault("records", []).append(text)
+    if hash(text) % 3 == 0:
+        root.setdefault("index", {"by": {"day": []}})["by"]["day"].append(text)
+
+
+def parts_in_another_list(root, text):
+    order = Session()
+    order.items.append(text)
+    root.setdefault("orders", []).append(order)
+    root.setdefault("texts", {"all": {"of": []}})["all"]["of"].append(text)
+
+
+@pytest.mark.parametrize("keep", [keys_in_an_order, some_in_an_index, parts_in_another_list])
+def test_what_others_hold_as_well_is_not_retained(shop_of_one, keep):
+    module, root = shop_of_one
+    heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=0)
+    found = [one for one in heap.holders if module in one.path]
+    assert found
+    assert all(one.retained_bytes <= one.holder_retained_bytes for one in found)
 
 
 @pytest.mark.parametrize("name", QUIET)
@@ -460,17 +502,11 @@ def cached_and_in_sessions(root, text):
         (cached_and_in_sessions, "['…'] → ['…'] → […] → Session.items"),
     ],
 )
-def test_what_a_bounded_cache_holds_for_a_while_is_told_with_its_other_holders(keep, further):
+def test_what_a_bounded_cache_holds_for_a_while_is_told_with_its_other_holders(shop_of_one, keep, further):
     """However many containers these are, and however far away."""
-    root = {}
-    module = types.ModuleType("shop_of_two_holders")
-    module.ROOT = root
-    sys.modules[module.__name__] = module
-    try:
-        heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=40)
-    finally:
-        del sys.modules[module.__name__]
-    (holder,) = [one for one in heap.holders if "shop_of_two_holders" in one.path]
+    module, root = shop_of_one
+    heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=40)
+    (holder,) = [one for one in heap.holders if module in one.path]
     assert any(path.endswith(further) for path in holder.also_held_by)
 
 
