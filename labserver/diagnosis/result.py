@@ -140,7 +140,12 @@ class NamedHolder:
     def advice(self) -> Hint:
         """What is usually done about it, and where more is said."""
         return hint_for_holder(
-            self.holder_type, self.chain, holder_at=self.holder_at, came=self.buffers, bound=self.bound
+            self.holder_type,
+            self.chain,
+            holder_at=self.holder_at,
+            item_type=self.item_type,
+            came=self.buffers,
+            bound=self.bound,
         )
 
     @property
