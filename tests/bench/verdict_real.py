@@ -89,6 +89,7 @@ def named(found: dict[str, Any]) -> dict[str, Any]:
     kept = {name: found[name] for name in ("path", "holder", "item_type", "items", "kind", "text") if name in found}
     if not found.get("item_type"):
         told = found.get("told", {})
+        told |= told.get("owner") or {}  # what may own memory that has no holder is what a reader looks for
         kept |= {"item_type": found.get("buffer_type") or told.get("type") or ""}
         kept |= {"items": found.get("buffers") or told.get("items")}
     return kept | {"lines": [line_of(frame) for frame in found.get("allocated_at", [])]}

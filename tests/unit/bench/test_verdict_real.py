@@ -78,6 +78,9 @@ def test_an_older_answer_tells_the_heaviest_type_as_the_item(real):
     assert (old["item_type"], old["items"]) == ("bytes", 3)
     finding = real.named({"text": "a", "told": {"type": "Order", "items": 4}, "allocated_at": []})
     assert (finding["item_type"], finding["items"]) == ("Order", 4)
+    owner = real.named({"text": "a", "told": {"owner": {"type": "Stream", "items": 5}}, "allocated_at": []})
+    assert (owner["item_type"], owner["items"]) == ("Stream", 5)
+    assert real.named({"text": "a", "told": {"owner": ""}, "allocated_at": []})["item_type"] == ""
     new = real.named({"path": "a", "buffer_type": "bytes", "buffers": 3, "item_type": "Session", "items": 1})
     assert (new["item_type"], new["items"]) == ("Session", 1)
 

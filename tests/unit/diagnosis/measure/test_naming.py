@@ -141,6 +141,28 @@ def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
 
 
 @pytest.mark.parametrize(
+    ("stack", "named"),
+    [
+        ((Frame("shop.py", 2, "parse", Origin.APPLICATION),), True),
+        ((PARSER, Frame("shop.py", 9, "parse", Origin.APPLICATION)), True),
+        ((Frame("shop.py", 3, "render", Origin.APPLICATION),), False),
+        ((Frame("cart.py", 3, "parse", Origin.APPLICATION),), False),
+        ((PARSER,), False),
+        ((), False),
+    ],
+)
+def test_what_is_made_where_traced_memory_has_no_holder_may_own_it(stack, named):
+    """However few they are: some jobs open a stream, and its window is not told by it."""
+    floors = iter([FloorReading(traced_bytes=size, threads=1, collecting=True) for size in (0, 20_000 * TRACED.jobs)])
+    process = Traced(replace(holder(JOBS // 10, 30_000), stack=stack), (SITE,))
+    grown = Grown(GROWTH, JOBS, tolerance=256)
+    result = name_holders(process, grown, drive=lambda _: next(floors))
+    (finding,) = result.findings
+    assert finding.kind == "unexplained"
+    assert ("The 40 × Element that module shop → DOCS → […] leads to" in finding.text) is named
+
+
+@pytest.mark.parametrize(
     ("also", "found"),
     [
         ("module shop → DOCS", True),
