@@ -280,7 +280,8 @@ class _Finder:
             one.chain_below(group.node, example) if many else one.chain(example) for one in (paths, self._paths)
         )
         others = paths.others(group.node, tops, self._changes.new)
-        freed = paths.freed_by([group.node, *others])
+        # Those others are known by a sample: what all of them let go of is what hangs from what came.
+        freed = paths.freed_by([group.node, *others, *(tops.tolist() if others else ())])
         upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
         to_holder = paths.chain(node)

@@ -499,9 +499,16 @@ def cached_and_in_sessions(root, text):
         cache.popitem(last=False)
 
 
+def noted_and_in_one_of_many(root, text):
+    root.setdefault("notes", {})[text] = text
+    drawers = root.setdefault("cabinet", {"drawers": [[] for _ in range(100)]})["drawers"]
+    drawers[len(root["notes"]) % 100].append(text)
+
+
 @pytest.mark.parametrize(
     ("keep", "further"),
     [
+        (noted_and_in_one_of_many, "['…'] → ['…'] → […]"),
         (counted_and_kept_by_kind, "Events.details → ['…']"),
         (recent_and_archived, "['…'] → ['…'] → ['…']"),
         (cached_and_in_sessions, "['…'] → ['…'] → […] → Session.items"),
@@ -511,8 +518,9 @@ def test_what_a_bounded_cache_holds_for_a_while_is_told_with_its_other_holders(s
     """However many containers these are, and however far away."""
     module, root = shop_of_one
     heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=40)
-    (holder,) = [one for one in heap.holders if module in one.path]
+    holder = next(one for one in heap.holders if module in one.path)
     assert any(path.endswith(further) for path in holder.also_held_by)
+    assert holder.holder_retained_bytes >= holder.retained_bytes > 50 * 2000
 
 
 def test_the_declared_bound_comes_with_the_holder(found):
