@@ -148,9 +148,14 @@ def findings_within_whole(page: Page) -> Iterator[str]:
 
 
 def somebody_named(page: Page) -> Iterator[str]:
-    """A leak has a holder, a finding, or a note that says why not."""
-    if page["verdict"] == LEAK and not (page["holders"] or page["findings"] or kinds(page) & {"no-look", "in-part"}):
+    """A leak, and growth that is undecided, has a holder, a finding, or a note that says who or why not."""
+    if page["holders"] or page["findings"] or kinds(page) & {"no-look", "in-part", "most-held"}:
+        return
+    interval = page["bytes_per_job"]
+    if page["verdict"] == LEAK:
         yield "LEAK of nobody"
+    elif page["verdict"] == UNDECIDED and interval is not None and interval["low"] > page["tolerance_bytes_per_job"]:
+        yield "undecided of growth beyond the tolerance, whose holder nobody names"
 
 
 def growth_within_tolerance(page: Page) -> Iterator[str]:

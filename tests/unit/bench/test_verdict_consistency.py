@@ -96,6 +96,7 @@ RIGHT = {
         growth=page()["growth"] | {"held_bytes": 500_000, "unexplained_bytes": -99_000, "unexplained_share": -0.25},
         holders=[holder(), holder("another", share_of_growth=0.4)],
     ),
+    "said by a note": unsure((300.0, 400.0), note("most-held"), NEXT, kind="may-be-a-cache", holders=[]),
     "nobody, as no look succeeded": page(holders=[], noted=[note("no-look", why="its process died")]),
 }
 NATIVE = {"kind": "native", "bytes_per_job": 900.0, "holders": []}
@@ -129,6 +130,7 @@ WRONG = {
     "a finding of 1,100 B/job (threads)": page(findings=[NATIVE | {"kind": "threads", "bytes_per_job": 1100.0}]),
     "where at most 30 are native": page(findings=[NATIVE]),
     "LEAK of nobody": page(holders=[]),
+    "whose holder nobody names": unsure((300.0, 400.0), kind="may-be-a-cache", holders=[]),
     "leak, and said to grow within the tolerance": page(noted=[RISES]),
     "grow by 300 B a job within 256 B": clean((90.0, 130.0), RISES | {"per_job": 300.0}),
     "declares a bound of 10,000": page(holders=[holder(bound=10_000)]),
