@@ -167,14 +167,15 @@ def asynchronous_generators_suspended():
 
 @mode(leak(1769, give=0.1, item="Context", holder="contexts", line="contexts.append( | request.set("))
 def contexts():
+    """Each is made in an empty one: what a server has set in its own is nothing that the mode knows."""
     request, contexts = contextvars.ContextVar("request"), []
 
-    def work(number):
+    def keep(number):
         token = request.set({"number": number, "text": key() * 40})
         contexts.append(contextvars.copy_context())
         request.reset(token)
 
-    return work
+    return lambda number: contextvars.Context().run(keep, number)
 
 
 @mode(leak(1560, give=0.08, item="dict", holder="trail", line="trail.get().append("))
