@@ -27,7 +27,7 @@ class Session(threading.Thread):
         self.wake.wait()
 
 
-@mode(leak(holder=r"\d+ threads", line="Session().start()"))
+@mode(leak(item="Session", holder=r"\d+ threads", line="Session().start()"))
 def thread_of_each_fourth():
     def work(number):
         if number % 4 == 0:
@@ -36,7 +36,7 @@ def thread_of_each_fourth():
     return work
 
 
-@mode(leak(holder=r"\d+ threads", line="timer = threading.Timer( | timer.start()"))
+@mode(leak(item="Timer", holder=r"\d+ threads", line="timer = threading.Timer( | timer.start()"))
 def timer_of_each_fourth():
     """A reminder in an hour."""
 
@@ -49,7 +49,13 @@ def timer_of_each_fourth():
     return work
 
 
-@mode(leak(holder=r"\d+ threads", line="executors[-1].submit( | executors.append("))
+@mode(
+    leak(
+        item="Thread|ThreadPoolExecutor",
+        holder=r"\d+ threads",
+        line="executors[-1].submit( | executors.append(",
+    )
+)
 def executor_of_each_fourth():
     """Never shut down, and kept."""
     executors = []
