@@ -172,6 +172,8 @@ def bound_against_verdict(page: Page) -> Iterator[str]:
     told = kinds(page) & {"challenged", "challenged-bytes", "beyond-memory"}
     for holder in page["holders"][:1]:
         bound = holder["bound"]
+        if page["verdict"] == LEAK and "only be filling" in holder["hint"]:
+            yield f"LEAK of {holder['path']}, which is said to be filling up perhaps"
         if page["verdict"] == LEAK and bound is not None and (holder["items"] or 0) < bound and not told:
             yield f"LEAK of {holder['path']}, which declares a bound of {bound:,} and is not seen to be full"
 

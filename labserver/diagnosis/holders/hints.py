@@ -32,7 +32,7 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
     *,
     holder_at: int | None = None,
     item_type: str | None = None,
-    came: int = 0,
+    entries: int = 0,
     bound: int | None = None,
 ) -> Hint:
     """The usual remedy: by where the holder hangs, else by its type; and by what it keeps.
@@ -44,7 +44,7 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
         chain: the path as data, the root first.
         holder_at: which of its links the holder is; None where nobody told.
         item_type: the type of what came with the jobs; None where nobody told.
-        came: the number of objects that came.
+        entries: the number of those that the holder has; where it has no length, of the objects that came.
         bound: the number of entries that the holder declares to keep at most.
     """
     catalogue = hint_catalogue()
@@ -56,12 +56,12 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
         kind = catalogue.of_type(growing.type, growing.bases)
     if bound is not None:
         said = [place, items]
-        form = catalogue.beyond if came > bound else catalogue.filling
+        form = catalogue.beyond if entries > bound else catalogue.filling
         texts = [form.format(bound=bound)]
     else:
         said, texts = [place, items] if place else [items, kind], []
-    entries = [one for one in said if one is not None]
-    return _hint("; ".join([*texts, *(one.text for one in entries)]), *entries)
+    known = [one for one in said if one is not None]
+    return _hint("; ".join([*texts, *(one.text for one in known)]), *known)
 
 
 def hint_for_finding(kind: str, chain: Sequence[Link] = ()) -> Hint:

@@ -24,6 +24,7 @@ def holder(path="module shop → KEPT", **changes):
         "holder_retained_bytes": 500_000,
         "bound": None,
         "items": 400,
+        "hint": "entries are added per job and never removed",
         "contents": [{"type": "bytes", "came": 400, "gone": 0, "bytes": 400_000}],
     } | changes
 
@@ -133,6 +134,9 @@ WRONG = {
     "whose holder nobody names": unsure((300.0, 400.0), kind="may-be-a-cache", holders=[]),
     "leak, and said to grow within the tolerance": page(noted=[RISES]),
     "grow by 300 B a job within 256 B": clean((90.0, 130.0), RISES | {"per_job": 300.0}),
+    "filling up perhaps": page(
+        holders=[holder(bound=10_000, hint="it may only be filling up: run more")], noted=[BOUND]
+    ),
     "declares a bound of 10,000": page(holders=[holder(bound=10_000)]),
     "said twice": page(notes=["Found.", "Found."]),
     "named twice": page(small_holders=[holder()]),

@@ -46,8 +46,8 @@ def test_what_is_mended_is_the_container_that_the_items_come_to(holder, links, i
 
 def test_a_declared_bound_says_more_than_the_type():
     links = chain(("CACHE", "dict"))
-    assert "grows beyond it" in hint_for_holder("dict", links, came=129, bound=128).text
-    assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128).text
+    assert "grows beyond it" in hint_for_holder("dict", links, entries=129, bound=128).text
+    assert "may only be filling" in hint_for_holder("dict", links, entries=128, bound=128).text
 
 
 @pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "lost-reference", "threads"])
