@@ -60,9 +60,10 @@ bench-kinds: $(READY) peers  ## every kind of holder, beside the same
 bench-libraries: $(READY)  ## a leaky and a clean application beside each of nearly eighty libraries (ONLY one of them), in environments of their own
 	$(BIN)/python tests/bench/libraries.py $(ONLY:%=--only %)
 
-bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each, ONLY some); hours
+bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated servers, then real ones (RUNS of each, ONLY some), and what they say held against itself; hours
 	$(if $(ONLY),,$(BIN)/python tests/bench/verdict_simulate.py --runs 100000)
 	$(BIN)/python tests/bench/verdict_real.py --runs $(or $(RUNS),3) $(ONLY:%=--only %)
+	$(BIN)/python tests/bench/verdict_consistency.py outputs/runs/verdict_real
 
 bench-verdict-peers: $(READY)  ## some of the real ones through other tools, in environments of their own (ONLY some); two hours
 	$(BIN)/python tests/bench/verdict_peers.py $(ONLY:%=--only %)

@@ -146,7 +146,7 @@ class FoundKind(StrEnum):
     NATIVE = "native"
     """What an `owner` may own, which `extensions` are called, and what was `tried`."""
     UNEXPLAINED = "unexplained"
-    """`at` a line."""
+    """`at` a line, and what an `owner` may own."""
     THREADS = "threads"
     """So many `threads` of so many `jobs`: what they are `running`, where they were `started`, what runs `beside`, and
     what is `held` by them."""

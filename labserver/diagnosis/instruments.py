@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from tracemalloc import get_object_traceback
 from typing import Any, BinaryIO
 
 import numpy.ma  # noqa: F401 - the same, for NumPy
@@ -31,7 +30,7 @@ from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
 from labserver.heap.stack import called_part, own_lines
-from labserver.heap.tracemalloc_tools import frame_at, frames_of, objects_at
+from labserver.heap.tracemalloc_tools import frame_at, objects_at, trace_of_object
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
@@ -137,15 +136,13 @@ class Instruments:
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
         traced = [
-            next(filter(None, (get_object_traceback(objects[one]) for one in addresses if one in objects)), ())
+            next(filter(None, (trace_of_object(objects[one]) for one in addresses if one in objects)), ())
             for addresses in examples
         ]
         started = [next(filter(None, map(trace_of, blocks)), ()) for blocks in answer.pop("blocks")]
         self._stop_tracing()
-        for holder, traceback in zip(answer["holders"], traced, strict=True):
-            holder.update(_allocated_by(frames_of(traceback)))
-        for threads, trace in zip(answer["threads"], started, strict=True):
-            threads.update(_allocated_by([frame_at(file, line) for file, line in trace]))
+        for told, trace in zip([*answer["holders"], *answer["threads"]], [*traced, *started], strict=True):
+            told.update(_allocated_by([frame_at(file, line) for file, line in trace]))
         return answer
 
     def _look_untraced(self, roots: Roots, budget: Budget, notes: BinaryIO) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class NamedHolder:
         items: the net number of these that came since the baseline.
         item_bytes: the net size of these and of all below them.
         contents: all that came and went by type, most bytes first.
+        length: the number of entries that the holder has by now, the warm-up's included; None where it has no length.
     """
 
     path: str
@@ -93,6 +94,7 @@ class NamedHolder:
     items: int | None = None
     item_bytes: int | None = None
     contents: tuple[TypeChange, ...] = ()
+    length: int | None = None
 
     @classmethod
     def of(
@@ -134,13 +136,19 @@ class NamedHolder:
             items=grown.items,
             item_bytes=grown.item_bytes,
             contents=grown.contents,
+            length=grown.length,
         )
 
     @property
     def advice(self) -> Hint:
         """What is usually done about it, and where more is said."""
         return hint_for_holder(
-            self.holder_type, self.chain, holder_at=self.holder_at, came=self.buffers, bound=self.bound
+            self.holder_type,
+            self.chain,
+            holder_at=self.holder_at,
+            item_type=self.item_type,
+            entries=self.buffers if self.length is None else self.length,
+            bound=self.bound,
         )
 
     @property

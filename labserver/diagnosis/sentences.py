@@ -106,7 +106,7 @@ _FOUND: dict[StrEnum, str] = {
         "{extensions}{tried}"
     ),
     FoundKind.UNEXPLAINED: (
-        "{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{at}."
+        "{per_job:,.0f} B/job have no holder that can be reached from a module or a running frame{at}.{owner}"
     ),
     FoundKind.THREADS: (
         "{threads:,} threads{running}{started} were started by {jobs:,} jobs and still run, each with its stack and "

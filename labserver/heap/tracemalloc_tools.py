@@ -21,7 +21,9 @@ import numpy as np
 
 from labserver.heap.frame import Frame
 from labserver.heap.is_a import text_of
+from labserver.heap.kinds import bytes_before
 from labserver.heap.layout.objects import addresses_of, type_addresses
+from labserver.heap.layout.traces import Trace, trace_of
 from labserver.heap.origin import Origin, is_cell, origin_of
 
 # Ten frames tell two request handlers apart that share their helpers; one names the helper only.
@@ -116,8 +118,15 @@ def allocation_growth(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot)
 
 def allocated_at(obj: object) -> tuple[Frame, ...]:
     """The stack that allocated an object, the allocating line first; empty where it was not traced."""
+    return tuple(frame_at(file, line) for file, line in trace_of_object(obj))
+
+
+def trace_of_object(obj: object) -> Trace:
+    """The same, frame by frame as file and line; of plain instances up to CPython 3.11, too."""
     traceback = tracemalloc.get_object_traceback(obj)
-    return frames_of(traceback) if traceback is not None else ()
+    if traceback is None:
+        return trace_of(id(obj) - bytes_before(type(obj))) or ()
+    return tuple((frame.filename, frame.lineno) for frame in reversed(traceback))
 
 
 def objects_at(addresses: Collection[int]) -> dict[int, object]:

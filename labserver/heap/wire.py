@@ -218,7 +218,7 @@ class HeldGroup(Message):
         buffer_type: the type that has the most bytes among them.
         buffers: how many of that type came, less those that went.
         growth_bytes: what the allocators gave for the group, less what they got back.
-        retained_bytes: the same as `sys.getsizeof` counts.
+        retained_bytes: the same as `sys.getsizeof` counts, but no more than letting go of the holder frees.
         chain: the path as data.
         root: where it begins; None from a version that did not tell.
         holder_at: which link of the chain the holder is; None from a version that did not tell.

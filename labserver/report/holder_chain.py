@@ -45,9 +45,12 @@ def holder_name(holder: NamedHolder) -> str:
 
 
 def held_in_words(holder: NamedHolder) -> str:
-    """The whole chain and what came, in short: `threading._active['…'].inbox: 400 × bytes, 2.3 MiB retained`."""
+    """The whole chain and what came, in short: `threading._active['…'].inbox: 400 × bytes, 2.3 MiB`.
+
+    Not what that holder retains: what threads leave is also held by their frames.
+    """
     name = path_name(holder, len(holder.chain) - 1) if holder.chain else holder.path
-    return f"{name}: {number(holder.buffers)} × {holder.buffer_type}, {rough_size(holder.retained_bytes)} retained"
+    return f"{name}: {number(holder.buffers)} × {holder.buffer_type}, {rough_size(holder.growth_bytes)}"
 
 
 def path_name(holder: NamedHolder, last: int) -> str:

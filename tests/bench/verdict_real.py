@@ -2,8 +2,9 @@
 
     python tests/bench/verdict_real.py --runs 3 --only 'bounded_*' --jobs-parallel 2
 
-What is right stands beside each server (`modes/`, `Truth`). Each finished check is a line of JSON in the output file; a
-run that was broken off goes on where it ended. The table is written as Markdown. Servers that need libraries run in
+What is right stands beside each server (`modes/`, `Truth`). Each finished check is a line of JSON in the output file,
+and its whole result a file in the folder of the same name, for `verdict_consistency.py`; a run that was broken off goes
+on where it ended. The table is written as Markdown. Servers that need libraries run in
 environments of their own, which are made with uv in a cache directory and kept.
 """
 
@@ -11,6 +12,7 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,8 +51,8 @@ def interpreter(mode: Mode, cache: Path = CACHE) -> str:
         return str(environment(Recipe(mode.module, mode.dependencies, "modes"), sys.executable, cache))
 
 
-def one(mode: Mode, seed: int) -> dict[str, Any]:
-    """Check one server."""
+def one(mode: Mode, seed: int, pages: Path) -> dict[str, Any]:
+    """Check one server; the whole result is written into the folder of pages."""
     row: dict[str, Any] = {"kind": mode.module, "mode": mode.name, "seed": seed}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
@@ -68,10 +70,15 @@ def one(mode: Mode, seed: int) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             return row | {"code": None, "verdict": None, "seconds": LONGEST_S, "stderr": "It has not ended."}
         result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"verdict": None}
+        if file.exists():
+            shutil.copyfile(file, pages / f"{mode.module}.{mode.name}.{seed}.json")
     keep = ("verdict", "bytes_per_job", "native_bytes_per_job", "meter", "jobs", "seconds", "errors", "notes")
     row |= {"code": done.returncode} | {name: result.get(name) for name in keep}
     row["holders"] = [named(holder) for holder in result.get("holders", [])[:3]]
-    row["findings"] = [named(finding) for finding in result.get("findings", [])]
+    row["findings"] = [
+        named(finding) | {"holders": [named(holder) for holder in finding.get("holders", [])[:3]]}
+        for finding in result.get("findings", [])
+    ]
     if result["verdict"] is None:
         row["stderr"] = done.stderr[-500:]
     return row
@@ -82,6 +89,7 @@ def named(found: dict[str, Any]) -> dict[str, Any]:
     kept = {name: found[name] for name in ("path", "holder", "item_type", "items", "kind", "text") if name in found}
     if not found.get("item_type"):
         told = found.get("told", {})
+        told |= told.get("owner") or {}  # what may own memory that has no holder is what a reader looks for
         kept |= {"item_type": found.get("buffer_type") or told.get("type") or ""}
         kept |= {"items": found.get("buffers") or told.get("items")}
     return kept | {"lines": [line_of(frame) for frame in found.get("allocated_at", [])]}
@@ -104,8 +112,9 @@ def covers(row: dict[str, Any], truth: Truth) -> bool | None:
 
 
 def leading(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The first holder and the first finding, either of which may lead the page."""
-    return [*row["holders"][:1], *row["findings"][:1]]
+    """The first holder and the first finding, either of which may lead the page, with what is folded under it."""
+    finding = row["findings"][:1]
+    return [*row["holders"][:1], *finding, *(finding[0].get("holders", [])[:1] if finding else [])]
 
 
 def has_item(row: dict[str, Any], truth: Truth) -> bool | None:
@@ -250,14 +259,15 @@ def is_meant(mode: Mode, pattern: str) -> bool:
 @click.option("--markdown", default=REFERENCE, type=click.Path(path_type=Path), help="Where the table is written.")
 def main(runs: int, jobs_parallel: int, only: tuple[str, ...], out: Path, markdown: Path) -> None:
     """Check every server, and print and write the table."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    pages = out.with_suffix("")
+    pages.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
     finished = {(key(row), row["seed"]): row for row in done if row["verdict"] is not None}
     modes = chosen(every_mode(), only)
     wanted = [(name, seed) for seed in range(runs) for name in modes]
     missing = [each for each in wanted if each not in finished]
     with ThreadPoolExecutor(jobs_parallel) as pool, out.open("a", encoding="utf-8") as file:
-        for check in as_completed([pool.submit(one, modes[name], seed) for name, seed in missing]):
+        for check in as_completed([pool.submit(one, modes[name], seed, pages) for name, seed in missing]):
             row = check.result()
             finished[key(row), row["seed"]] = row
             file.write(json.dumps(row) + "\n")

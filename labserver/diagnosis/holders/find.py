@@ -280,6 +280,8 @@ class _Finder:
             one.chain_below(group.node, example) if many else one.chain(example) for one in (paths, self._paths)
         )
         others = paths.others(group.node, tops, self._changes.new)
+        # Those others are known by a sample: what all of them let go of is what hangs from what came.
+        freed = paths.freed_by([group.node, *others, *(tops.tolist() if others else ())])
         upkeep = self._upkeeps.of(group.node, group.entries)
         examples = self._examples(example, group)
         to_holder = paths.chain(node)
@@ -297,8 +299,9 @@ class _Finder:
             buffer_type=type_name(graph.objects[example]),
             buffers=max(buffers, 1),
             growth_bytes=self._bytes(group),
-            retained_bytes=int(self._changes.sizes[group.entries].sum()),
-            holder_retained_bytes=paths.freed_by([group.node, *others]),
+            # Some of what came may be held by others as well, such as keys that are also in an index.
+            retained_bytes=min(int(self._changes.sizes[group.entries].sum()), freed),
+            holder_retained_bytes=freed,
             also_held_by=tuple(sorted({paths.chain(node).trail for node in others})),
             bound=None if upkeep.bound is None else upkeep.bound.entries,
             bound_from=None if upkeep.bound is None else upkeep.bound.said_by,

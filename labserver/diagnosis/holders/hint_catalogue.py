@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
@@ -72,8 +72,25 @@ class Pattern:
             chain: the root first.
             by_name: whether the first object may also be a module, a class or a function of that name.
         """
+        return any(True for _ in self._begins(chain, by_name=by_name))
+
+    def end_in(self, way: Sequence[Link]) -> int:
+        """The last object of a way that it leads to, -1 where it fits nowhere; classes and modules count by name.
+
+        Where an object of somebody else's stands between that and the end of the way, the end is a matter of that
+        object: what a function calls `registry` may be anything.
+        """
+        size = len(self.edges)
+        ends = [
+            first + size
+            for first in self._begins(way, by_name=True)
+            if not size or all(_is_of_the_same(way[first], link) for link in way[first + size : -1])
+        ]
+        return max(ends, default=-1)
+
+    def _begins(self, chain: Sequence[Link], *, by_name: bool) -> Iterator[int]:
         starts = range(len(chain) - len(self.edges))
-        return any(self._begins_at(chain[first:], by_name=by_name) for first in starts)
+        return (first for first in starts if self._begins_at(chain[first:], by_name=by_name))
 
     def _begins_at(self, chain: Sequence[Link], *, by_name: bool) -> bool:
         owner, *rest = chain
@@ -131,18 +148,18 @@ class Entry:
         """The hint in one sentence."""
         return f"{self.what}: {self.fix}" if self.what else self.fix
 
-    def is_of_place(self, chain: Sequence[Link], holder_at: int | None) -> bool:
-        """Whether it is about where the holder hangs.
+    def place_in(self, chain: Sequence[Link], holder_at: int | None) -> int:
+        """Which of the links up to the holder it is about, the nearest; -1 where it is about none.
 
         Args:
             chain: the root first.
             holder_at: which of its links the holder is; None where nobody told.
         """
         way = chain if holder_at is None else chain[: holder_at + 1]
-        return any(one.is_in(way, by_name=True) for one in self.chain)
+        return max((one.end_in(way) for one in self.chain), default=-1)
 
     def is_of_items(self, chain: Sequence[Link], holder_at: int | None) -> bool:
-        """Whether it is about what the holder keeps; see `is_of_place`."""
+        """Whether it is about what the holder keeps; see `place_in`."""
         below = chain[1 if holder_at is None else holder_at + 1 :]
         return any(one.is_in(below, by_name=False) for one in self.item)
 
@@ -172,8 +189,9 @@ class HintCatalogue:
         return cls(tuple(map(Entry.of, tables["hint"])), **tables["bound"])
 
     def of_place(self, chain: Sequence[Link], holder_at: int | None) -> Entry | None:
-        """The entry about where a holder hangs; see `Entry.is_of_place`."""
-        return next((one for one in self.entries if one.is_of_place(chain, holder_at)), None)
+        """The entry about where a holder hangs; of several that of the place nearest to it. See `Entry.place_in`."""
+        nearest = max(self.entries, key=lambda one: one.place_in(chain, holder_at))
+        return nearest if nearest.place_in(chain, holder_at) >= 0 else None
 
     def of_items(self, chain: Sequence[Link], holder_at: int | None) -> Entry | None:
         """The entry about what a holder keeps."""
@@ -195,6 +213,15 @@ class HintCatalogue:
     def of_finding(self, kind: str) -> Entry | None:
         """The entry about a kind of finding."""
         return next((one for one in self.entries if kind in one.finding), None)
+
+
+def _is_of_the_same(owner: Link, link: Link) -> bool:
+    """Whether an object is of the package that another one is of, or the interpreter brings its type along."""
+    return not link.bases or link.bases[0].partition(".")[0] == _package_of(owner)
+
+
+def _package_of(link: Link) -> str:
+    return (link.bases[0] if link.bases else link.name).partition(".")[0]
 
 
 @cache

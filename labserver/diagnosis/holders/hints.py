@@ -26,34 +26,42 @@ class Hint:
         return {"hint": self.text, "hint_title": self.title, "known_leak_of": self.known_leak_of}
 
 
-def hint_for_holder(
+def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the holder, all but two by keyword
     holder_type: str,
     chain: Sequence[Link],
     *,
     holder_at: int | None = None,
-    came: int = 0,
+    item_type: str | None = None,
+    entries: int = 0,
     bound: int | None = None,
 ) -> Hint:
     """The usual remedy: by where the holder hangs, else by its type; and by what it keeps.
+
+    A holder whose entries stay as many, while each of them gets more, is mended where that happens.
 
     Args:
         holder_type: the type of the last object on the way to all that came.
         chain: the path as data, the root first.
         holder_at: which of its links the holder is; None where nobody told.
-        came: the number of objects that came.
+        item_type: the type of what came with the jobs; None where nobody told.
+        entries: the number of those that the holder has; where it has no length, of the objects that came.
         bound: the number of entries that the holder declares to keep at most.
     """
     catalogue = hint_catalogue()
     place, items = catalogue.of_place(chain, holder_at), catalogue.of_items(chain, holder_at)
-    kind = catalogue.of_type(holder_type, _bases(holder_type, chain, holder_at))
+    growing = _growing(chain, holder_at, item_type)
+    if growing is None:
+        kind = catalogue.of_type(holder_type, _bases(holder_type, chain, holder_at))
+    else:
+        kind = catalogue.of_type(growing.type, growing.bases)
     if bound is not None:
         said = [place, items]
-        form = catalogue.beyond if came > bound else catalogue.filling
+        form = catalogue.beyond if entries > bound else catalogue.filling
         texts = [form.format(bound=bound)]
     else:
         said, texts = [place, items] if place else [items, kind], []
-    entries = [one for one in said if one is not None]
-    return _hint("; ".join([*texts, *(one.text for one in entries)]), *entries)
+    known = [one for one in said if one is not None]
+    return _hint("; ".join([*texts, *(one.text for one in known)]), *known)
 
 
 def hint_for_finding(kind: str, chain: Sequence[Link] = ()) -> Hint:
@@ -73,6 +81,21 @@ def _hint(text: str, *entries: Entry) -> Hint:
     """The text, with the title and the library of the first of its entries that has one."""
     title = next((one.title for one in entries if one.title), None)
     return Hint(text, title, next((one.known_leak_of for one in entries if one.known_leak_of), None))
+
+
+def _growing(chain: Sequence[Link], holder_at: int | None, item_type: str | None) -> Link | None:
+    """The container below a holder's entries that the items came to; None where they came to the holder itself."""
+    if holder_at is None or item_type is None:
+        return None
+    below = range(holder_at + 1, len(chain))
+    at = next((at for at in below if chain[at].type == item_type), holder_at)
+    if at <= holder_at + 1 or not all(_is_entry(chain[one]) for one in (holder_at + 1, at)):
+        return None
+    return chain[at - 1]
+
+
+def _is_entry(link: Link) -> bool:
+    return link.edge is not None and link.edge.is_one_of_many
 
 
 def _bases(holder_type: str, chain: Sequence[Link], holder_at: int | None) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ _CACHE = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public n
 _CONTAINERS = [id(cls) for cls in NESTING]
 _LONGEST_PERIOD = 3  # node → node, node → namespace → node, node → list → tuple → node
 _SAMPLES = 20
-_MOST_OTHERS = 2
+_MOST_OTHERS, _MOST_OWNERS = 2, 64
 
 
 class Paths:
@@ -194,8 +194,18 @@ class Paths:
         wanted[shared] = True
         edges = np.flatnonzero(wanted[self._graph.targets])
         owners = np.searchsorted(self._graph.starts, edges, side="right") - 1
-        counts = Counter(owner for owner in owners.tolist() if owner != holder and not new[owner])
-        return [owner for owner, count in counts.most_common(_MOST_OTHERS) if 2 * count > len(shared)]
+        return self._holding_most(holder, len(shared), owners[~new[owners]], self._graph.targets[edges][~new[owners]])
+
+    def _holding_most(self, holder: int, samples: int, owners: Indices, held: Indices) -> list[int]:
+        """Of the owners of some samples those that hold most of them, alone or with others of the same path."""
+        alike: dict[str, list[int]] = {}
+        for owner, _ in Counter(owners.tolist()).most_common(_MOST_OWNERS):
+            if holder not in path_to(owner, self._parents):
+                alike.setdefault(self.chain(owner).trail, []).append(owner)
+        counts = Counter({trail: np.unique(held[np.isin(owners, nodes)]).size for trail, nodes in alike.items()})
+        return [
+            node for trail, count in counts.most_common(_MOST_OTHERS) if 2 * count > samples for node in alike[trail]
+        ]
 
     def freed_by(self, nodes: Sequence[int]) -> int:
         """What would be freed if all these let go, bytes; of a root, all of its name and type."""

@@ -75,23 +75,25 @@ class Holderless:
             )
         return self._finding("cycles", per_job, self.traced.leading_lines, told)
 
-    def unexplained(self, left: float, owners: Sequence[HolderGrowth]) -> Finding:
+    def unexplained(self, left: float, owners: Sequence[HolderGrowth], held: Sequence[HolderGrowth] = ()) -> Finding:
         """What has no holder: the C library's, where tracing sees less of a job than the meter does.
 
         Args:
             left: bytes.
             owners: holders that gained as many objects as there were jobs.
+            held: whatever gained some.
         """
         per_job, traced = left / self.jobs, self.traced.bytes_per_job
         if traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2:
             return self._native(min(per_job, self.at_most), owners)
-        told = Fact(FoundKind.UNEXPLAINED, {"per_job": per_job, "at": self._at()})
+        owner = _owner(owners or self.traced.allocated_with_the_leading(held))
+        told = Fact(FoundKind.UNEXPLAINED, {"per_job": per_job, "at": self._at(), "owner": owner})
         return self._finding("unexplained", per_job, self.traced.leading_lines, told)
 
     def _native(self, per_job: float, owners: Sequence[HolderGrowth]) -> Finding:
         told = {
             "per_job": per_job,
-            "owner": Fact(FoundKind.OWNER, _items(owners[0])) if owners else "",
+            "owner": _owner(owners),
             "extensions": _extensions(self.traced.growth.extensions),
             "tried": self._tried(),
         }
@@ -121,6 +123,10 @@ class Holderless:
 
 def _raised(by: str | None) -> Fact | str:
     return Fact(FoundKind.RAISED, {"by": by}) if by else ""
+
+
+def _owner(owners: Sequence[HolderGrowth]) -> Fact | str:
+    return Fact(FoundKind.OWNER, _items(owners[0])) if owners else ""
 
 
 def _items(item: HolderGrowth) -> dict[str, str | float | Fact]:

@@ -229,7 +229,7 @@ def _findings(process: Instrumented, shares: _Shares, traced: Traced) -> list[Fi
         findings += [one for one in found if one.bytes_per_job * grown.jobs >= WORTH.naming_share * grown.bytes]
         left -= sum(one.bytes_per_job for one in found) * grown.jobs
     if shares.is_worth_finding(left):
-        findings.append(told.unexplained(left, shares.owners))
+        findings.append(told.unexplained(left, shares.owners, [*shares.found, *shares.small]))
     return findings
 
 

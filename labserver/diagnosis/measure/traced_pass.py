@@ -7,6 +7,7 @@ from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.driver import TimeIsUp
 from labserver.diagnosis.result import Finding
 from labserver.errors import CannotLook
+from labserver.heap.chain import Chain
 from labserver.heap.frame import Frame
 from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
 from labserver.targets.instrumented import Instrumented
@@ -65,6 +66,17 @@ class Traced:
         """The lines that allocated what a holder got."""
         return self._traced(item).allocated_at
 
+    def allocated_with_the_leading(self, held: Sequence[HolderGrowth]) -> list[HolderGrowth]:
+        """The holders of what the function makes that allocated most of all that stayed, the most bytes first.
+
+        Such as a decompressor, whose window is traced, and which does not tell of it.
+        """
+        if not self.leading or not self.sites:
+            return []
+        where = _function_of(self.sites[0].stack)
+        alike = [one for one in held if where is not None and _function_of(self.stack_of(one)) == where]
+        return sorted(alike, key=lambda one: -one.growth_bytes)
+
     def threads_like(self, threads: StartedThreads) -> StartedThreads:
         """The same threads as the traced jobs have left them, with the lines that made one."""
         alike = (one for one in self.growth.threads if (one.function, one.type) == (threads.function, threads.type))
@@ -97,8 +109,22 @@ class Traced:
         return replace(finding, stack=stack)
 
     def _traced(self, item: HolderGrowth) -> HolderGrowth:
-        known = (self.allocated.get(name) for name in (item.fingerprint, item.holder))
+        known = [self.allocated.get(name) for name in (item.fingerprint, item.holder)]
+        # What is new may hang from something nearer for a while, such as a bounded cache.
+        ways = _ways_below(item)
+        known += [one for one in self.growth.holders if not ways.isdisjoint(one.also_held_by)]
         return next((one for one in known if one is not None and one.allocated_at), item)
+
+
+def _function_of(stack: Sequence[Frame]) -> tuple[str, str] | None:
+    """The application's function that allocated something, by file and name; None where none did."""
+    return next(((frame.file, frame.function) for frame in stack if frame.is_own), None)
+
+
+def _ways_below(item: HolderGrowth) -> set[str]:
+    """The paths to a holder and to what it has on the way to its items."""
+    links = item.chain.links
+    return {Chain(links[:end]).trail for end in range((item.holder_at or 0) + 1, len(links) + 1)}
 
 
 def traced_pass(

@@ -40,7 +40,7 @@ def closures():
     return work
 
 
-@mode(leak(holder=r"\d+ threads", line="threading.Thread("))
+@mode(leak(item="Thread", holder=r"\d+ threads", line="threading.Thread("))
 def threads():
     """Every tenth job starts a thread that never ends."""
     never = threading.Event()

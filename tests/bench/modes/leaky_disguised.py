@@ -203,7 +203,7 @@ def weak_keys_that_their_values_hold():
     return work
 
 
-@mode(leak(item="function|str", holder="renderers", line="name * 40 | renderers.append( | render(name)"))
+@mode(leak(item="_lru_cache_wrapper", holder="renderers", line="name * 40 | renderers.append( | render(name)"))
 def a_bounded_cache_of_each_job():
     """A cache with a bound of 128 for each job."""
     renderers = []

@@ -103,7 +103,7 @@ def zlib_streams():
     return work
 
 
-@mode(leak(item="LZMADecompressor", holder="streams", line="streams.append("))
+@mode(leak(item="LZMADecompressor", holder="streams", line="streams.append( | streams[-1].decompress(packed)"))
 def lzma_streams():
     packed, streams = lzma.compress(bytes(100_000), preset=0)[:50], []
 

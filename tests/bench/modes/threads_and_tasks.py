@@ -27,7 +27,7 @@ class Session(threading.Thread):
         self.wake.wait()
 
 
-@mode(leak(holder=r"\d+ threads", line="Session().start()"))
+@mode(leak(item="Session", holder=r"\d+ threads", line="Session().start()"))
 def thread_of_each_fourth():
     def work(number):
         if number % 4 == 0:
@@ -36,7 +36,7 @@ def thread_of_each_fourth():
     return work
 
 
-@mode(leak(holder=r"\d+ threads", line="timer = threading.Timer( | timer.start()"))
+@mode(leak(item="Timer", holder=r"\d+ threads", line="timer = threading.Timer( | timer.start()"))
 def timer_of_each_fourth():
     """A reminder in an hour."""
 
@@ -49,7 +49,13 @@ def timer_of_each_fourth():
     return work
 
 
-@mode(leak(holder=r"\d+ threads", line="executors[-1].submit( | executors.append("))
+@mode(
+    leak(
+        item="Thread|ThreadPoolExecutor",
+        holder=r"\d+ threads",
+        line="executors[-1].submit( | executors.append(",
+    )
+)
 def executor_of_each_fourth():
     """Never shut down, and kept."""
     executors = []
@@ -167,14 +173,15 @@ def asynchronous_generators_suspended():
 
 @mode(leak(1769, give=0.1, item="Context", holder="contexts", line="contexts.append( | request.set("))
 def contexts():
+    """Each is made in an empty one: what a server has set in its own is nothing that the mode knows."""
     request, contexts = contextvars.ContextVar("request"), []
 
-    def work(number):
+    def keep(number):
         token = request.set({"number": number, "text": key() * 40})
         contexts.append(contextvars.copy_context())
         request.reset(token)
 
-    return work
+    return lambda number: contextvars.Context().run(keep, number)
 
 
 @mode(leak(1560, give=0.08, item="dict", holder="trail", line="trail.get().append("))

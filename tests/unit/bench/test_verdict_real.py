@@ -50,6 +50,15 @@ def test_the_holder_is_the_first_ones_path_or_the_finding_that_leads(real, truth
     assert not real.has_holder(row(holders=[]), truth)
 
 
+def test_what_is_folded_under_the_leading_finding_counts_as_leading(real, truth):
+    threads = {"text": "100 threads still run", "item_type": "", "lines": [], "holders": row()["holders"]}
+    assert real.has_item(row(holders=[], findings=[threads]), truth)
+    assert real.has_holder(row(holders=[], findings=[threads]), truth)
+    assert real.has_line(row(holders=[], findings=[threads]), truth)
+    later = {**threads, "holders": []}
+    assert not real.has_holder(row(holders=[], findings=[later, threads]), truth)
+
+
 def test_the_line_is_one_of_the_frames(real, truth):
     assert real.has_line(row(), truth)
     assert not real.has_line(row(holders=[{"path": "", "item_type": "", "lines": FRAMES[1:]}]), truth)
@@ -69,6 +78,9 @@ def test_an_older_answer_tells_the_heaviest_type_as_the_item(real):
     assert (old["item_type"], old["items"]) == ("bytes", 3)
     finding = real.named({"text": "a", "told": {"type": "Order", "items": 4}, "allocated_at": []})
     assert (finding["item_type"], finding["items"]) == ("Order", 4)
+    owner = real.named({"text": "a", "told": {"owner": {"type": "Stream", "items": 5}}, "allocated_at": []})
+    assert (owner["item_type"], owner["items"]) == ("Stream", 5)
+    assert real.named({"text": "a", "told": {"owner": ""}, "allocated_at": []})["item_type"] == ""
     new = real.named({"path": "a", "buffer_type": "bytes", "buffers": 3, "item_type": "Session", "items": 1})
     assert (new["item_type"], new["items"]) == ("Session", 1)
 

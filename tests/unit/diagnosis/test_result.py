@@ -54,6 +54,13 @@ def test_a_holder_is_read_from_what_the_process_says():
     assert NamedHolder.of(ITEM, growth_bytes=100_000, allocated_at=["b.py:1 in x"]).allocated_at == ("b.py:1 in x",)
 
 
+@pytest.mark.parametrize(("came", "length", "words"), [(40, 51, "beyond"), (40, 50, "filling"), (51, None, "beyond")])
+def test_a_bound_is_held_against_all_entries_those_of_the_warm_up_included(came, length, words):
+    holder = NamedHolder.of(replace(ITEM, buffers=came, length=length), growth_bytes=100_000)
+    assert words in holder.hint
+    assert holder.to_dict()["length"] == length
+
+
 def test_a_stack_goes_with_its_lines():
     parser, own = Frame("json/decoder.py", 353, "raw_decode"), Frame("b.py", 1, "x", Origin.APPLICATION)
     known = replace(ITEM, stack=(own,))

@@ -1,3 +1,4 @@
+import ssl
 import tracemalloc
 
 import pytest
@@ -80,6 +81,43 @@ def test_an_objects_own_stack_is_found_leaf_first():
     assert [frame.function for frame in frames[:2]] == ["helper", "upload_handler"]
     line = helper.__code__.co_firstlineno + 1
     assert str(frames[0]).endswith(f"test_tracemalloc_tools.py:{line} in helper")
+
+
+class Plain:
+    pass
+
+
+class WithSlots:
+    __slots__ = ("text",)
+
+
+class Derived(ssl.SSLContext):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Plain,
+        WithSlots,
+        type("OfList", (list,), {}),
+        type("Weak", (), {"__slots__": ("__weakref__",)}),
+        lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        lambda: Derived(ssl.PROTOCOL_TLS_CLIENT),
+        lambda: [1],
+        lambda: bytes(500),
+        ValueError,
+        lambda: type("Made", (), {}),
+    ],
+)
+def test_every_kind_of_object_has_a_stack(make):
+    """What stands before an object in its block differs: the collector's words, the attributes', both or none."""
+    old = make()
+    with tracing(5):
+        objects = [make() for _ in range(100)]  # the first ones may lie in blocks that were there before
+        stack = allocated_at(objects[-1])
+        assert allocated_at(old) == ()
+    assert any(frame.file.endswith("test_tracemalloc_tools.py") for frame in stack)
 
 
 def test_an_untraced_object_has_no_stack():

@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import replace
 
 import pytest
@@ -334,6 +334,16 @@ def growth_after(step, times, *, first=20, most=10):
         return find_growth(graph, baseline, most=most)
 
 
+@pytest.fixture
+def shop_of_one():
+    """The name of a module, and a dictionary that is all it has."""
+    module = types.ModuleType("shop_of_one")
+    module.ROOT = {}
+    sys.modules[module.__name__] = module
+    yield module.__name__, module.ROOT
+    del sys.modules[module.__name__]
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_holder_is_a_link_of_its_chain(found, name):
     for holder in found(name):
@@ -355,6 +365,43 @@ def test_each_kind_of_leak_has_one_holder(found, name):
     assert holder.path.startswith(holder.holder)
     assert JOBS * 3033 <= holder.growth_bytes <= JOBS * 6000
     assert holder.also_held_by == ()
+
+
+def test_what_came_to_a_holder_is_no_more_than_it_retains(heap):
+    assert all(holder.retained_bytes <= holder.holder_retained_bytes for holder in heap.holders)
+
+
+class Cache:
+    def __init__(self):
+        self.data, self.order = {}, OrderedDict()
+
+
+def keys_in_an_order(root, text):
+    cache = root.setdefault("cache", Cache())
+    cache.data[text], cache.data[f"meta of {text[:9]}"] = bytes(500), None
+    cache.order[text] = None
+
+
+def some_in_an_index(root, text):
+    root.setdefault("records", []).append(text)
+    if hash(text) % 3 == 0:
+        root.setdefault("index", {"by": {"day": []}})["by"]["day"].append(text)
+
+
+def parts_in_another_list(root, text):
+    order = Session()
+    order.items.append(text)
+    root.setdefault("orders", []).append(order)
+    root.setdefault("texts", {"all": {"of": []}})["all"]["of"].append(text)
+
+
+@pytest.mark.parametrize("keep", [keys_in_an_order, some_in_an_index, parts_in_another_list])
+def test_what_others_hold_as_well_is_not_retained(shop_of_one, keep):
+    module, root = shop_of_one
+    heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=5)
+    found = [one for one in heap.holders if module in one.path]
+    assert found
+    assert all(one.retained_bytes <= one.holder_retained_bytes for one in found)
 
 
 @pytest.mark.parametrize("name", QUIET)
@@ -422,6 +469,58 @@ def test_what_two_containers_hold_names_both(found, heap):
     assert holder.buffers == JOBS
     assert holder.holder_retained_bytes >= (JOBS + 300) * 3033
     assert any("both must let go" in note for note in heap.notes)
+
+
+class Events:
+    def __init__(self):
+        self.counts, self.details = {}, defaultdict(list)
+
+
+def counted_and_kept_by_kind(root, text):
+    events = root.setdefault("events", Events())
+    events.counts[text] = 1
+    events.details[len(events.counts) % 7].append(text)
+    if len(events.counts) > 500:
+        events.counts.clear()
+
+
+def recent_and_archived(root, text):
+    root.setdefault("recent", deque(maxlen=400)).append(text)
+    root.setdefault("archive", {"years": {"days": []}})["years"]["days"].append(text)
+
+
+def cached_and_in_sessions(root, text):
+    cache = root.setdefault("cache", OrderedDict())
+    cache[text] = text
+    sessions = root.setdefault("sessions", {"all": [Session() for _ in range(5)]})["all"]
+    sessions[len(sessions[0].items) % 5].items.append(text)
+    sessions[0].items.append(None)
+    if len(cache) > 400:
+        cache.popitem(last=False)
+
+
+def noted_and_in_one_of_many(root, text):
+    root.setdefault("notes", {})[text] = text
+    drawers = root.setdefault("cabinet", {"drawers": [[] for _ in range(100)]})["drawers"]
+    drawers[len(root["notes"]) % 100].append(text)
+
+
+@pytest.mark.parametrize(
+    ("keep", "further"),
+    [
+        (noted_and_in_one_of_many, "['…'] → ['…'] → […]"),
+        (counted_and_kept_by_kind, "Events.details → ['…']"),
+        (recent_and_archived, "['…'] → ['…'] → ['…']"),
+        (cached_and_in_sessions, "['…'] → ['…'] → […] → Session.items"),
+    ],
+)
+def test_what_a_bounded_cache_holds_for_a_while_is_told_with_its_other_holders(shop_of_one, keep, further):
+    """However many containers these are, and however far away."""
+    module, root = shop_of_one
+    heap = growth_after(lambda number: keep(root, f"{number} " * 700), 50, first=40)
+    holder = next(one for one in heap.holders if module in one.path)
+    assert any(path.endswith(further) for path in holder.also_held_by)
+    assert holder.holder_retained_bytes >= holder.retained_bytes > 50 * 2000
 
 
 def test_the_declared_bound_comes_with_the_holder(found):

@@ -36,7 +36,7 @@ def fits(entry, example):
     holder = chain[holder_at]
     bases = holder.bases or (holder.type,)
     return (
-        entry.is_of_place(chain, holder_at)
+        entry.place_in(chain, holder_at) >= 0
         or entry.is_of_items(chain, holder_at)
         or any(entry.is_of_type(base.rpartition(".")[2], (base,)) for base in bases)
     )
@@ -99,6 +99,31 @@ def test_a_holder_gets_the_hint_of_the_nearest_base_that_has_one(bases, words):
     kind = bases[0].rpartition(".")[2]
     chain = [Link(None, "module", "shop"), Link(Edge.of_words("STORE"), kind, kind, bases)]
     assert words in hint_for_holder(kind, chain, holder_at=1).text
+
+
+MANAGER = "logging → root: logging.RootLogger → manager: logging.Manager → loggerDict: dict"
+
+
+@pytest.mark.parametrize(
+    ("example", "words", "others"),
+    [
+        (f"{MANAGER} → ['…']: logging.Logger → handlers: list* → […]: logging.NullHandler", "handlers", "new names"),
+        (f"{MANAGER}* → ['…']: logging.Logger → handlers: list", "new names", "handlers"),
+        ("shop → f: function → closure registry: shop.Registry → jobs: dict* → ['…']: dict", "entries", "generic"),
+        ("shop → f: function → closure registry: dict* → ['…']: function", "generic function", "entries"),
+        ("typing → hooks: shop.Hooks → _seen: list* → […]: str", "items are appended", "typing"),
+        (
+            "threading → _active: dict → ['…']: shop.Worker → done: list* → […]: str",
+            "items are appended",
+            "joined",
+        ),
+    ],
+)
+def test_the_place_is_the_nearest_that_is_known_and_not_one_of_somebody_elses_object(example, words, others):
+    chain, holder_at = chain_of_example(example)
+    text = hint_for_holder(chain[holder_at].type, chain, holder_at=holder_at).text
+    assert words in text
+    assert others not in text
 
 
 def test_what_lies_above_the_holder_is_none_of_its_items():

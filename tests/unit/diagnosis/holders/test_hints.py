@@ -28,10 +28,26 @@ def test_the_remedy_fits_the_holder_and_what_lies_on_its_chain(holder, links, wo
     assert words in hint_for_holder(holder, chain(*links)).text
 
 
+@pytest.mark.parametrize(
+    ("holder", "links", "item", "words"),
+    [
+        ("defaultdict", [("['…']", "list"), ("[…]", "str")], "str", "items are appended per job and never removed"),
+        ("dict", [("['…']", "User"), ("visits", "deque"), ("[…]", "dict")], "dict", "maxlen"),
+        ("list", [("[…]", "dict"), ("['…']", "bytes")], "bytes", "entries are added per job"),
+        ("defaultdict", [("['…']", "list"), ("[…]", "str")], "list", "each job makes a new key"),
+        ("dict", [("['…']", "User"), ("visits", "list"), ("[…]", "dict")], "User", "entries are added per job"),
+        ("Queue", [("queue", "deque"), ("[…]", "bytes")], "bytes", "its consumer still runs"),
+    ],
+)
+def test_what_is_mended_is_the_container_that_the_items_come_to(holder, links, item, words):
+    links = chain(("KEPT", holder), *links)
+    assert words in hint_for_holder(holder, links, holder_at=1, item_type=item).text
+
+
 def test_a_declared_bound_says_more_than_the_type():
     links = chain(("CACHE", "dict"))
-    assert "grows beyond it" in hint_for_holder("dict", links, came=129, bound=128).text
-    assert "may only be filling" in hint_for_holder("dict", links, came=128, bound=128).text
+    assert "grows beyond it" in hint_for_holder("dict", links, entries=129, bound=128).text
+    assert "may only be filling" in hint_for_holder("dict", links, entries=128, bound=128).text
 
 
 @pytest.mark.parametrize("kind", ["unexplained", "native", "cycles", "c-held", "lost-reference", "threads"])

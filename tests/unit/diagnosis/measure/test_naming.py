@@ -7,7 +7,7 @@ import pytest
 from labserver.diagnosis.measure.naming import Grown, name_holders
 from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.heap.chain import Chain, Link
-from labserver.heap.edge import attribute
+from labserver.heap.edge import ITEM, attribute
 from labserver.heap.frame import Frame
 from labserver.heap.origin import Origin
 from labserver.heap.root import Root, RootKind
@@ -138,6 +138,54 @@ def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
     (finding,), (found,) = result.findings, result.holders
     assert (finding.kind, finding.stack) == ("unexplained", SITE.stack)
     assert found.stack == (OWN,)
+
+
+@pytest.mark.parametrize(
+    ("stack", "named"),
+    [
+        ((Frame("shop.py", 2, "parse", Origin.APPLICATION),), True),
+        ((PARSER, Frame("shop.py", 9, "parse", Origin.APPLICATION)), True),
+        ((Frame("shop.py", 3, "render", Origin.APPLICATION),), False),
+        ((Frame("cart.py", 3, "parse", Origin.APPLICATION),), False),
+        ((PARSER,), False),
+        ((), False),
+    ],
+)
+def test_what_is_made_where_traced_memory_has_no_holder_may_own_it(stack, named):
+    """However few they are: some jobs open a stream, and its window is not told by it."""
+    floors = iter([FloorReading(traced_bytes=size, threads=1, collecting=True) for size in (0, 20_000 * TRACED.jobs)])
+    process = Traced(replace(holder(JOBS // 10, 30_000), stack=stack), (SITE,))
+    grown = Grown(GROWTH, JOBS, tolerance=256)
+    result = name_holders(process, grown, drive=lambda _: next(floors))
+    (finding,) = result.findings
+    assert finding.kind == "unexplained"
+    assert ("The 40 × Element that module shop → DOCS → […] leads to" in finding.text) is named
+
+
+@pytest.mark.parametrize(
+    ("also", "found"),
+    [
+        ("module shop → DOCS", True),
+        ("module shop → DOCS → […]", True),
+        ("module shop → LOG", False),
+        ("module shop", False),
+    ],
+)
+def test_what_hangs_from_something_nearer_while_it_is_new_keeps_its_lines(also, found):
+    """A bounded cache holds the traced jobs' items, too, and is nearer to the root than who keeps them."""
+
+    class Cached(Process):
+        def growth(self):
+            traced = {"fingerprint": "1", "holder": "module shop → RECENT", "path": "module shop → RECENT → […]"}
+            seen = replace(self._found, **traced, allocated_at=("shop.py:9 in recall",), also_held_by=(also,))
+            return HeapGrowth(holders=(self._found, seen))
+
+    chain = Chain((*CHAIN.links, Link(ITEM, "list", "list"), Link(ITEM, "Element", "Element")))
+    process = Cached(replace(holder(JOBS, GROWTH), allocated_at=(), chain=chain, holder_at=1))
+    floor = FloorReading(traced_bytes=0, threads=1, collecting=True)
+    first = name_holders(process, Grown(GROWTH, JOBS), drive=lambda _: floor).holders[0]
+    assert first.path == "module shop → DOCS → […]"
+    assert first.allocated_at == (("shop.py:9 in recall",) if found else ())
 
 
 class Seen(Process):
