@@ -35,7 +35,7 @@ def verdict_against_interval(page: Page) -> Iterator[str]:
     if page["verdict"] == LEAK:
         if low <= 0:
             yield f"LEAK whose interval covers 0: {low:,.0f} to {high:,.0f}"
-        elif high < tolerance:
+        elif high < tolerance and not any(one["item_bytes"] >= tolerance for one in noted(page, *COUNTED)):
             yield f"LEAK whose interval lies below the tolerance: {low:,.0f} to {high:,.0f}"
         elif low <= tolerance and not kinds(page) & COUNTED:
             yield f"LEAK whose interval covers the tolerance, without a count: {low:,.0f} to {high:,.0f}"

@@ -84,8 +84,10 @@ class Holderless:
             held: whatever gained some.
         """
         per_job, traced = left / self.jobs, self.traced.bytes_per_job
-        if traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2:
-            return self._native(min(per_job, self.at_most), owners)
+        native = traced is not None and traced < self.growth_bytes / self.jobs - per_job / 2
+        per_job = min(per_job, self.at_most)
+        if native:
+            return self._native(per_job, owners)
         owner = _owner(owners or self.traced.allocated_with_the_leading(held))
         told = Fact(FoundKind.UNEXPLAINED, {"per_job": per_job, "at": self._at(), "owner": owner})
         return self._finding("unexplained", per_job, self.traced.leading_lines, told)

@@ -80,11 +80,13 @@ def clean(whole=(-20.0, 35.0), *noted):
 
 
 RISES = note("rises", per_job=110.0, tolerance=256.0)
-COUNTED = note("found-by-counting", path="KEPT", items=40, jobs=400)
+COUNTED = note("found-by-counting", path="KEPT", items=40, jobs=400, item_bytes=200.0)
+LARGE = note("found-by-counting", path="KEPT", items=4, jobs=400, item_bytes=15_000.0)
 BOUND = note("challenged", path="KEPT", entries=4000, bytes=4e6)
 RIGHT = {
     "a leak": page(),
     "a leak that rests on a count": page(whole=(10.0, 400.0), noted=[COUNTED]),
+    "a leak of which each item is more than a job may keep": page(whole=(10.0, 200.0), noted=[LARGE]),
     "no leak": clean(),
     "no leak with a rising line": clean((90.0, 130.0), RISES),
     "undecided around the tolerance": unsure((100.0, 400.0)),

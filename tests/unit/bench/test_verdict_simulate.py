@@ -90,3 +90,12 @@ def test_what_is_undecided_shows_who_holds_it_and_what_is_no_leak_does_not(simul
     assert [holder.path for holder in undecided.holders] == ["module shop → STORE_5fec → ['…'] → bytes"]
     assert quiet.verdict is Verdict.NO_LEAK
     assert quiet.holders == ()
+
+
+def test_no_page_of_a_simulated_check_contradicts_itself(simulator, table, bench):
+    contradictions = bench("verdict_consistency").contradictions
+    for kind in simulator.KINDS:
+        for number in range(12):
+            result = simulator.one(kind, 2, number, table, MeasureOptions(fast=not number % 3))
+            page = json.loads(json.dumps(result.to_dict()))
+            assert contradictions(page) == [], (kind, number)
