@@ -20,7 +20,7 @@ from labserver.errors import CannotLook
 from labserver.heap import child, fork
 from labserver.heap.fork import in_fork
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the work is done in place elsewhere")
+pytestmark = pytest.mark.linux("the work is done in place elsewhere")
 
 
 @pytest.fixture
