@@ -3,18 +3,28 @@
 The sources are the repository itself, so that a link leads to the same page here and where the repository is shown.
 """
 
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from labserver import __version__
 
+sys.path.insert(0, str(Path(__file__).with_name("extensions")))
+
 project = "labserver"
 author = "The labserver authors"
 release = version = __version__
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "executed"]
 nb_execution_mode = "off"  # a notebook starts servers and measures them: `labserver run` does that
+nb_render_markdown_format = "myst"  # so that tables are some
+myst_enable_extensions = ["colon_fence"]
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"  # what the docstrings say of arguments comes first
+autodoc_member_order = "bysource"
+napoleon_use_ivar = True
+default_role = "code"  # what docstrings have between backticks
 myst_heading_anchors = 3
 root_doc = "README"
 include_patterns = [
@@ -23,6 +33,7 @@ include_patterns = [
     "docs/*.md",
     "notebooks/*.ipynb",
     "outputs/reference/*.md",
+    "outputs/reference/notebooks/README.md",
     "labserver/load/photos/README.md",
 ]
 exclude_patterns = [".*", "docs/build", "outputs/runs", "tests"]  # not even walked through
@@ -35,6 +46,7 @@ html_extra_path = ["extra"]
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
+html_show_search_summary = False  # it would fetch each page found, which no browser does for files
 
 _CONTENTS = Path(__file__).with_name("contents.txt").read_text(encoding="utf-8")
 
