@@ -16,7 +16,7 @@ project = "labserver"
 author = "The labserver authors"
 release = version = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "executed"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "accessible", "executed"]
 nb_execution_mode = "off"  # a notebook starts servers and measures them: `labserver run` does that
 nb_render_markdown_format = "myst"  # so that tables are some
 myst_enable_extensions = ["colon_fence"]
@@ -42,6 +42,8 @@ html_theme = "furo"
 html_title = "labserver"
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]
+html_domain_indices = False  # of one package
 html_extra_path = ["extra"]
 html_copy_source = False
 html_show_copyright = False
