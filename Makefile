@@ -11,7 +11,7 @@ UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py mut
 # Two commands at the same time; what mostly waits goes first. Both are waited for, and both must succeed.
 beside = $(1) & other=$$!; $(2); ours=$$?; wait $$other && exit $$ours
 
-.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-install bench-kinds bench-libraries bench-verdict bench-verdict-peers soak peers lock reference clean
+.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-install bench-kinds bench-libraries bench-verdict bench-verdict-peers soak peers lock figures reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -81,6 +81,9 @@ peers: $(READY)
 reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 45 minutes)
 	$(BIN)/labserver run --profile seed
 	$(BIN)/labserver report --format md --notebooks --to outputs/reference
+
+figures: $(READY)  ## draw the figures of how a check decides anew, from checks of simulated servers
+	$(BIN)/python tests/bench/decision_figures.py
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra notebooks --extra dev \
