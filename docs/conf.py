@@ -30,6 +30,7 @@ root_doc = "README"
 include_patterns = [
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "docs/*.md",
     "notebooks/*.ipynb",
     "outputs/reference/*.md",

@@ -17,7 +17,7 @@ from labserver.plugins.pytest_judgement import Answer, Judgement
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 PAGE_OF = {
     "check": "check",
     "doctor": "commands",

@@ -66,6 +66,14 @@ def test_the_schemas_reject_a_mistake(tmp_path):
         assert f"{number}.yml" in said
 
 
+def test_the_citation_keeps_to_its_schema_and_names_this_version():
+    file = ROOT / "CITATION.cff"
+    assert rejected("vendor.citation-file-format", file) == ""
+    cited = yaml.safe_load(text_of(file))
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+
+
 def test_actions_are_pinned(workflows):
     used = [step["uses"] for step in steps_of(workflows) if "uses" in step]
     used += re.findall(r"uses: (\S+)", "".join(examples()))
