@@ -8,7 +8,7 @@ WORKDIR /source
 COPY requirements.txt pyproject.toml README.md LICENSE ./
 COPY labserver labserver
 # The lock has all that the project needs anywhere, with hashes; here its versions are what counts.
-RUN sed -nE 's/^([A-Za-z0-9._-]+==[^ ;]+).*/\1/p' requirements.txt > /constraints.txt \
+RUN sed -nE 's/^([A-Za-z0-9._-]+==[^\\]*[^\\ ]).*/\1/p' requirements.txt > /constraints.txt \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim AS base

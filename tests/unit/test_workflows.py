@@ -2,6 +2,7 @@
 
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -130,6 +132,16 @@ def test_what_the_container_copies_is_let_in():
     copied = re.findall(r"^COPY (?:--\S+ )?(.+) \S+$", text_of(ROOT / "Dockerfile"), re.MULTILINE)
     assert {name for line in copied for name in line.split()} == let_in
     assert all((ROOT / name).exists() for name in let_in)
+
+
+@pytest.mark.linux("the image is one of Linux, whose sed it uses")
+def test_the_containers_versions_are_those_of_the_lock():
+    (command,) = re.findall(r"(sed -nE '.+' requirements\.txt)", text_of(ROOT / "Dockerfile"))
+    said = subprocess.run(shlex.split(command), cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    constraints = [Requirement(line) for line in said.splitlines()]
+    locked = re.findall(r"^([\w.-]+)==(\S+)", text_of(ROOT / "requirements.txt"), re.MULTILINE)
+    assert [(one.name, str(one.specifier)) for one in constraints] == [(name, f"=={number}") for name, number in locked]
+    assert any(one.marker for one in constraints)  # of a package with several versions one alone may hold
 
 
 @pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="hadolint has no wheel for it")
