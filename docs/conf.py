@@ -18,6 +18,7 @@ release = version = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "accessible", "executed"]
 nb_execution_mode = "off"  # a notebook starts servers and measures them: `labserver run` does that
+suppress_warnings = ["mystnb.unknown_mime_type"]  # data beside what is shown
 nb_render_markdown_format = "myst"  # so that tables are some
 myst_enable_extensions = ["colon_fence"]
 autodoc_typehints = "description"

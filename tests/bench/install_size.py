@@ -141,8 +141,9 @@ def table_of(costs: dict[str, Cost]) -> str:
             f"{1000 * seconds:.0f} ms" + ("" if what == "the package" else f" ({what})")
             for what, seconds in cost.import_s.items()
         )
-        numpy = megabytes(cost.numpy_bytes) if cost.numpy_bytes else "–"
-        cells = [name, cost.version, megabytes(cost.own_bytes), str(cost.packages), megabytes(cost.other_bytes), numpy]
+        sizes = [cost.own_bytes, cost.other_bytes, cost.numpy_bytes]
+        own, others, numpy = (megabytes(size) if size else "–" for size in sizes)
+        cells = [name, cost.version, own, str(cost.packages), others, numpy]
         lines.append(f"| {' | '.join([*cells, imports])} |")
     return "\n".join([*lines, ""])
 

@@ -1,19 +1,19 @@
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
-
-import decision_figures as figures
 
 from labserver.diagnosis.verdict import Verdict
 
 PAGE = (Path(__file__).parents[3] / "docs" / "decides.md").read_text(encoding="utf-8")
 
 
-def test_every_figure_is_drawn_and_on_the_page(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(bench):
+    return bench("decision_figures")
+
+
+def test_every_figure_is_drawn_and_on_the_page(figures, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     figures.main()
     assert {path.stem for path in tmp_path.iterdir()} == figures.FIGURES.keys()
@@ -22,7 +22,7 @@ def test_every_figure_is_drawn_and_on_the_page(tmp_path, monkeypatch):
         assert "transparent" not in (tmp_path / f"{name}.svg").read_text()
 
 
-def test_a_figure_is_the_same_every_time(tmp_path):
+def test_a_figure_is_the_same_every_time(figures, tmp_path):
     drawn = []
     for number in range(2):
         with mpl.rc_context(figures.STYLE):
@@ -31,11 +31,9 @@ def test_a_figure_is_the_same_every_time(tmp_path):
     assert drawn[0] == drawn[1]
 
 
-@pytest.mark.parametrize(
-    ("store", "verdict"), [(figures.one_a_job(1000.0), Verdict.LEAK), (None, Verdict.NO_LEAK)], ids=["leak", "clean"]
-)
-def test_the_interval_ends_on_one_side_of_the_tolerance(store, verdict):
-    record = figures.checked(figures.server(*[store] * (store is not None)))
+@pytest.mark.parametrize(("items", "verdict"), [([1000.0], Verdict.LEAK), ([], Verdict.NO_LEAK)], ids=["leak", "clean"])
+def test_the_interval_ends_on_one_side_of_the_tolerance(figures, items, verdict):
+    record = figures.checked(figures.server(*map(figures.one_a_job, items)))
     assert record.result.verdict == verdict
     widths = [one.high - one.low for _, one in record.intervals]
     assert widths[0] > widths[-1]
@@ -43,7 +41,7 @@ def test_the_interval_ends_on_one_side_of_the_tolerance(store, verdict):
     assert last.low > figures.TOLERANCE or last.high < figures.TOLERANCE
 
 
-def test_a_leak_keeps_the_cohort_that_others_lose():
+def test_a_leak_keeps_the_cohort_that_others_lose(figures):
     stores = (figures.one_a_job(2000.0), figures.one_a_job(2000.0, lambda came, _: max(came - 600, 0)))
     kept, lost = (max(figures.checked(figures.server(store)).cohorts, key=len) for store in stores)
     assert {look[0] for look in kept} == {kept[0][0]}
