@@ -11,7 +11,7 @@ UNTIMED := $(addprefix tests/notebooks/test_, hygiene.py kills.py mutated.py mut
 # Two commands at the same time; what mostly waits goes first. Both are waited for, and both must succeed.
 beside = $(1) & other=$$!; $(2); ours=$$?; wait $$other && exit $$ours
 
-.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-kinds bench-libraries bench-verdict bench-verdict-peers soak peers lock reference clean
+.PHONY: run test test-pythons docs cover lab bench bench-service bench-check bench-heap bench-install bench-kinds bench-libraries bench-verdict bench-verdict-peers soak peers lock figures reference clean
 
 run: $(READY)  ## run every notebook against a real server and write the post-mortem
 	$(BIN)/labserver run --profile ci
@@ -30,8 +30,8 @@ test: $(READY)  ## every check: lint, types, import directions, notebook hygiene
 	  nice -n 15 $(BIN)/pytest -n 2 --dist loadfile $(HEAPS) && \
 	  nice -n 15 $(BIN)/pytest -n 2 --dist loadfile tests/browser tests/contract; })
 
-test-pythons: $(READY)  ## what looks into the interpreter, on every CPython that is found: 3.12 to 3.15
-	$(BIN)/nox --sessions pythons notebooks
+test-pythons: $(READY)  ## on every CPython that is found: the wheel with each extra, and what looks into the interpreter
+	$(BIN)/nox --sessions packages pythons notebooks
 
 docs: $(READY)  ## the pages under docs/build, offline; a warning is an error
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . docs/build/html
@@ -53,6 +53,9 @@ bench-check: $(READY)  ## what a check costs the server
 bench-heap: $(READY) peers  ## what a look at the heap costs, beside guppy3, objgraph and pympler
 	$(BIN)/python tests/bench/heap_graph.py
 	$(BIN)/python tests/bench/heap_graph.py --robustness
+
+bench-install: $(READY)  ## size, dependencies and import time of an installation beside other tools, in environments of their own
+	$(BIN)/python tests/bench/install_size.py
 
 bench-kinds: $(READY) peers  ## every kind of holder, beside the same
 	$(BIN)/python tests/bench/holder_kinds.py
@@ -78,7 +81,10 @@ peers: $(READY)
 
 reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 45 minutes)
 	$(BIN)/labserver run --profile seed
-	$(BIN)/labserver report --format md --to outputs/reference
+	$(BIN)/labserver report --format md --notebooks --to outputs/reference
+
+figures: $(READY)  ## draw the figures of how a check decides anew, from checks of simulated servers
+	$(BIN)/python tests/bench/decision_figures.py
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra notebooks --extra dev \

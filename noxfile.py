@@ -1,4 +1,4 @@
-"""What must hold on every CPython: the tests that look into the interpreter, three checks end to end, some notebooks.
+"""What must hold on every CPython: the wheel with each extra, the tests that look into the interpreter, some notebooks.
 
 `make test-pythons` runs it. Interpreters are looked for among those that `.ci/get_pythons.sh` fetched, on PATH and in
 pyenv's folder; one that is missing is a skip, or a failure where `CI` is set. Environments are kept outside the clone,
@@ -18,9 +18,11 @@ FETCHED = CACHE / "pythons" / "tree" / "usr" / "bin"
 PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
 EXPECTED = ["3.13", "3.14", "3.15"]
 OPTIONAL = ["3.12"]  # the archive has none
+OLDEST = "3.11"  # `make test` runs on it
 TESTS = [f"tests/unit/{room}" for room in ("heap", "diagnosis", "plugins")]
 TESTS += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness")]
 NOTEBOOKS = ["02", "03", "04"]
+ON_MACOS = ["tests/unit", "tests/integration/test_pythons.py", "--ignore=tests/unit/test_docs_build.py"]
 
 os.environ["PATH"] = os.pathsep.join(map(str, [FETCHED, *os.get_exec_path(), *PYENV]))
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
@@ -35,7 +37,7 @@ def answers(version: str) -> str:
         return ""
 
 
-FOUND = {version: said for version in (*OPTIONAL, *EXPECTED) if (said := answers(version))}
+FOUND = {version: said for version in (OLDEST, *OPTIONAL, *EXPECTED) if (said := answers(version))}
 KEY = hashlib.sha256((ROOT / "requirements.txt").read_bytes() + "".join(FOUND.values()).encode()).hexdigest()[:16]
 
 nox.options.envdir = str(CACHE / "environments" / KEY)
@@ -54,6 +56,20 @@ def pythons(session: nox.Session) -> None:
     """The tests of the heap, the diagnosis and the plugins, and the checks end to end."""
     install(session)
     session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or TESTS))
+
+
+@nox.session(python=[OLDEST, *(version for version in OPTIONAL if version in FOUND), *EXPECTED])
+def packages(session: nox.Session) -> None:
+    """The wheel with each extra, in empty environments: no more than what builds and tests it is installed here."""
+    session.install("--quiet", "--constraint", "requirements.txt", "hatchling", "pytest", "pytest-timeout", "uv")
+    session.run("pytest", "-q", *(session.posargs or ["tests/packages"]))
+
+
+@nox.session(python=EXPECTED)
+def macos(session: nox.Session) -> None:
+    """What can be tested without Linux: units, and the checks end to end."""
+    install(session)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or ON_MACOS))
 
 
 @nox.session(python="3.14")

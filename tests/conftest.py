@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 
 import pytest
 
@@ -18,6 +19,12 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped: {reason}. On CI every test must run."
     return report
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("linux"):
+        if sys.platform != "linux":
+            pytest.skip(f"only on Linux: {mark.args[0]}")
 
 
 @pytest.fixture

@@ -13,14 +13,20 @@ import click
 @click.option(
     "--to", type=click.Path(path_type=Path), help="Folder to write to, findings included.  [default: the run]"
 )
+@click.option("--notebooks", is_flag=True, help="With --to: the executed notebooks, too, without paths and times.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default="outputs/runs", show_default=True, help="Where runs are."
 )
-def report(run: Path | None, *, formats: tuple[str, ...], language: str, to: Path | None, output: Path) -> None:
+def report(  # noqa: PLR0913 - one argument for each option
+    run: Path | None, *, formats: tuple[str, ...], language: str, to: Path | None, notebooks: bool, output: Path
+) -> None:
     """Write the post-mortem of RUN, a run directory; the newest one without RUN."""
+    from labserver.errors import UsageError
     from labserver.incident.postmortem.export import DEFAULT_FORMATS, write_postmortem
-    from labserver.suite import findings, provenance
+    from labserver.suite import findings, provenance, published
 
+    if notebooks and to is None:
+        raise UsageError("Say where the notebooks go: --notebooks needs --to.")
     run_dir = _find(run, output)
     written = write_postmortem(run_dir, formats or DEFAULT_FORMATS, to=to, language=language)
     if to is not None and to.resolve() != run_dir.resolve():
@@ -28,6 +34,8 @@ def report(run: Path | None, *, formats: tuple[str, ...], language: str, to: Pat
             if (run_dir / name).is_file():
                 written.append(to / name)
                 shutil.copyfile(run_dir / name, to / name)
+    if to is not None and notebooks:
+        written += published.publish_notebooks(run_dir, to / published.FOLDER)
     for path in written:
         click.echo(path)
 

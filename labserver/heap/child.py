@@ -29,8 +29,6 @@ from typing import Any
 from labserver.errors import CannotLook
 from labserver.heap.at_fork import take_gates_away, without_hooks
 
-CAN_FORK = sys.platform.startswith("linux")  # elsewhere system libraries do not survive a fork without exec
-
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _ENDING = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT)
 # From CPython 3.12 on a fork beside threads warns. The child here needs no lock that another thread could hold.

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labserver.errors import CannotLook
-from labserver.heap.child import CAN_FORK, ChildLost, in_child
+from labserver.heap.child import ChildLost, in_child
 from labserver.heap.roots import Roots, gather_roots
+from labserver.system import CAN_FORK
 
 _BLOCK_MS = 0.002  # of a look for each block of the allocator's, on a slow machine
 _PATIENCE, _LEAST_PATIENCE_S = 20, 30.0  # times the expected time, after which the usual way has failed

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from labserver.system import KEEPS_BOOKS
+
 _IN_USE = re.compile(rb"bytes in allocated blocks\s*=\s*([\d,]+)")
 _ARENA_BYTES = re.compile(rb"(\d+) arenas \* (\d+) bytes/arena\s*=\s*([\d,]+)")
 _PRIVATE = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB", re.MULTILINE)
@@ -100,7 +102,7 @@ def _pymalloc_statistics() -> Callable[[], bytes] | None:
     The function of `sys` writes to the process's standard error, which belongs to the application; the C function
     below it writes to any stream, also to one in memory.
     """
-    if sys.implementation.name != "cpython" or not sys.platform.startswith("linux"):
+    if sys.implementation.name != "cpython" or not KEEPS_BOOKS:
         return None
     try:
         libc = ctypes.CDLL(None)

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import socket
-import struct
 import tempfile
 import threading
 import time
@@ -26,6 +25,7 @@ from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import Lines
 from labserver.job_counters import count_jobs
 from labserver.processes.sockets import LONGEST_PATH, is_private, socket_name
+from labserver.system import peer_of
 from labserver.targets.commands import instruments_of
 from labserver.targets.listeners import served_connections
 
@@ -88,7 +88,9 @@ class _Listener:
                 time.sleep(_PAUSE_S)  # it has no descriptor left
                 continue
             with connection:
-                if _peer_uid(connection) in {os.getuid(), 0, None}:
+                peer = peer_of(connection)
+                # Where the system does not tell who asks, the directory alone protects.
+                if peer is None or peer.uid in {os.getuid(), 0}:
                     self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
@@ -138,14 +140,6 @@ def _sweep(directory: Path) -> None:
     for path in directory.glob("*.sock"):
         if path.stem.isdecimal() and not psutil.pid_exists(int(path.stem)):
             path.unlink(missing_ok=True)
-
-
-def _peer_uid(connection: socket.socket) -> int | None:
-    """The user at the other end; None where the system does not tell and the directory alone protects."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(uid)
 
 
 def _after_fork() -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from labserver.heap.protocol import Lines
 from labserver.heap.wire import FloorReading
 from labserver.processes.running import runs
 from labserver.processes.sockets import is_private, socket_name
+from labserver.system import peer_of
 from labserver.targets.conversation import Conversation
 from labserver.targets.instrumented import Target
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
@@ -197,7 +197,8 @@ def agent_of(process: psutil.Process) -> Lines | None:
     except OSError:
         connection.close()
         return None
-    if _peer(connection) not in {None, process.pid}:
+    peer = peer_of(connection)
+    if peer is not None and peer.pid != process.pid:
         connection.close()
         return None
     return Lines(connection)
@@ -215,14 +216,6 @@ def _agent_socket(process: psutil.Process) -> Path | None:
         if path.parts[-2:] == socket_name(owner, process.pid) and is_private(path.parent, owner):
             return path
     return None
-
-
-def _peer(connection: socket.socket) -> int | None:
-    """The process at the other end, where the system tells."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
 
 
 def _parent(process: psutil.Process) -> int:

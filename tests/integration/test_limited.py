@@ -11,10 +11,10 @@ import pytest
 
 from labserver.errors import CannotRun
 from labserver.incident.experiments.capacity.run import exhaust, grainy_photos
-from labserver.incident.hosting.limited import limited_server, limits_address_space
+from labserver.incident.hosting.limited import limited_server
 from labserver.incident.service.settings import Settings
 
-needs_limit = pytest.mark.skipif(not limits_address_space(), reason="this system does not limit the address space")
+needs_limit = pytest.mark.linux("this system does not limit the address space")
 
 
 @needs_limit

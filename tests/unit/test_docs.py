@@ -1,5 +1,6 @@
 """The pages and the code say the same."""
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -16,7 +17,7 @@ from labserver.plugins.pytest_judgement import Answer, Judgement
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 PAGE_OF = {
     "check": "check",
     "doctor": "commands",
@@ -102,6 +103,17 @@ def test_every_extra_is_on_a_page():
     pages = "".join(map(text_of, PAGES))
     for extra in extras:
         assert f"`labserver[{extra}]`" in pages or f"extra `{extra}`" in pages, extra
+
+
+@pytest.mark.parametrize("module", ["labserver.diagnosis", "labserver.load", "labserver.errors"])
+def test_every_public_name_is_on_the_page_of_python(module):
+    imported = importlib.import_module(module)
+    names = getattr(imported, "__all__", None) or [name for name in vars(imported) if not name.startswith("_")]
+    described = re.findall(r"^\.\. auto\w+:: (\S+)$", page("api"), re.MULTILINE)
+    assert {f"{module}.{name}" for name in names} <= {*described}
+    for name in described:
+        home, _, attribute = name.rpartition(".")
+        assert getattr(importlib.import_module(home), attribute).__doc__
 
 
 def test_every_notebook_is_among_the_incidents():

@@ -5,8 +5,9 @@ from functools import cache
 from typing import Any
 
 from labserver.errors import CannotLook
-from labserver.heap.child import CAN_FORK, in_child
+from labserver.heap.child import in_child
 from labserver.heap.layout.threads import ThreadLayout, find_layout
+from labserver.system import CAN_FORK
 
 _WITHIN_S = 10.0
 

@@ -1,15 +1,12 @@
 """waitress's connections, made proof against clients that mean no good."""
 
 import contextlib
+import resource
 import socket
-import sys
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
-
-if sys.platform != "win32":
-    import resource
 
 _MOST = 10_000
 # Descriptors that connections leave free: for the page's files, a store and whoever shares the process.
@@ -22,8 +19,6 @@ def most_connections() -> int:
     Without a limit below the process's own, connections would take its last descriptors: a request that needs one
     would fail, and the server would try in vain, over and over, to accept the next client.
     """
-    if sys.platform == "win32":
-        return _MOST
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return _MOST

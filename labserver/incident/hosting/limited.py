@@ -8,30 +8,19 @@ therefore runs with one arena for all threads (MALLOC_ARENA_MAX, see mallopt(3))
 
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 
 from labserver.errors import CannotRun
 from labserver.incident.service.settings import Settings
 from labserver.processes.helper import Helper
-
-if sys.platform == "linux":
-    import resource
+from labserver.system import LIMITS_ADDRESS_SPACE, address_space, limit_address_space
+from labserver.system.facts import AddressSpace
 
 _START_S = 60.0
 _MALLOC = {"MALLOC_ARENA_MAX": "1"}
-
-
-class AddressSpace(NamedTuple):
-    """Bytes of a process's address space: now, and the most that it has ever been."""
-
-    size: int
-    peak: int
 
 
 class LimitedServer:
@@ -73,10 +62,10 @@ class LimitedServer:
         Raises:
             CannotRun: this system does not enforce one.
         """
-        if sys.platform != "linux":
+        if not LIMITS_ADDRESS_SPACE:
             raise CannotRun("This system does not limit a process's address space: only Linux does.")
         limit = self.address_space().size + room_bytes
-        resource.prlimit(self.pid, resource.RLIMIT_AS, (limit, limit))
+        limit_address_space(self.pid, limit)
         return limit
 
     def address_space(self) -> AddressSpace:
@@ -86,11 +75,8 @@ class LimitedServer:
             CannotRun: the process has ended.
         """
         try:
-            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
-            fields = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
-            size, peak = (int(fields[name].split()[0]) * 1024 for name in ("VmSize", "VmPeak"))
-            return AddressSpace(size, peak)
-        except (OSError, KeyError):
+            return address_space(self.pid)
+        except OSError:
             raise CannotRun(f"The limited service has ended{self._helper.last_output()}.") from None
 
     def cpu_s(self) -> float:
@@ -105,11 +91,6 @@ class LimitedServer:
     def close(self) -> None:
         """End it; nothing that it keeps is worth a long farewell. May be called again."""
         self._helper.close(0.0)
-
-
-def limits_address_space() -> bool:
-    """Whether this system enforces a limit of the address space."""
-    return sys.platform == "linux"
 
 
 @contextmanager

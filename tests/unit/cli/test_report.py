@@ -1,7 +1,9 @@
 import importlib.util
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from labserver.cli import main
 from labserver.incident.postmortem import fonts, pdf
@@ -30,7 +32,9 @@ def test_a_report_elsewhere_takes_the_findings_along(runs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["findings.json", "postmortem.md"]
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["--output", "nowhere"], ["--format", "docx"], ["--lang", "fr"]])
+@pytest.mark.parametrize(
+    "arguments", [["nowhere"], ["--output", "nowhere"], ["--format", "docx"], ["--lang", "fr"], ["--notebooks"]]
+)
 def test_a_mistake_is_one_sentence_and_exit_code_2(runs, monkeypatch, capsys, arguments):
     monkeypatch.chdir(runs.parent)
     given = arguments if "--output" in arguments else [*arguments, "--output", str(runs)]
@@ -51,6 +55,16 @@ def test_findings_and_where_they_come_from_go_along(runs, tmp_path):
     (run / "provenance.json").write_text("{}")
     assert main(["report", str(run), "--format", "md", "--to", str(tmp_path / "there")]) == 0
     assert (tmp_path / "there" / "provenance.json").read_text() == "{}"
+
+
+def test_executed_notebooks_go_along_where_asked(runs, tmp_path, capsys):
+    run = next(runs.iterdir())
+    notebook = new_notebook(cells=[new_code_cell("measure()", metadata={"papermill": {"duration": 3.0}})])
+    nbformat.write(notebook, run / "02_measure_it.ipynb")
+    there = tmp_path / "there"
+    assert main(["report", str(run), "--format", "md", "--notebooks", "--to", str(there)]) == 0
+    assert str(there / "notebooks" / "02_measure_it.ipynb") in capsys.readouterr().out
+    assert "papermill" not in (there / "notebooks" / "02_measure_it.ipynb").read_text()
 
 
 @pytest.mark.parametrize("to", ["file", "file/there"])

@@ -21,7 +21,7 @@ from labserver.heap import at_fork, child, fork
 from labserver.heap.at_fork import hooks_of_children
 from labserver.heap.fork import in_fork
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the work is done in place elsewhere")
+pytestmark = pytest.mark.linux("the work is done in place elsewhere")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labserver.heap import lost_references as module
-from labserver.heap.child import CAN_FORK, in_child
+from labserver.heap.child import in_child
 from labserver.heap.graph import heap_graph
 from labserver.heap.layout.objects import headers_are_known
 from labserver.heap.layout.own_memory import inverted_words, writable_bytes
@@ -18,7 +18,7 @@ from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.wire import LostReferences
 
 pytestmark = [
-    pytest.mark.skipif(not CAN_FORK, reason="needs a copy of the process"),
+    pytest.mark.linux("needs a copy of the process"),
     pytest.mark.skipif(not headers_are_known(), reason="needs objects as they usually are"),
 ]
 

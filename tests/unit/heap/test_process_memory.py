@@ -1,11 +1,10 @@
 import gc
-import sys
 
 import pytest
 
 from labserver.heap import process_memory as footprint
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps these books")
+pytestmark = pytest.mark.linux("only glibc keeps these books")
 
 
 @pytest.mark.parametrize(

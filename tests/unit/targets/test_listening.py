@@ -16,6 +16,7 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.heap.protocol import Closed, Lines
 from labserver.job_counters import RUNNING
+from labserver.system.facts import Peer
 from labserver.targets import listening
 
 ROOT = Path(labserver.__file__).parents[1]
@@ -104,18 +105,18 @@ def test_who_does_not_speak_its_language_is_not_answered_and_the_next_one_is(lis
 
 
 def test_another_user_is_not_answered(listener, monkeypatch):
-    monkeypatch.setattr(listening, "_peer_uid", lambda _: 12345)
+    monkeypatch.setattr(listening, "peer_of", lambda _: Peer(1, 12345))
     lines = connected(listener)
     with pytest.raises(Closed):
         ask(lines, "floor")
     lines.close()
 
 
-@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="only Linux names the peer")
-def test_the_user_at_the_other_end_is_known():
-    one, other = socket.socketpair()
-    with one, other:
-        assert listening._peer_uid(one) == os.getuid()
+def test_where_nobody_tells_the_user_the_directory_alone_protects(listener, monkeypatch):
+    monkeypatch.setattr(listening, "peer_of", lambda _: None)
+    lines = connected(listener)
+    assert ask(lines, "floor")
+    lines.close()
 
 
 def test_a_directory_that_others_can_enter_or_that_is_a_link_is_refused(folder):

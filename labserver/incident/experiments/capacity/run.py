@@ -24,12 +24,13 @@ from labserver.incident.experiments.capacity.scheduled_clients import (
 from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
 from labserver.incident.experiments.leak.run import record_bytes
 from labserver.incident.experiments.units import mebibytes
-from labserver.incident.hosting.limited import LimitedServer, limited_server, limits_address_space
+from labserver.incident.hosting.limited import LimitedServer, limited_server
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
 from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
 from labserver.suite.status_line import StatusLine
+from labserver.system import LIMITS_ADDRESS_SPACE
 
 _WARM_UP_JOBS = 16
 _LOOK_S = 0.01
@@ -195,7 +196,7 @@ def four_trials(  # noqa: PLR0913 - keyword-only, each with a unit of its own
         ttl_store: that of `ttl_above`, whose TTL allows for twice the room, and `ttl_below`, whose allows for half.
         bounded_store: that of `byte_budget`, whose budget is half the room; nothing of it expires.
     """
-    if not limits_address_space():
+    if not LIMITS_ADDRESS_SPACE:
         return {}
     mean = float(np.mean(picture_bytes(photos, Settings())))
     status_line, with_ttl = StatusLine(), Settings(store=ttl_store, workers=1)
