@@ -149,7 +149,9 @@ def _compiled(shell: Any, cell: str) -> CodeType:
     if not tree.body:
         raise OneSentence("The cell is empty: what it does is the job that is checked.")
     try:
-        code: CodeType = shell.compile(source, shell.compile.cache(source, raw_code=cell), "exec")
+        # Not `execution_count`: some versions count on before a cell is run, others after it.
+        number = len(shell.history_manager.input_hist_parsed) - 1
+        code: CodeType = shell.compile(source, shell.compile.cache(source, number, raw_code=cell), "exec")
     except SyntaxError as error:  # `return`, `await` and the like, outside a function
         raise OneSentence(f"The cell cannot be repeated: {error.msg} (line {error.lineno}).") from None
     return code

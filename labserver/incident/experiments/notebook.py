@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import show_figure
@@ -27,6 +28,7 @@ class Notebook:
     """
 
     def __init__(self, name: str, run_dir: str) -> None:
+        _write_numbers_as_numbers()
         check_cell(Path(f"{name}.ipynb"), _names_of_the_cells())
         self.run_dir = run_directory(run_dir)
         self.curves = self.run_dir / "curves"
@@ -55,6 +57,12 @@ class Notebook:
         if claims.claims:
             display(claims)
         self._findings.check()
+
+
+def _write_numbers_as_numbers() -> None:
+    """Let what a cell gives back read `1.5`, and not `np.float64(1.5)`, as NumPy 2 has it."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        np.set_printoptions(legacy="1.25")
 
 
 def _names_of_the_cells() -> dict[str, object] | None:

@@ -89,7 +89,7 @@ def test_the_cells_leak_is_found_in_the_notebooks_own_variable(outputs):
     verdict, path, line = outputs["found"][0].text.splitlines()
     assert verdict == "leak"
     assert path == "module __main__ → CACHE → ['…']"
-    assert line == "notebook cell:1"
+    assert line == "notebook cell [3], line 1: CACHE[len(CACHE)] = bytes(3000)"
 
 
 def test_one_display_is_left_with_the_page_and_its_text(outputs):

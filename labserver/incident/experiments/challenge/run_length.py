@@ -15,6 +15,7 @@ import numpy as np
 
 from labserver.incident.experiments.challenge.arrivals import Array
 from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.measured import Measured
 from labserver.stats.student import t_quantile
 from labserver.suite.bound import Phrase
 
@@ -25,7 +26,7 @@ _LOOKS_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Measured):
     """How far runs of one and the same store scatter.
 
     Attributes:
@@ -42,7 +43,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class RunLengths:
+class RunLengths(Measured):
     """When each run with a time to live was told apart from the leaky ones, and when it should have been.
 
     Attributes:

@@ -16,6 +16,7 @@ from labserver.errors import CannotRun
 from labserver.heap.meters import Meter, Reading, wait_until
 from labserver.heap.monitor import Curve, Jitter, Monitor
 from labserver.heap.tracemalloc_tools import tracing
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.clock import AdjustableClock
 from labserver.incident.service.ids import JobIds
@@ -32,7 +33,7 @@ _EMPTY = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
+class Workload(Measured):
     """What the virtual users do. `duration_s` is one cycle's; users finish the iteration they are in."""
 
     users: int = 5
