@@ -29,7 +29,8 @@ def test_a_line_says_which_cell_and_what_stands_there(ran):
     assert str(frame_at(FILE, 1)) == "notebook cell [12], line 1: kept = []"
 
 
-def test_a_long_line_is_cut(ran):
+@pytest.mark.usefixtures("ran")
+def test_a_long_line_is_cut():
     assert len(code_at(FILE, 3)) == 72
     assert code_at(FILE, 3).endswith("…")
 
@@ -41,8 +42,9 @@ def test_without_a_shell_that_tells_the_cell_has_no_number(monkeypatch, shell):
     assert str(frame_at(FILE, 7)) == "notebook cell:7"
 
 
+@pytest.mark.usefixtures("ran")
 @pytest.mark.parametrize("line", [0, 4, 99])
-def test_a_line_that_is_not_there_has_no_code(ran, line):
+def test_a_line_that_is_not_there_has_no_code(line):
     assert code_at(FILE, line) == ""
 
 
