@@ -10,7 +10,8 @@ from IPython.display import display
 
 from labserver.diagnosis.measure.options import CheckProgress
 from labserver.diagnosis.result import CheckResult
-from labserver.plugins.curve import Points, interval_curve
+from labserver.plugins.curve import interval_curve
+from labserver.report.sketch import Points
 
 _LOOKS = 512
 
