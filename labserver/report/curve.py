@@ -67,13 +67,20 @@ def curve_of(result: CheckResult) -> str:
     parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}" {dashed}/>')
     parts.append(_name_of_tolerance(scale(allowed[-1])[1]))
     parts += _dots(scale, floors)
-    what = f"Growth of the memory at rest over {number(floors[-1][0])} jobs: {number(floors[-1][1])} bytes"
-    slope = f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
     size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
-    head = f'<svg {size} role="img" aria-label="{escape(what + slope)}" class="curve">'
+    head = f'<svg {size} role="img" aria-label="{escape(curve_in_words(result))}" class="curve">'
     clip = f'<clipPath id="{plot}"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
     clip += f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath>'
     return "\n".join([head, clip, *parts, "</svg>"])
+
+
+def curve_in_words(result: CheckResult) -> str:
+    """What the drawing shows, for whoever does not see it."""
+    jobs, size = _from_zero(result.floors)[-1]
+    grown = f"Growth of the memory at rest over {number(jobs)} jobs: {number(size)} bytes"
+    return grown + (
+        f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
+    )
 
 
 def _from_zero(floors: Sequence[tuple[int, int]]) -> list[Point]:

@@ -1,5 +1,6 @@
 """A check's result and its parts as a notebook displays them: the drawing, the terminal's text, and what to unfold."""
 
+import base64
 from collections.abc import Iterator
 from html import escape
 
@@ -8,12 +9,14 @@ from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.report import html
 from labserver.report.allocation import allocation_sentence
 from labserver.report.contents import table_of, what_came
-from labserver.report.curve import curve_of
+from labserver.report.curve import curve_in_words, curve_of
 from labserver.report.holder_chain import holder_name
 from labserver.report.terminal import render
 
 Part = CheckResult | NamedHolder | Finding
 
+# An image knows nothing of the notebook's colours and letters: a grey that is read on white and on black.
+_OF_ITS_OWN = 'xmlns="http://www.w3.org/2000/svg" color="#767676" font-family="sans-serif"'
 _FRAME_STYLE = "width: 100%; height: 40em; border: 0"
 
 
@@ -29,8 +32,17 @@ def html_of(shown: Part) -> str:
     text = f"<pre>{escape(text_of(shown))}</pre>"
     if isinstance(shown, CheckResult):
         by_type = "".join(map(_by_type, shown.holders))
-        return f'<div class="labserver-check">{curve_of(shown)}{text}{by_type}{_whole_page(shown)}</div>'
+        return f'<div class="labserver-check">{_drawing(shown)}{text}{by_type}{_whole_page(shown)}</div>'
     return f'<div class="labserver-check">{text}{_by_type(shown) if isinstance(shown, NamedHolder) else ""}</div>'
+
+
+def _drawing(result: CheckResult) -> str:
+    svg = curve_of(result)
+    if not svg:
+        return ""
+    # As an image: JupyterLab shows no SVG of a notebook that it does not trust.
+    encoded = base64.b64encode(svg.replace("<svg ", f"<svg {_OF_ITS_OWN} ", 1).encode()).decode()
+    return f'<img alt="{escape(curve_in_words(result))}" src="data:image/svg+xml;base64,{encoded}"/>'
 
 
 def _holder(holder: NamedHolder) -> Iterator[str]:

@@ -1,3 +1,8 @@
+import base64
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
 import numpy as np
 
 from labserver.diagnosis.fact import FoundKind, Note
@@ -6,10 +11,11 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import VALUE, attribute
 from labserver.heap.wire import TypeChange
+from labserver.report.curve import curve_of
 from labserver.stats.interval import Interval
 
 
-def result_of(*contents, **changed):
+def result_of(*contents, jobs_left=1, **changed):
     """An answer with one holder."""
     links = (Link(None, "module", "shop"), Link(attribute("STORE"), "dict", "dict"), Link(VALUE, "bytes", "bytes"))
     holder = NamedHolder(
@@ -36,7 +42,7 @@ def result_of(*contents, **changed):
         jobs=240,
         seconds=3.0,
         errors=0,
-        floors=((0, 0), (120, 240_000), (240, 480_000)),
+        floors=((0, 0), (120, 240_000), (240, 480_000 * jobs_left)),
         holders=(holder,),
         **changed,
     )
@@ -89,3 +95,24 @@ def test_figures_are_numbers_whatever_type_they_were_computed_in():
     interval = Interval(np.float64(1.5), np.float32(1.0), np.int64(2), 0.99)
     assert repr(interval) == "Interval(estimate=1.5, low=1.0, high=2, confidence=0.99)"
     assert "np." not in repr(result_of(native=interval))
+
+
+def test_the_curve_is_a_picture_of_its_own_with_the_tolerance_and_words():
+    html = result_of()._repr_html_()
+    alt, encoded = re.search(r'<img alt="([^"]+)" src="data:image/svg\+xml;base64,([^"]+)"/>', html).groups()
+    assert alt.startswith("Growth of the memory at rest over 240 jobs: 480,000 bytes, fitted 2,000 per job")
+    svg = ET.fromstring(base64.b64decode(encoded))
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "tolerance" in [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    line = next(one for one in svg.iter("{http://www.w3.org/2000/svg}polyline") if one.get("class") == "tolerance")
+    heights = [float(point.split(",")[1]) for point in line.get("points").split()]
+    assert all(0 < height < float(svg.get("height")) for height in heights)
+
+
+def test_of_few_floors_there_is_no_curve():
+    assert "<img" not in replace(result_of(), floors=((0, 0), (9, 9)))._repr_html_()
+
+
+def test_two_drawings_on_a_page_do_not_share_what_they_are_cut_by():
+    ids = [re.search(r'clipPath id="([^"]+)"', curve_of(result_of(jobs_left=n))).group(1) for n in (1, 2)]
+    assert ids[0] != ids[1]
