@@ -39,8 +39,8 @@ docs: $(READY)  ## the pages under docs/build, offline; a warning is an error
 cover: $(READY)  ## which lines the quick tests run
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term tests/unit tests/integration
 
-lab: $(READY)  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: $(READY)  ## open JupyterLab on the notebooks; the runs are beside them
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 bench: bench-service bench-check bench-heap bench-kinds  ## timings, as ratios measured side by side in one run; and other tools beside ours
 

@@ -10,11 +10,23 @@
 Every message is one sentence that says what was wrong and what to do.
 """
 
+from textwrap import wrap
+
+_LINE = 100
+"""Letters in a line of a notebook's output; JupyterLab breaks a longer one in the midst of a word."""
+
 
 class LabserverError(Exception):
     """The base of every error that is the user's to see; its text is the whole message."""
 
     exit_code = 1
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the message, for the lines of our own code explain nothing."""
+        return wrap(self._message(), _LINE, break_long_words=False, break_on_hyphens=False)
+
+    def _message(self) -> str:
+        return str(self)
 
 
 class UsageError(LabserverError):
@@ -24,7 +36,13 @@ class UsageError(LabserverError):
 
 
 class ClaimFailed(LabserverError):  # noqa: N818 - reads as the sentence it is in a notebook's traceback
-    """A claim of a notebook does not hold: the regression test failed."""
+    """A claim of a notebook does not hold: the regression test failed.
+
+    The first line is the sentence; each claim that fails follows on a line of its own.
+    """
+
+    def _message(self) -> str:
+        return str(self).partition("\n")[0]  # the notebook shows the claims as a table
 
 
 class CannotRun(LabserverError):  # noqa: N818 - the same

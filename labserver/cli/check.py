@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 import time
 from dataclasses import replace
@@ -55,10 +56,11 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     Exit: 0 no leak (or an accepted one), 1 leak, 125 cannot say (inconclusive, the application cannot be started, every
     job fails), 2 usage, 130 interrupted.
     """
-    from labserver.cli._check_files import provenance
-    from labserver.cli._files import STDOUT, require_writable, write
+    from labserver.cli._files import write
     from labserver.diagnosis.accepted import accept_all, judge, read_baseline, text_of
     from labserver.diagnosis.measure.options import CheckOptions
+    from labserver.files import STDOUT, require_writable
+    from labserver.report.data import load_in_words, provenance
     from labserver.report.failure_detail import explained
 
     require_writable(json_file, junit_file, html_file, new_baseline)
@@ -66,7 +68,8 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     options = CheckOptions(target, **given)
     started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
     result, exit_code, error = _run(options, quiet=quiet)
-    result = replace(result, provenance=provenance(options, _arguments(), started))
+    command = shlex.join(["labserver", *_arguments()])
+    result = replace(result, provenance=provenance(load=load_in_words(options), command=command, started=started))
     if baseline_file is not None:
         result = judge(result, known, today)
         exit_code = 0 if result.accepted else exit_code
@@ -126,8 +129,9 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *noted
 
 def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> None:
     """Write the files that were asked for, and what a CI system shows."""
-    from labserver.cli._check_files import add_to_github, json_of
+    from labserver.cli._check_files import add_to_github
     from labserver.cli._files import write
+    from labserver.report.data import json_of
     from labserver.report.html import html_of
     from labserver.report.junit import junit_of
 

@@ -77,8 +77,9 @@ def load(  # noqa: PLR0913 - one argument an option
     Exit: 0 all checks passed, 1 a check failed (unless a threshold on checks decides), 2 usage, 3 could not run, 99 a
     threshold was crossed, 130 interrupted.
     """
-    from labserver.cli._files import STDOUT, require_writable, write
+    from labserver.cli._files import write
     from labserver.cli._load_thresholds import Thresholds
+    from labserver.files import STDOUT, require_writable
     from labserver.load import virtual_users
     from labserver.load.export import k6_summary
 

@@ -10,6 +10,7 @@ from labserver.diagnosis.fact import Fact, Note, State
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.holders.hints import Hint, hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
+from labserver.diagnosis.shown import Shown
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.frame import Frame
@@ -19,6 +20,7 @@ from labserver.stats.interval import Interval
 SCHEMA = "labserver.check/1"
 _FINGERPRINT_DIGITS = 12
 _LEADING = ("threads",)
+_NUMBERS = re.compile(r":\d+( in )|(?<=^notebook cell) \[\d+\], line \d+(: )")
 
 
 class Status(Fact):
@@ -42,7 +44,7 @@ class Status(Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class NamedHolder:
+class NamedHolder(Shown):
     """One group of objects that came with the jobs and stayed.
 
     Attributes:
@@ -169,7 +171,7 @@ class NamedHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Shown):
     """Growth that no holder explains.
 
     Attributes:
@@ -204,8 +206,11 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """A short name that outlives edits around it: of the kind and the allocating function, without its line."""
-        where = re.sub(r":\d+ in ", " in ", self.allocated_at[0]) if self.allocated_at else ""
+        """A short name that outlives edits around it: of the kind and the allocating function, without its line.
+
+        Of a notebook's cell it is the code: its number differs from run to run.
+        """
+        where = _NUMBERS.sub(r"\1\2", self.allocated_at[0]) if self.allocated_at else ""
         return hashlib.sha256(f"{self.kind} {where}".encode()).hexdigest()[:_FINGERPRINT_DIGITS]
 
     @property
@@ -235,7 +240,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Shown):
     """The answer to "does it leak, and who holds the bytes?".
 
     Attributes:

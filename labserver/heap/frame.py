@@ -12,15 +12,26 @@ def _origin(name: str) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class Frame(Message):
-    """A line of code; `function` is qualified, or empty where no function encloses the line."""
+    """A line of code.
+
+    Attributes:
+        file: as an import would name it, or a notebook's cell.
+        line: its number, from 1 on.
+        function: qualified, or empty where no function encloses the line.
+        origin: who wrote it.
+        code: what stands there, of a notebook's cell alone: nobody can open it at its line.
+    """
 
     file: str
     line: int
     function: str
     origin: Origin = field(default=Origin.LIBRARY, metadata={"read": _origin})
+    code: str = ""
 
     def __str__(self) -> str:
-        """Give the frame as `shop/jobs.py:41 in render`."""
+        """Give the frame as `shop/jobs.py:41 in render`, or as `notebook cell [4], line 2: CACHE[key] = image`."""
+        if self.code:
+            return f"{self.file}, line {self.line}: {self.code}"
         return f"{self.file}:{self.line} in {self.function}" if self.function else f"{self.file}:{self.line}"
 
     @property

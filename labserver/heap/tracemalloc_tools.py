@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labserver.heap.cells import cell_name, code_at
 from labserver.heap.frame import Frame
 from labserver.heap.is_a import text_of
 from labserver.heap.kinds import bytes_before
@@ -39,9 +40,6 @@ ANALYSTS = (
     "*/objgraph.py",
     tracemalloc.__file__,
 )
-
-CELL = "notebook cell"
-"""What stands for the file of a notebook's cell, whose real name differs from run to run."""
 
 _UNTRACKED_LEVELS = 3
 
@@ -163,7 +161,7 @@ def frame_at(filename: str, line: int) -> Frame:
     """A line as it is shown: the application's by the way to it from the working directory, others' as imported."""
     origin = origin_of(filename)
     file = (origin is Origin.APPLICATION and _from_here(filename)) or short_path(filename)
-    return Frame(file, line, _function_at(filename, line), origin)
+    return Frame(file, line, _function_at(filename, line), origin, code_at(filename, line))
 
 
 def frames_of(traceback: Iterable[tracemalloc.Frame]) -> tuple[Frame, ...]:
@@ -181,11 +179,13 @@ def _from_here(filename: str) -> str | None:
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else None
 
 
-@lru_cache(maxsize=1024)
 def short_path(filename: str) -> str:
-    """A path as an import would name it, the same in every run and on every machine."""
-    if is_cell(filename):
-        return CELL
+    """A path as an import would name it, the same in every run and on every machine; a cell's number may differ."""
+    return cell_name(filename) if is_cell(filename) else _imported_as(filename)
+
+
+@lru_cache(maxsize=1024)
+def _imported_as(filename: str) -> str:
     path = Path(filename)
     # Whatever else an application has put there, an import passes over.
     roots = [Path(entry) for entry in map(text_of, list.__iter__(sys.path), repeat("")) if entry]

@@ -9,48 +9,11 @@ import numpy as np
 from IPython.display import display
 
 from labserver.diagnosis.measure.options import CheckProgress
-from labserver.diagnosis.result import CheckResult, NamedHolder
-from labserver.plugins.curve import Points, interval_curve
-from labserver.report.contents import table_of
-from labserver.report.curve import curve_of
-from labserver.report.holder_chain import holder_name
-from labserver.report.html import html_of
-from labserver.report.terminal import render
+from labserver.diagnosis.result import CheckResult
+from labserver.plugins.curve import interval_curve
+from labserver.report.sketch import Points
 
 _LOOKS = 512
-_FRAME_STYLE = "width: 100%; height: 40em; border: 0"
-
-
-class Diagnosis:
-    """A check's result as IPython displays it.
-
-    Attributes:
-        result: the result itself.
-    """
-
-    def __init__(self, result: CheckResult) -> None:
-        self.result = result
-
-    def __repr__(self) -> str:
-        return render(self.result).rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        text = escape(repr(self))
-        # In a frame of its own, the page's style sheet and the notebook's leave each other alone.
-        page = escape(html_of(self.result, interactive=False))  # no script runs there
-        frame = f'<iframe srcdoc="{page}" sandbox="" style="{_FRAME_STYLE}"></iframe>'
-        whole = f"<details><summary>The whole page</summary>{frame}</details>"
-        by_type = "".join(map(_by_type, self.result.holders))
-        return f'<div class="labserver-check">{curve_of(self.result)}<pre>{text}</pre>{by_type}{whole}</div>'
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
-
-
-def _by_type(holder: NamedHolder) -> str:
-    table = table_of(holder)
-    title = f"What came to <code>{escape(holder_name(holder))}</code>, by type"
-    return f"<details><summary>{title}</summary>{table}</details>" if table else ""
 
 
 class LiveView:
@@ -81,11 +44,10 @@ class LiveView:
 
     def answer(self, result: CheckResult) -> None:
         """Show the result in place of the progress."""
-        shown = Diagnosis(result)
         if self._handle is None:
-            display(shown)
+            display(result)
         else:
-            self._handle.update(shown)
+            self._handle.update(result)
 
     def clear(self) -> None:
         """Leave nothing of a check that has no answer."""

@@ -5,6 +5,7 @@ that stand in the drawing itself.
 """
 
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -22,8 +23,6 @@ _LEAST_FLOORS = 3
 _GROWTH, _BOUND = "#D55E00", "#0072B2"  # Okabe & Ito's palette, told apart by colour-blind readers too
 _TEXT = 'fill="currentColor" font-size="12"'
 _MIDDLE = f'text-anchor="middle" {_TEXT}'
-
-_CLIPPED = 'clip-path="url(#plot)"'
 
 Point = tuple[float, float]
 
@@ -54,23 +53,34 @@ def curve_of(result: CheckResult) -> str:
     shown = [*floors, *allowed, *(fit.band if fit else [])]
     scale = _scale([x for x, _ in shown], [y for _, y in shown])
     parts = [*_grid(scale)]
+    # A notebook has many drawings, and an id is the first one's that has it.
+    plot = f"plot-{zlib.crc32(repr(shown).encode()):08x}"
+    clipped = f'clip-path="url(#{plot})"'
     if fit is not None:
         parts.append(
-            f'<polygon class="band" points="{scale.list(fit.band)}" fill="{_GROWTH}" fill-opacity="0.2" {_CLIPPED}/>'
+            f'<polygon class="band" points="{scale.list(fit.band)}" fill="{_GROWTH}" fill-opacity="0.2" {clipped}/>'
         )
         parts.append(
-            f'<polyline class="fit" points="{scale.list(fit.line)}" fill="none" stroke="{_GROWTH}" {_CLIPPED}/>'
+            f'<polyline class="fit" points="{scale.list(fit.line)}" fill="none" stroke="{_GROWTH}" {clipped}/>'
         )
     dashed = f'fill="none" stroke="{_BOUND}" stroke-dasharray="6 5"'
     parts.append(f'<polyline class="tolerance" points="{scale.list(allowed)}" {dashed}/>')
+    parts.append(_name_of_tolerance(scale(allowed[-1])[1]))
     parts += _dots(scale, floors)
-    what = f"Growth of the memory at rest over {number(floors[-1][0])} jobs: {number(floors[-1][1])} bytes"
-    slope = f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
     size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
-    head = f'<svg {size} role="img" aria-label="{escape(what + slope)}" class="curve">'
-    clip = f'<clipPath id="plot"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
+    head = f'<svg {size} role="img" aria-label="{escape(curve_in_words(result))}" class="curve">'
+    clip = f'<clipPath id="{plot}"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
     clip += f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath>'
     return "\n".join([head, clip, *parts, "</svg>"])
+
+
+def curve_in_words(result: CheckResult) -> str:
+    """What the drawing shows, for whoever does not see it."""
+    jobs, size = _from_zero(result.floors)[-1]
+    grown = f"Growth of the memory at rest over {number(jobs)} jobs: {number(size)} bytes"
+    return grown + (
+        f", fitted {number(result.interval.estimate)} per job ({span(result.interval)})" if result.interval else ""
+    )
 
 
 def _from_zero(floors: Sequence[tuple[int, int]]) -> list[Point]:
@@ -124,6 +134,13 @@ def _grid(scale: _Scale) -> Iterator[str]:
         yield f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" {_MIDDLE}>{value:,g}</text>'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     yield f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}" {_MIDDLE}>finished jobs</text>'
+
+
+def _name_of_tolerance(y: float) -> str:
+    """The word at the right end of its line: above it, or below where there is no room."""
+    beside = y - 6 if y > _TOP + 18 else y + 16
+    where = f'x="{_WIDTH - _RIGHT - 6}" y="{beside:.1f}" text-anchor="end"'
+    return f'<text class="tolerance-name" {where} fill="{_BOUND}" font-size="12">tolerance</text>'
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from labserver.stats.floor_noise import FLOOR_NOISE
 from labserver.stats.line import Array, Line, Values
 from labserver.stats.student import t_quantile
@@ -17,6 +19,11 @@ class Interval:
     low: float
     high: float
     confidence: float
+
+    def __post_init__(self) -> None:
+        for name in ("estimate", "low", "high"):
+            if isinstance(value := getattr(self, name), np.number):  # whose `repr` names its type
+                object.__setattr__(self, name, value.item())
 
     def __contains__(self, value: float) -> bool:
         """Whether the interval covers a value."""

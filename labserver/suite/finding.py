@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from labserver.suite.bound import Bound, Kind, Phrase
@@ -65,6 +66,9 @@ class Finding:
         unit = f" {self.unit}" if self.unit else ""
         bound = f", claimed: {self.bound}" if self.bound else ""
         return f"{self.name} = {self.number()}{interval}{unit}{bound}{_UNDECIDED if self.undecided else ''}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.sentence())}</p>"
 
     def as_json(self) -> dict[str, Any]:
         """The finding as `findings.json` keeps it: sentences for readers, and beside them what they are made of."""

@@ -16,7 +16,7 @@ from labserver.errors import ClaimFailed, UsageError
 from labserver.files import write_json
 from labserver.stats.interval import Interval
 from labserver.suite.bound import Bound, Phrase
-from labserver.suite.claim_table import show_claims
+from labserver.suite.claim_table import ClaimTable
 from labserver.suite.finding import Finding, Value
 
 SCHEMA = "labserver.findings/1"
@@ -102,10 +102,9 @@ class Findings:
         """Keep a figure, or an estimate with its interval, that the write-up quotes and that claims nothing."""
         self._keep(self._finding(name, value, unit, None, True, evidence, ""))
 
-    def table(self) -> None:
-        """End the notebook on its claims: show each with what it was held against, then `check` them."""
-        show_claims([finding for finding in self._mine.values() if finding.is_claim])
-        self.check()
+    def claims(self) -> ClaimTable:
+        """What was claimed so far, and whether it holds."""
+        return ClaimTable([finding for finding in self._mine.values() if finding.is_claim])
 
     def check(self) -> None:
         """End the notebook on its claims.
@@ -115,11 +114,9 @@ class Findings:
         """
         if not self._mine:
             raise ClaimFailed(f"{self.notebook} recorded no claim.")
-        failed = failed_claims(self._mine.values())
-        if failed:
-            verb = "does" if len(failed) == 1 else "do"
-            claims = sum(finding.is_claim for finding in self._mine.values())
-            raise ClaimFailed("\n".join([f"{len(failed)} of {claims} claims {verb} not hold:", *failed]))
+        claims = self.claims()
+        if claims.failed:
+            raise ClaimFailed("\n".join([claims.sentence(), *failed_claims(claims.failed)]))
 
     def _finding(  # noqa: PLR0913, PLR0917 - the same
         self,

@@ -2,13 +2,13 @@
 
 papermill warns about an unknown parameter and never looks at types or ranges; here each wrong one is a sentence
 and nothing is run. A line of the cell tagged ``parameters`` reads ``users: int = 5  # virtual users [1, 100]`` or
-``store: str = "leaky"  # retention policy {leaky, ttl}``.
+``store: str = "leaky"  # retention policy {leaky, ttl}``; an indented comment below it goes on with its own.
 """
 
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ RESERVED = "run_dir"
 _TYPES = ("int", "float", "str", "bool")
 _RANGE = re.compile(r"\[\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\]")
 _CHOICES = re.compile(r"\{([^{}]+)\}")
+_CONTINUED = re.compile(r"\n[ \t]+#[ \t]*")
 _INTEGER = re.compile(r"[-+]?\d+")
 
 
@@ -62,14 +63,23 @@ class ParameterSpec:
 def read_parameters(path: Path) -> dict[str, ParameterSpec]:
     """The parameters of the notebook at ``path``, in the order of the cell.
 
-    papermill's own reader finds them; its translator is called directly because ``inspect_notebook`` refuses a
-    notebook that names no kernel.
-
     Raises:
         UsageError: the file is no notebook, has no cell tagged ``parameters``, or a line of it cannot be read.
     """
+    specs = _written_parameters(path)
+    for spec in specs.values():
+        _check_default(spec, path)
+    return specs
+
+
+def _written_parameters(path: Path) -> dict[str, ParameterSpec]:
+    """The same without a look at the defaults.
+
+    papermill's own reader finds them; its translator is called directly because ``inspect_notebook`` refuses a
+    notebook that names no kernel.
+    """
     source = _parameter_cell(path)
-    found = {p.name: p for p in PythonTranslator.inspect({"source": source})}
+    found = {p.name: p for p in PythonTranslator.inspect({"source": _CONTINUED.sub(" ", source)})}
     for line, name in _assignments(source, path):
         # papermill drops what it cannot read with a warning only, and a lost parameter would go unnoticed.
         if name not in found or found[name].inferred_type_name not in _TYPES:
@@ -92,6 +102,27 @@ def check_parameters(specs: Mapping[str, ParameterSpec], given: Mapping[str, obj
         if name not in specs:
             raise unknown_name("parameter", name, [n for n in specs if n != RESERVED])
     return {name: specs[name].convert(value) for name, value in given.items()}
+
+
+def check_cell(path: Path, names: MutableMapping[str, Any] | None) -> None:
+    """Check what the cell tagged ``parameters`` has set, as it was typed and run, and give each value its type.
+
+    The file says what is allowed; what it has as defaults may be older than what was typed.
+
+    Args:
+        path: the notebook, as seen from its kernel; where it was moved or renamed, nothing is checked.
+        names: the kernel's own; None where there is no kernel.
+
+    Raises:
+        UsageError: a value is wrong, or the cell was not run.
+    """
+    if names is None or not path.is_file():
+        return
+    specs = _written_parameters(path)
+    for name in specs:
+        if name not in names:
+            raise UsageError(f"Parameter '{name}' is missing: run the cell that is tagged 'parameters'.")
+    names.update({name: spec.convert(names[name]) for name, spec in specs.items() if name != RESERVED})
 
 
 def _parameter_cell(path: Path) -> str:
@@ -126,7 +157,7 @@ def _spec(parameter: Any, path: Path) -> ParameterSpec:
     choices = _CHOICES.search(parameter.help)
     try:
         default = ast.literal_eval(parameter.default)
-        spec = ParameterSpec(
+        return ParameterSpec(
             name=parameter.name,
             type=parameter.inferred_type_name,
             default=default,
@@ -137,13 +168,15 @@ def _spec(parameter: Any, path: Path) -> ParameterSpec:
         )
     except (ValueError, SyntaxError):
         raise UsageError(f"Parameter '{parameter.name}' of {path.name} needs a plain value and bounds.") from None
-    if spec.type != "str" and isinstance(default, str):
+
+
+def _check_default(spec: ParameterSpec, path: Path) -> None:
+    if spec.type != "str" and isinstance(spec.default, str):
         raise UsageError(f"The default of parameter '{spec.name}' of {path.name} must be {_article(spec.type)}.")
     try:
-        spec.convert(default)
+        spec.convert(spec.default)
     except UsageError as error:
         raise UsageError(f"{path.name}: {error}") from None
-    return spec
 
 
 def _article(type_name: str) -> str:

@@ -20,15 +20,31 @@ _WITHIN_S = 60  # for hangs only
 _FIGURE = """\
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import VALUE, attribute
-from labserver.incident.experiments.figure import show_figure
 from labserver.incident.experiments.leak.figures import chain_picture
-from labserver.suite.findings import run_directory
-run = run_directory(run_dir)
+from labserver.incident.experiments.notebook import Notebook
+notebook = Notebook("02_shown", run_dir)
 links = (Link(None, "module", "shop"), Link(attribute("STORE"), "dict", "dict"), Link(VALUE, "bytes", "bytes"))
-_ = show_figure(chain_picture(Chain(links), title="Who holds the bytes"), run, "02_heap_over_time")"""
+notebook.show(chain_picture(Chain(links), title="Who holds the bytes"), "heap_over_time")"""
 _PAGE = """\
 from labserver.incident.postmortem.writeup import Writeup
-Writeup(run).show("discovery")"""
+Writeup(notebook.run_dir).show("discovery")"""
+_ANSWER = """\
+from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.verdict import Verdict
+from labserver.stats.interval import Interval
+floors = tuple((jobs, 2000 * jobs) for jobs in (0, 100, 200))
+display(CheckResult("shop:app", Verdict.LEAK, Interval(2e3, 1990, 2010, 0.99), 256, "traced", 200, 3.0, 0, floors))"""
+_CLAIMS = """\
+from labserver.suite.bound import at_most
+from labserver.suite.declared import declares
+
+@declares
+def sizes(findings):
+    findings.claim("small", 1, at_most(2))
+    for number in range(6):
+        findings.claim(f"a_claim_of_a_rather_long_name_{number}", 3, at_most(2, "as " + "so many words " * 9), unit="B")
+
+notebook.conclude(sizes())"""
 _TABLE = """\
 import json
 from pathlib import Path
@@ -62,12 +78,15 @@ def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     parameters = new_code_cell('run_dir: str = ""', metadata={"tags": ["parameters"]})
     path = folder / "02_shown.ipynb"
-    nbformat.write(new_notebook(cells=[parameters, *map(new_code_cell, (_FIGURE, _PAGE, _TABLE))]), path)
+    nbformat.write(
+        new_notebook(cells=[parameters, *map(new_code_cell, (_FIGURE, _PAGE, _ANSWER, _TABLE, _CLAIMS))]), path
+    )
     (folder / "summary.json").write_text(json.dumps(summary().to_dict()), encoding="utf-8")
     # Not in this process: the browser's event loop runs here.
     command = [sys.executable, "-m", "labserver", "run", str(path), "--output", str(folder / "runs")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "✗ a_claim_of_a_rather_long_name_0 = 3 B" in done.stdout
     (output,) = folder.glob("runs/*/02_shown.ipynb")
     return Path(shutil.copy(output, tmp_path_factory.mktemp("alone")))
 
@@ -125,12 +144,12 @@ def outputs(browser, jupyterlab, executed):
 def test_each_figure_is_a_picture_also_in_the_pages_of_the_write_up(outputs):
     found = ".jp-OutputArea-output img"
     here = f"[...document.querySelectorAll('{found}')]"
-    outputs.wait_for_function(f"() => {here}.length == 2 && {here}.every(image => image.complete)")
+    outputs.wait_for_function(f"() => {here}.length == 3 && {here}.every(image => image.complete)")
     images = outputs.eval_on_selector_all(
         found, "all => all.map(image => [image.src.slice(0, 14), image.naturalWidth, image.clientWidth])"
     )
     # Twice as many pixels as it is wide, for dense screens.
-    assert images == [["data:image/png", 1536, 768]] * 2
+    assert images == [["data:image/png", 1536, 768]] * 2 + [["data:image/svg", 760, 760]]
     said = outputs.inner_text(".jp-Notebook")
     assert "The leaky server's traced heap in time" in said
     assert "object>" not in said
@@ -141,3 +160,18 @@ def test_the_summary_of_a_load_is_not_wrapped(outputs):
     shown, written = found.evaluate(_LINES)
     assert shown == written
     assert written > 15
+
+
+def test_a_claim_that_fails_is_a_row_of_a_table_and_one_sentence_whose_words_are_whole(outputs):
+    table = outputs.locator(".jp-OutputArea-output table").last
+    rows = table.locator("tr")
+    assert rows.nth(1).inner_text().split("\t")[:3] == ["✗ fails", "a_claim_of_a_rather_long_name_0", "3"]
+    assert rows.last.inner_text().startswith("✓ holds")
+    assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+    error = outputs.locator(
+        ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'] pre, .jp-RenderedText pre"
+    )
+    said = error.filter(has_text="claims do not hold").last
+    assert said.inner_text().replace("\n", " ").strip().endswith("a_claim_of_a_rather_long_name_3 and 2 more.")
+    shown, written = said.evaluate(_LINES)
+    assert shown == written

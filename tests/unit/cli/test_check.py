@@ -254,7 +254,7 @@ def test_a_full_disk_costs_the_file_and_not_the_answer(answers, capsys, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("labserver.cli._files.write_text", full)
+    monkeypatch.setattr("labserver.files.write_text", full)
     answers(LEAK)
     assert check("--json", "a.json", "--quiet") == 2
     out, err = capsys.readouterr()

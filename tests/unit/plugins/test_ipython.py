@@ -1,5 +1,7 @@
 """The magics in a real kernel: its own memories are no leak, and the notebook's variables are where a leak lives."""
 
+import base64
+import json
 import re
 
 import pytest
@@ -18,6 +20,11 @@ CALLS = globals().get("CALLS", 0) + 1
 if CALLS == 400:
     __import__("signal").raise_signal(__import__("signal").SIGINT)
 """
+BASELINE = """import json
+found = json.load(open("answer.json"))["holders"][0]["fingerprint"]
+path, entry = "accepted.json", {"fingerprint": found, "reason": "known", "expires": "2999-01-01"}
+with open(path, "w") as file:
+    json.dump({"schema": "labserver.baseline/1", "accepted": [entry]}, file)"""
 CELLS = {
     "load": "%load_ext labserver\nCACHE = {}",
     "shown": "CACHE",  # from here on it is `_` and `Out[2]` too
@@ -27,6 +34,13 @@ CELLS = {
     "service": "%leakcheck quiet:app --request 'GET /work' --users 2 --tolerance 512",
     "stopped": INTERRUPTED,
     "known": "print(known.jobs, known.floors[0][0], known.verdict, known.notes[-1], sep='\\n')",
+    "help": "%leakcheck --help",
+    "help of the cell": "%%leakcheck --tolerance 300 -h\npass",
+    "files": "%%leakcheck --html page.html --json answer.json --fast checkout\nCACHE[len(CACHE)] = bytes(3000)",
+    "baseline file": BASELINE,
+    "accepted": "%%leakcheck --fast --json - --baseline accepted.json\nCACHE[len(CACHE)] = bytes(3000)",
+    "folder": "%%leakcheck --html nowhere/page.html\nraise RuntimeError('it was started')",
+    "baseline": "%%leakcheck --baseline nowhere.json\nraise RuntimeError('it was started')",
     "raises": "%%leakcheck\nfirst = 1\nfirst / 0",
     "syntax": "%%leakcheck\nprint(",
     "indent": "%%leakcheck\nif True:\n    pass\n  pass",
@@ -39,6 +53,8 @@ CELLS = {
     "quote": "%leakcheck quiet:app --request 'GET /",
 }
 MISTAKES = {
+    "folder": "nowhere/page.html cannot be written: there is no directory nowhere.",
+    "baseline": "The baseline nowhere.json cannot be read (No such file or directory).",
     "raises": "The cell fails: ZeroDivisionError: division by zero (line 2).",
     "syntax": "The cell is not Python: '(' was never closed (line 1).",
     "indent": "The cell is not Python: unindent does not match any outer indentation level (line 3).",
@@ -53,14 +69,19 @@ MISTAKES = {
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Where the notebook runs."""
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def outputs(folder):
     """Every cell's outputs, by the cell's name."""
     # Only here: what a test imports at its head is in the heap that other tests walk.
     import nbformat
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    folder = tmp_path_factory.mktemp("notebook")
     (folder / "quiet.py").write_text(SERVICE)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
     # Not over TCP: its ports are picked before the kernel takes them.
@@ -89,14 +110,15 @@ def test_the_cells_leak_is_found_in_the_notebooks_own_variable(outputs):
     verdict, path, line = outputs["found"][0].text.splitlines()
     assert verdict == "leak"
     assert path == "module __main__ → CACHE → ['…']"
-    assert line == "notebook cell:1"
+    assert line == "notebook cell [3], line 1: CACHE[len(CACHE)] = bytes(3000)"
 
 
 def test_one_display_is_left_with_the_page_and_its_text(outputs):
     data = answer(outputs["leak"])
     assert data["text/plain"].startswith("LEAK  checkout keeps ")
     assert "CACHE" in data["text/html"]
-    assert "<svg" in data["text/html"]
+    (curve,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', data["text/html"])
+    assert ">tolerance</text>" in base64.b64decode(curve).decode()
     assert not re.search(r"<script|https?://(?!www\.w3\.org)", data["text/html"])
 
 
@@ -115,6 +137,39 @@ def test_ctrl_c_leaves_what_was_known_and_stops_the_cells_that_wait(outputs):
 
 def test_an_application_is_checked_by_the_line_magic(outputs):
     assert answer(outputs["service"])["text/plain"].startswith("NO LEAK  quiet:app keeps less than ")
+
+
+@pytest.mark.parametrize("name", ["help", "help of the cell"])
+def test_help_is_text_with_every_option(outputs, name):
+    (said,) = outputs[name]
+    assert said.output_type == "stream"
+    assert said.text.startswith("usage: %%leakcheck" if "cell" in name else "usage: %leakcheck")
+    for option in (
+        "--tolerance BYTES",
+        "--max-jobs",
+        "--into VARIABLE",
+        "--html FILE",
+        "--json FILE",
+        "--baseline FILE",
+    ):
+        assert option in said.text
+    assert ("--request" in said.text) == (name == "help")
+
+
+def test_the_files_are_those_of_the_command(outputs, folder):
+    data = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    assert (data["schema"], data["target"], data["verdict"]) == ("labserver.check/1", "checkout", "leak")
+    assert data["provenance"]["command"].startswith("%%leakcheck --html page.html ")
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "CACHE" in page
+    assert answer(outputs["files"])["text/plain"].startswith("LEAK  checkout keeps ")
+
+
+def test_what_a_baseline_accepts_is_said_and_a_dash_prints_the_data(outputs):
+    shown, printed = outputs["accepted"]
+    assert shown.data["text/plain"].startswith("LEAK, ACCEPTED")
+    assert json.loads(printed.text)["accepted"] is True
 
 
 @pytest.mark.parametrize("name", MISTAKES)

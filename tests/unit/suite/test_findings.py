@@ -189,7 +189,7 @@ def test_check_names_each_claim_that_does_not_hold(findings):
     with pytest.raises(ClaimFailed) as caught:
         findings.check()
     assert str(caught.value).splitlines() == [
-        "2 of 3 claims do not hold:",
+        "2 of 3 claims do not hold: bad and worse.",
         "  ✗ bad = 1.25 B/job, claimed: less than 1",
         "  ✗ worse = 7 (6 to 8.5) s, claimed: at most 5",
     ]

@@ -10,6 +10,7 @@ from labserver.incident.experiments.capacity.trial import LATE_SHARE, Trial
 from labserver.incident.experiments.units import GIB, MIB
 from labserver.stats.interval import Interval
 from labserver.suite.bound import above, at_least, at_most, between, exactly, says
+from labserver.suite.declared import declares
 from labserver.suite.findings import Findings
 
 _ERROR = 0.10
@@ -17,53 +18,63 @@ _ERROR_AT_WORST = 0.25
 # A job more or less is chance: what the one under way needs at most differs by picture.
 _FEW_JOBS = 8
 _SAME_END = 0.15
+# The figures that show what is claimed.
+_DEMAND, _SMALL_CASES, _REFUSALS = ([f"figures/08_{name}.svg"] for name in ("demand", "small_cases", "refusals"))
 
 
-def record_setting(findings: Findings, trials: Mapping[str, Trial], *, room: float, cpu_s: float) -> None:
+@declares
+def setting(findings: Findings, trials: Mapping[str, Trial], *, room: float, cpu_s: float) -> None:
     """Record whether the services were limited, to how many bytes, and what CPU a job took."""
     findings.measured("exhaustion_measured", "yes" if trials else "no: this system does not enforce RLIMIT_AS")
     findings.measured("memory_limit_mib", room / MIB, unit="MiB")
     findings.measured("cpu_per_job_ms", cpu_s * 1e3, unit="ms")
 
 
-def record_trials(findings: Findings, trials: Mapping[str, Trial], foretold: Forecast, evidence: Sequence[str]) -> None:
+@declares
+def trials(findings: Findings, trials: Mapping[str, Trial], foretold: Forecast | None) -> None:
     """Record the claims of `four_trials`: the leaky service's forecast, then what a TTL and a budget are good for.
 
     Args:
         findings: where to.
         trials: by mode.
-        foretold: of the leaky one.
-        evidence: files of curves and figures.
+        foretold: of the leaky one; None where no service was limited: nothing is claimed.
     """
+    if not trials or foretold is None:
+        return
+    evidence = [*(f"curves/08_{name}.csv" for name in trials), "figures/08_exhaustion.svg"]
     _record_jobs(findings, trials["leaky"], foretold, evidence)
     _record_seconds(findings, trials["leaky"], foretold)
     _record_ttl(findings, trials, evidence)
     _record_budget(findings, trials["byte_budget"], evidence)
 
 
-def record_formulas(findings: Findings, scales: Sequence[Scale], kept: Retention, figure: str) -> None:
+@declares
+def formulas(findings: Findings, scales: Sequence[Scale], kept: Retention) -> None:
     """Claim that the simulation agrees with the closed form at every rate."""
     error = max(simulation_error(scale, kept) for scale in scales)
     bound = at_most(0.01, "mean, p50, p99, p99.9 at every rate", percent=True)
-    findings.claim("simulation_error_max", error, bound, evidence=[figure])
+    findings.claim("simulation_error_max", error, bound, evidence=_DEMAND)
 
 
-def record_small_cases(findings: Findings, cases: Sequence[SmallCase], spread: Interval, figure: str) -> None:
+@declares
+def small_cases(findings: Findings, cases: Sequence[SmallCase], spread: Interval) -> None:
     """Claim that the real store keeps what the formula says, and spreads as Poisson arrivals do."""
     error = max(abs(case.error) for case in cases)
     bound = at_most(0.1, "in each case", percent=True)
-    findings.claim("small_case_error_max", error, bound, evidence=[figure])
+    findings.claim("small_case_error_max", error, bound, evidence=_SMALL_CASES)
     bound = between(0.5, 2, "Poisson's spread", covers=1)
-    findings.claim("small_case_dispersion", spread, bound, evidence=[figure])
+    findings.claim("small_case_dispersion", spread, bound, evidence=_SMALL_CASES)
 
 
-def record_refusals(findings: Findings, checked: Sequence[tuple[int, float, float]], figure: str) -> None:
+@declares
+def refusals(findings: Findings, checked: Sequence[tuple[int, float, float]]) -> None:
     """Claim that the real store refuses the share that Erlang's formula foretells."""
     error = max(abs(measured - foretold) for _, measured, foretold in checked)
-    findings.claim("erlang_error", error, at_most(0.02, "as a share of the jobs"), evidence=[figure])
+    findings.claim("erlang_error", error, at_most(0.02, "as a share of the jobs"), evidence=_REFUSALS)
 
 
-def record_plan(findings: Findings, scales: Sequence[Scale]) -> None:
+@declares
+def plan(findings: Findings, scales: Sequence[Scale]) -> None:
     """Record what each rate keeps, and what it needs."""
     for scale in scales:
         at, day = f"at_{scale.rate_per_s:.0f}", scale.demand

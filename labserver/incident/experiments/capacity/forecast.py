@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.errors import CannotRun
+from labserver.incident.experiments.measured import Measured
 from labserver.stats.interval import Interval, bytes_per_job
 from labserver.text import formatted
 
@@ -17,7 +18,7 @@ _LEAST_LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class Readings(Measured):
     """Readings of a process under load, n of them; bytes count from where its memory was limited.
 
     Attributes:
@@ -51,7 +52,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Measured):
     """What is foretold.
 
     Attributes:

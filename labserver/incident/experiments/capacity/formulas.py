@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.errors import UsageError
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.steady_state import plateau_bytes
 
 Array = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ _NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Measured):
     """What is kept and for how long.
 
     Attributes:
@@ -50,7 +51,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Measured):
     """Kept bytes at a rate: the mean over time, quantiles over time by share, and the median of the days' largest."""
 
     mean: float

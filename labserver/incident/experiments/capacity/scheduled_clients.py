@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from labserver.incident.experiments.measured import Measured
 from labserver.load.image_journey import Upload
 
 DONE, REFUSED, NO_ANSWER = "done", "refused", "no answer"
@@ -21,7 +22,7 @@ _TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Measured):
     """One client's job.
 
     Attributes:

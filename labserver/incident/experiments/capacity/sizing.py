@@ -14,11 +14,12 @@ from labserver.incident.experiments.capacity.formulas import (
     places_needed,
     simulated_demand,
 )
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
-class Assumptions:
+class Assumptions(Measured):
     """What the plan rests on.
 
     Attributes:
@@ -50,7 +51,7 @@ class Assumptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Measured):
     """What one rate needs.
 
     Attributes:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labserver.incident.experiments.capacity.formulas import erlang_b
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.service.face import largest_png_bytes
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.settings import Settings
@@ -26,7 +27,7 @@ _PX = 16
 
 
 @dataclass(frozen=True, slots=True)
-class SmallCase:
+class SmallCase(Measured):
     """A real store with a TTL under Poisson arrivals.
 
     Attributes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from labserver.incident.experiments.capacity.formulas import QUANTILES
 from labserver.incident.experiments.capacity.sizing import Scale
 from labserver.incident.experiments.capacity.trial import Trial
-from labserver.incident.experiments.table import table
+from labserver.incident.experiments.table import Table
 from labserver.incident.experiments.units import GIB, mebibytes
 
 _STORES = {
@@ -15,7 +15,7 @@ _STORES = {
 }
 
 
-def trials(found: Mapping[str, Trial]) -> str:
+def trials(found: Mapping[str, Trial]) -> Table:
     """What became of each service under its limit."""
     rows = [
         [
@@ -29,10 +29,10 @@ def trials(found: Mapping[str, Trial]) -> str:
         for name, trial in found.items()
     ]
     header = ["service", "jobs done", "refused", "first failure", "failed in all", "afterwards"]
-    return table(header, rows)
+    return Table.of(header, rows)
 
 
-def plan(scales: Sequence[Scale]) -> str:
+def plan(scales: Sequence[Scale]) -> Table:
     """What each rate needs."""
     rows = [
         [
@@ -47,7 +47,7 @@ def plan(scales: Sequence[Scale]) -> str:
     ]
     quantiles = [f"`ttl` keeps, p{share * 100:g}" for share in QUANTILES]
     header = ["jobs/s", *quantiles, "the day's largest", "instances by CPU", "`byte-budget`, each", "store"]
-    return table(header, rows)
+    return Table.of(header, rows)
 
 
 def _gib(value: float) -> str:

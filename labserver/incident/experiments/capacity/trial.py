@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from labserver.incident.experiments.capacity.forecast import Readings
 from labserver.incident.experiments.capacity.scheduled_clients import DONE, Attempt
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.service.settings import Settings
 
 LATE_SHARE = 0.05
@@ -16,7 +17,7 @@ LATE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Measured):
     """What one service did.
 
     Attributes:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.service.clock import AdjustableClock
 from labserver.incident.service.face import compose
 from labserver.incident.service.ids import JobIds
@@ -30,7 +31,7 @@ _LONGEST = 3  # times the duration that was asked for
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Measured):
     """Readings at even distances while jobs arrive; n readings of c services.
 
     Attributes:

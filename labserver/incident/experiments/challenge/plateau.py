@@ -9,6 +9,7 @@ import numpy as np
 from labserver.incident.experiments.challenge.arrivals import Array, Series, backends, drive
 from labserver.incident.experiments.challenge.run import Run, observe
 from labserver.incident.experiments.leak.run import record_bytes
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.steady_state import peak_bytes, plateau_bytes
 from labserver.incident.service.face import compose
 from labserver.incident.service.settings import Settings
@@ -20,7 +21,7 @@ _NOTHING = Pair(b"", b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Measured):
     """One rate and one time to live of the grid, measured over whole sweep periods.
 
     Attributes:
@@ -56,7 +57,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Measured):
     """All cells, run side by side in one process, and the readings of all of them."""
 
     cells: list[Cell]

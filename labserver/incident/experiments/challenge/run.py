@@ -7,6 +7,7 @@ import numpy as np
 
 from labserver.heap.tracemalloc_tools import tracing
 from labserver.incident.experiments.challenge.arrivals import Array, Series, backends, drive
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.service.settings import Settings
 from labserver.load.photos import Pair
 
@@ -16,7 +17,7 @@ _SAMPLE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Measured):
     """One service under load, alone in the process, with its heap traced.
 
     Attributes:

@@ -15,13 +15,18 @@ import numpy as np
 
 from labserver.incident.experiments.challenge.arrivals import Array
 from labserver.incident.experiments.challenge.run import Run
+from labserver.incident.experiments.measured import Measured
 from labserver.stats.student import t_quantile
+from labserver.suite.bound import Phrase
+
+ALIKE = Phrase("cannot be told apart")
+"""The verdict on a run that the test found no difference in."""
 
 _LOOKS_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Measured):
     """How far runs of one and the same store scatter.
 
     Attributes:
@@ -38,7 +43,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class RunLengths:
+class RunLengths(Measured):
     """When each run with a time to live was told apart from the leaky ones, and when it should have been.
 
     Attributes:
@@ -99,6 +104,12 @@ def told_apart_s(run: Run, noise: Noise) -> float | None:
     beyond = np.abs(bytes_above) > noise.limit_bytes
     rows = np.lib.stride_tricks.sliding_window_view(beyond, min(_LOOKS_IN_A_ROW, beyond.size)).all(axis=1)
     return float(seconds[np.argmax(rows) + _LOOKS_IN_A_ROW - 1]) if rows.any() else None
+
+
+def run_verdict(run: Run, noise: Noise) -> Phrase:
+    """Whether the test told a run apart from the leaky ones, and when."""
+    apart = told_apart_s(run, noise)
+    return ALIKE if apart is None else Phrase("told apart after {seconds:.2f} s", {"seconds": apart})
 
 
 def false_alarms(runs: Sequence[Run], *, confidence: float) -> int:

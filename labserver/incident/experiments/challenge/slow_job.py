@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import requests
 
 from labserver.errors import CannotRun
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.jobs import JobResult
 from labserver.incident.service.settings import Settings
@@ -30,7 +31,7 @@ class AgeFromSubmissionStore(TtlJobStore):
 
 
 @dataclass(slots=True)
-class SlowJob:
+class SlowJob(Measured):
     """What a client met who asked for one slow job's result again and again.
 
     Attributes:

@@ -16,23 +16,26 @@ from labserver.errors import CannotRun
 from labserver.heap.meters import Meter, Reading, wait_until
 from labserver.heap.monitor import Curve, Jitter, Monitor
 from labserver.heap.tracemalloc_tools import tracing
+from labserver.incident.experiments.leak.live import live_curve
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.hosting.embedded import EmbeddedServer, embedded
 from labserver.incident.service.clock import AdjustableClock
 from labserver.incident.service.ids import JobIds
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import create_store
-from labserver.load import Summary, VirtualUsers, virtual_users
+from labserver.load import Progress, Summary, VirtualUsers, virtual_users
 from labserver.stats.floor_noise import FLOOR_NOISE
 from labserver.stats.interval import Interval, bytes_per_job
 from labserver.suite.status_line import StatusLine
 
 # Not zero: Python keeps but one empty bytes object.
 _EMPTY = 64
+_REDRAWN_S = 0.5  # as often as the users tell of their progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
+class Workload(Measured):
     """What the virtual users do. `duration_s` is one cycle's; users finish the iteration they are in."""
 
     users: int = 5
@@ -52,6 +55,7 @@ class Experiment:
         users: the virtual users, in a process of their own.
         monitor: samples this process all the while.
         floors: readings at rest, in the order taken.
+        live: whether the curve is drawn while it grows.
         swept_while_waiting: jobs that the store dropped by itself during `wait_for_expiry`.
     """
 
@@ -63,6 +67,7 @@ class Experiment:
     status_line: StatusLine
     threads_at_rest: int
     summaries_file: Path
+    live: bool = False
     cycles: int = 0
     swept_while_waiting: int = 0
     floors: list[Reading] = field(default_factory=list)
@@ -130,10 +135,18 @@ class Experiment:
         seconds = settings.ttl_s + 2 * settings.sweep_s
         self.status_line.say(f"{self.store}: waiting {seconds:g} s, longer than the TTL of {settings.ttl_s:g} s")
         kept = self.server.service.live_jobs()
-        time.sleep(seconds)
+        due = time.monotonic() + seconds
+        while (left := due - time.monotonic()) > 0:
+            time.sleep(min(left, _REDRAWN_S))
+            self.draw()
         self.monitor.mark("TTL passed")
         self.swept_while_waiting = kept - self.server.service.live_jobs()
         return seconds
+
+    def draw(self) -> None:
+        """Show the curve so far to whoever watches: from the thread that takes the floors, so that none has a part."""
+        if self.live and self.status_line.is_watched:
+            self.status_line.draw(live_curve(self.monitor.curve))
 
     def floor(self) -> Reading:
         """Take a floor and remember it."""
@@ -205,8 +218,8 @@ class Experiment:
 
 
 @contextmanager
-def experiment(
-    settings: Settings, load: Workload, *, csv: Path, sample_interval_s: float, frames: int = 1
+def experiment(  # noqa: PLR0913 - all but two by keyword
+    settings: Settings, load: Workload, *, csv: Path, sample_interval_s: float, frames: int = 1, live: bool = False
 ) -> Iterator[Experiment]:
     """Start the server in this process, the users in another and the monitor; leave nothing of them behind.
 
@@ -217,12 +230,20 @@ def experiment(
         sample_interval_s: seconds from one to the next.
         frames: how many frames tracemalloc keeps of each allocation; 1 is enough for totals, and 0 leaves tracing to
             `trace_growth`.
+        live: draw the curve while it grows, where somebody watches.
     """
+    running: list[Experiment] = []
+
+    def on_progress(_: Progress) -> None:
+        for each in running:
+            each.draw()
+
     with (
         tracing(frames) if frames else nullcontext(),
         embedded(settings) as server,
         virtual_users(
             server.url,
+            on_progress=on_progress,
             users=load.users,
             poll_interval_s=load.poll_interval_s,
             max_polls=load.max_polls,
@@ -236,7 +257,14 @@ def experiment(
         with Monitor(meter, interval_s=sample_interval_s, csv_path=csv) as monitor:
             summaries = csv.with_suffix(".loads.jsonl")
             summaries.write_text("", encoding="utf-8")
-            yield Experiment(server, users, monitor, meter, load, status_line, threading.active_count(), summaries)
+            threads = threading.active_count()
+            made = Experiment(server, users, monitor, meter, load, status_line, threads, summaries, live=live)
+            running.append(made)
+            try:
+                yield made
+            finally:
+                running.clear()
+                status_line.draw("")
 
 
 def record_bytes(settings: Settings, *, records: int = 2000) -> float:

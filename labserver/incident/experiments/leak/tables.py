@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from labserver.diagnosis.holders.find import Holder
 from labserver.incident.experiments.leak.run import Experiment, Workload
-from labserver.incident.experiments.table import table
+from labserver.incident.experiments.table import Table
 from labserver.incident.experiments.units import MIB, mebibytes
 from labserver.load import Summary
 from labserver.text import formatted
 
 
-def reproduction(summary: Summary, load: Workload) -> str:
+def reproduction(summary: Summary, load: Workload) -> Table:
     """What the incident's own load test reported, beside a load run here."""
     duration = summary.http_req_duration["all"]
     rows = [
@@ -22,10 +22,10 @@ def reproduction(summary: Summary, load: Workload) -> str:
         ["http_req_duration, p(95)", "110.15 ms", _milliseconds(duration.p95)],
         ["checks passed", "100 %", _share(summary.check_rate)],
     ]
-    return table(["figure", "original", "this run"], rows)
+    return Table.of(["figure", "original", "this run"], rows)
 
 
-def holders(found: Sequence[Holder], growth_bytes: int) -> str:
+def holders(found: Sequence[Holder], growth_bytes: int) -> Table:
     """Who holds what is new, the most bytes first."""
     rows = [
         [
@@ -37,14 +37,14 @@ def holders(found: Sequence[Holder], growth_bytes: int) -> str:
         ]
         for holder in found
     ]
-    return table(["held along", "new buffers", "bytes that came", "share of growth", "holder retains"], rows)
+    return Table.of(["held along", "new buffers", "bytes that came", "share of growth", "holder retains"], rows)
 
 
-def before_and_after(before: Experiment, after: Experiment) -> str:
+def before_and_after(before: Experiment, after: Experiment) -> Table:
     """Both stores' figures at the same instants of the same protocol."""
     columns = [_verified(before), _verified(after)]
     rows = [[name, columns[0][name], columns[1][name]] for name in columns[0]]
-    return table(["figure", f"before (`{before.store}`)", f"after (`{after.store}`)"], rows)
+    return Table.of(["figure", f"before (`{before.store}`)", f"after (`{after.store}`)"], rows)
 
 
 def _verified(run: Experiment) -> dict[str, str]:

@@ -19,10 +19,11 @@ from labserver.heap.tracemalloc_tools import (
     tracing,
 )
 from labserver.incident.experiments.leak.run import Experiment
+from labserver.incident.experiments.measured import Measured
 
 
 @dataclass(frozen=True, slots=True)
-class GrowthTrace:
+class GrowthTrace(Measured):
     """What a load cycle left behind.
 
     Attributes:

@@ -1,14 +1,18 @@
 """What is claimed of each application that was checked: its verdict, what it keeps of a job, and who holds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from labserver.diagnosis.result import CheckResult
 from labserver.incident.experiments.own_service.run import Application
 from labserver.suite.bound import above, below, exactly, says
+from labserver.suite.declared import declares
 from labserver.suite.findings import Findings
 
+_FLOORS = ["figures/09_floors_by_service.svg"]
 
-def record_checks(findings: Findings, results: Mapping[str, CheckResult]) -> None:
+
+@declares
+def checks(findings: Findings, results: Mapping[str, CheckResult]) -> None:
     """Record what was checked, and claim that no request failed.
 
     Args:
@@ -22,13 +26,13 @@ def record_checks(findings: Findings, results: Mapping[str, CheckResult]) -> Non
         findings.claim(f"{name}_errors", result.errors, exactly(0, "no request fails"))
 
 
-def record_verdicts(
+@declares
+def verdicts(
     findings: Findings,
     applications: Mapping[str, Application],
     results: Mapping[str, CheckResult],
     *,
     tolerance: float,
-    evidence: Sequence[str],
 ) -> None:
     """Claim that who misuses a library keeps more than the tolerance of a job, and everybody else less.
 
@@ -37,7 +41,6 @@ def record_verdicts(
         applications: what was checked, by name.
         results: by the same names.
         tolerance: bytes per job.
-        evidence: files of figures.
     """
     for name, application in applications.items():
         result, leaks = results[name], bool(application.holder)
@@ -46,12 +49,17 @@ def record_verdicts(
         findings.record(f"{name}_verdict", verdict, holds=verdict == expected, bound=says(expected))
         if result.interval is not None:
             bound = (above if leaks else below)(tolerance, "the tolerance")
-            findings.claim(f"{name}_bytes_per_job", result.interval, bound, unit="B/job", evidence=evidence)
+            findings.claim(
+                f"{name}_bytes_per_job",
+                result.interval,
+                bound,
+                unit="B/job",
+                evidence=_FLOORS,
+            )
 
 
-def record_holders(
-    findings: Findings, applications: Mapping[str, Application], results: Mapping[str, CheckResult]
-) -> None:
+@declares
+def holders(findings: Findings, applications: Mapping[str, Application], results: Mapping[str, CheckResult]) -> None:
     """Claim that the first holder that is named is the expected one, or that none is."""
     for name, application in applications.items():
         named, expected = results[name].holders, application.holder

@@ -10,11 +10,12 @@ from labserver.diagnosis.measure.check import run_check
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureKeywords
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
+from labserver.incident.experiments.measured import Measured
 from labserver.suite.status_line import StatusLine
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class Application(Measured):
     """What is to be checked.
 
     Attributes:

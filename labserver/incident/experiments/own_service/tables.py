@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from labserver.diagnosis.result import CheckResult
-from labserver.incident.experiments.table import table
+from labserver.incident.experiments.table import Table
 from labserver.text import formatted
 
 
-def answers(results: Mapping[str, CheckResult]) -> str:
+def answers(results: Mapping[str, CheckResult]) -> Table:
     """A row a service: verdict, bytes per job with their interval, the first holder and its share, as Markdown."""
-    return table(
+    return Table.of(
         ["service", "verdict", "kept of every job", "held by", "its share"],
         [
             [f"`{name}`", str(result.verdict), str(result.interval or "—"), *_holder(result)]

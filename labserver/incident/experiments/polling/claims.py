@@ -1,28 +1,32 @@
 """What is claimed of the ways to poll."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
 from labserver.incident.experiments.polling.server_cost import Bursts
 from labserver.suite.bound import Phrase, above, at_least, at_most, exactly, says
+from labserver.suite.declared import declares
 from labserver.suite.findings import Findings
 
 # Spread over twice the interval on average, polls meet half as often; a quarter is left for chance.
 _SPREAD = 0.75
 _DISPERSING = {"full_jitter", "retry_after"}
 _HOUR_S = 3600
+# The figures that show what is claimed.
+_REQUESTS, _COST = ["figures/05_requests.svg"], ["figures/05_cpu.svg"]
+_HERDS = ["figures/05_herd.svg", "figures/05_policies.svg"]
 
 
-def record_settings(findings: Findings, *, poll_interval_s: float, cap: int) -> None:
+@declares
+def settings(findings: Findings, *, poll_interval_s: float, cap: int) -> None:
     """Record how often the endless clients polled, and after how many polls and seconds the cap ends it."""
     findings.measured("poll_interval_s", poll_interval_s, unit="s")
     findings.measured("cap_polls", cap)
     findings.measured("cap_s", cap * poll_interval_s, unit="s")
 
 
-def record_unbounded(
-    findings: Findings, endless: EndlessPolling, users: int, cap: int, evidence: Sequence[str]
-) -> None:
+@declares
+def unbounded(findings: Findings, endless: EndlessPolling, users: int, cap: int) -> None:
     """Record that clients without a cap go on until they are stopped, and hold what they have.
 
     Args:
@@ -30,11 +34,10 @@ def record_unbounded(
         endless: both groups.
         users: in each.
         cap: polls after which the capped ones must have given up.
-        evidence: files of figures.
     """
     group = endless.unbounded
     each = len(group.polls) / users
-    findings.claim("unbounded_polls_per_job", each, above(cap), evidence=evidence)
+    findings.claim("unbounded_polls_per_job", each, above(cap), evidence=_REQUESTS)
     findings.record("unbounded_told", group.told, holds=group.ended_s is None, bound=says("none ends by itself"))
     later = endless.after_the_cap(group)
     findings.claim("unbounded_requests_after_cap", later, above(0, "it goes on"), unit="requests")
@@ -45,11 +48,12 @@ def record_unbounded(
     findings.measured("observed_s", round(endless.observed_s, 2), unit="s")
 
 
-def record_capped(findings: Findings, endless: EndlessPolling, users: int, cap: int, evidence: Sequence[str]) -> None:
+@declares
+def capped(findings: Findings, endless: EndlessPolling, users: int, cap: int) -> None:
     """Record that capped clients poll as often as they may, say so at the end, and hold nothing; see the others."""
     group = endless.capped
     ended, later, held = group.ended_s, endless.after_the_cap(group), group.connections_end
-    findings.claim("capped_polls_per_job", len(group.polls) / users, exactly(cap), evidence=evidence)
+    findings.claim("capped_polls_per_job", len(group.polls) / users, exactly(cap), evidence=_REQUESTS)
     findings.record("capped_gave_up_after_s", ended, holds=ended is not None, bound=says("by itself"), unit="s")
     told, due = group.told.removeprefix("job done: "), Phrase("not done after {polls} polls", {"polls": cap})
     how_often = told == str(due)
@@ -60,15 +64,17 @@ def record_capped(findings: Findings, endless: EndlessPolling, users: int, cap: 
     findings.record("capped_connections_end", held, holds=gone and held == 0, bound=says("none"))
 
 
-def record_cost(findings: Findings, bursts: Bursts, endless: EndlessPolling, evidence: Sequence[str]) -> None:
+@declares
+def cost(findings: Findings, bursts: Bursts, endless: EndlessPolling) -> None:
     """Record the server's processor time of a poll, and of all that each group sent."""
     poll = bursts.cpu_s_per_poll()
-    findings.claim("cpu_ms_per_poll", poll.scaled(1e3), above(0), unit="ms", evidence=evidence)
+    findings.claim("cpu_ms_per_poll", poll.scaled(1e3), above(0), unit="ms", evidence=_COST)
     for name, group in (("unbounded", endless.unbounded), ("capped", endless.capped)):
         findings.measured(f"{name}_cpu_s", poll.estimate * len(group.polls), unit="s")
 
 
-def record_herd_settings(findings: Findings, *, clients: int, poll_s: float, job_s: float, window_s: float) -> None:
+@declares
+def herd_settings(findings: Findings, *, clients: int, poll_s: float, job_s: float, window_s: float) -> None:
     """Record the herd's size, its interval, how long its jobs take, and the window in which polls are counted."""
     findings.measured("herd_clients", clients)
     findings.measured("herd_poll_s", poll_s, unit="s")
@@ -76,14 +82,14 @@ def record_herd_settings(findings: Findings, *, clients: int, poll_s: float, job
     findings.measured("herd_window_s", window_s, unit="s")
 
 
-def record_herds(findings: Findings, herds: Mapping[str, Herd], window_s: float, evidence: Sequence[str]) -> None:
+@declares
+def herds(findings: Findings, herds: Mapping[str, Herd], window_s: float) -> None:
     """Record peak, number and delay of the polls by each policy, and that only a random part disperses a herd.
 
     Args:
         findings: where they go.
         herds: by the policy's name.
         window_s: seconds in which the most polls are counted.
-        evidence: files of figures.
     """
     fixed = herds["fixed"]
     clients, most, polls = len(fixed.notice_s), fixed.polls.peak(window_s), len(fixed.polls)
@@ -92,7 +98,7 @@ def record_herds(findings: Findings, herds: Mapping[str, Herd], window_s: float,
     unit = Phrase("polls in {milliseconds:.0f} ms", {"milliseconds": window_s * 1e3})
     for name, herd in herds.items():
         peak, bound = herd.polls.peak(window_s), dispersed if name in _DISPERSING else together
-        findings.claim(f"{name}_peak", peak, bound, unit=unit, evidence=evidence)
+        findings.claim(f"{name}_peak", peak, bound, unit=unit, evidence=_HERDS)
         if name == "retry_after":
             few = at_most(polls / 2, "half of the fixed intervals' {polls}", polls=polls)
             findings.claim(f"{name}_requests", len(herd.polls), few, unit="polls")

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
+from labserver.incident.experiments.measured import Measured
 from labserver.load import Summary
 from labserver.stats.interval import Interval, mean_of
 
@@ -17,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Polls:
+class Polls(Measured):
     """The polls of one group of clients.
 
     Attributes:
@@ -47,7 +48,7 @@ class Polls:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientGroup:
+class ClientGroup(Measured):
     """Clients that polled alike for jobs that never finish.
 
     Attributes:
@@ -69,7 +70,7 @@ class ClientGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class EndlessPolling:
+class EndlessPolling(Measured):
     """Two groups of clients that polled one service at the same time, with a cap and without.
 
     Attributes:
@@ -91,7 +92,7 @@ class EndlessPolling:
 
 
 @dataclass(frozen=True, slots=True)
-class Herd:
+class Herd(Measured):
     """Clients that began at once and polled by one policy until they knew."""
 
     policy: str

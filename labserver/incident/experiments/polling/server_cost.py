@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.hosting.embedded import embedded
 from labserver.incident.service.settings import Settings
 from labserver.load import virtual_users
@@ -24,7 +25,7 @@ NEVER_S = 86_400.0  # a day: longer than anybody waits
 
 
 @dataclass(frozen=True, slots=True)
-class Bursts:
+class Bursts(Measured):
     """Bursts of polls, n of them, and after each as long a time without any.
 
     Attributes:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from labserver.incident.experiments.polling.measurements import EndlessPolling, Herd
-from labserver.incident.experiments.table import table
+from labserver.incident.experiments.table import Table
 
 
-def both_clients(endless: EndlessPolling, users: int) -> str:
+def both_clients(endless: EndlessPolling, users: int) -> Table:
     """What the clients sent, held and were told, side by side."""
     clients = (endless.unbounded, endless.capped)
     ends = ["never" if client.ended_s is None else f"after {client.ended_s:.1f} s" for client in clients]
@@ -17,10 +17,10 @@ def both_clients(endless: EndlessPolling, users: int) -> str:
         ["connections held at the end", *(f"{client.connections_end}" for client in clients)],
         ["is told", *(client.told for client in clients)],
     ]
-    return table(["", "no cap", "capped"], rows)
+    return Table.of(["", "no cap", "capped"], rows)
 
 
-def policies(herds: Mapping[str, Herd], window_s: float) -> str:
+def policies(herds: Mapping[str, Herd], window_s: float) -> Table:
     """Load on the server and delay of the clients, by policy."""
     rows = [
         [
@@ -33,4 +33,4 @@ def policies(herds: Mapping[str, Herd], window_s: float) -> str:
         for herd in herds.values()
     ]
     header = ["policy", f"most polls in {window_s * 1e3:.0f} ms", "polls in all", "mean delay", "longest delay"]
-    return table(header, rows)
+    return Table.of(header, rows)

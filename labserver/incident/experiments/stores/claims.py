@@ -1,6 +1,6 @@
 """The comparison's claims: each policy against what it promises, the recommended one, and the original's reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from labserver.incident.experiments.stores.drain import RealDrain
 from labserver.incident.experiments.stores.promises import BOUNDED_IN_BYTES, ELSEWHERE, PROMISES
@@ -9,6 +9,7 @@ from labserver.incident.experiments.stores.run import Comparison
 from labserver.incident.experiments.stores.script import Script
 from labserver.incident.experiments.stores.store_run import StoreRun
 from labserver.suite.bound import Bound, above, at_least, at_most, below, exactly, says
+from labserver.suite.declared import declares
 from labserver.suite.finding import Value
 from labserver.suite.findings import Findings
 
@@ -18,38 +19,44 @@ _RECORD_BYTES = {"timer": 5000, "redis": 7000}
 _USUAL_RECORD_BYTES = 2000
 # What the server and the observer make in passing, about as much as one result.
 _PASSING_BYTES = 65_536
+# The curves and figures that show what is claimed, besides each store's own curve.
+_OVER_TIME = "figures/06_kept_bytes.svg"
+_KEPT = [_OVER_TIME, "figures/06_peak_and_floor.svg"]
+_DRAIN = ["curves/06_real_drain.csv", "figures/06_real_drain.svg"]
 
 
-def record_load(findings: Findings, script: Script, *, budget_bytes: int) -> None:
+@declares
+def load(findings: Findings, script: Script, *, budget_bytes: int) -> None:
     """Record how large the load was, and the budget of the bounded stores."""
     findings.measured("jobs_offered", len(script.visits()) + 1)
     findings.measured("burst_jobs", script.burst_jobs)
     findings.measured("budget_bytes", budget_bytes, unit="B")
 
 
-def record_stores(findings: Findings, comparison: Comparison, evidence: Sequence[str]) -> None:
+@declares
+def stores(findings: Findings, comparison: Comparison) -> None:
     """Hold what each store did against what its policy promises, and say which could not be measured.
 
     Args:
         findings: where to.
         comparison: what they did.
-        evidence: the figures; each store's own curve is added.
     """
     for store, reason in comparison.missing.items():
         text = f"not measured: {reason}"
         findings.record(f"{store.replace('-', '_')}_measured", "not measured", holds=True, text=text)
     for run in comparison.runs.values():
-        _StoreClaims(findings, run, [_curve(run), *evidence]).record()
+        _StoreClaims(findings, run, [_curve(run), *_KEPT]).record()
 
 
-def record_recommended(findings: Findings, run: StoreRun, evidence: Sequence[str]) -> None:
+@declares
+def recommended(findings: Findings, run: StoreRun) -> None:
     """Hold a store against what is asked of a fix: bounded bytes, nothing unread lost, refusals that end."""
     refused = [visit for visit in run.visits if visit.refused]
     told = min((visit.retry_after_s for visit in refused), default=0.0)
     again = sum(visit.accepted for visit in refused)
     every = exactly(max(1, len(refused)), "every refused job, once others were read")
     wait = exactly(run.script.retry_after_s, "with every refusal")
-    shown = [_curve(run), *evidence]
+    shown = [_curve(run), *_KEPT]
     findings.measured("recommended_store", run.store)
     findings.claim("recommended_peak_bytes", run.peak_bytes, _budget(run), unit="B", evidence=shown)
     findings.claim("recommended_lost_unread", run.lost_unread, exactly(0), evidence=shown)
@@ -61,7 +68,8 @@ def record_recommended(findings: Findings, run: StoreRun, evidence: Sequence[str
     findings.claim("recommended_floor_bytes", run.drained.kept_bytes, empty, unit="B", evidence=shown)
 
 
-def record_drain(findings: Findings, drain: RealDrain, evidence: Sequence[str]) -> None:
+@declares
+def drain(findings: Findings, drain: RealDrain) -> None:
     """Hold each store against its promise in real time: all of the time to live, and nothing after it and a sweep."""
     for store, looks in drain.samples.items():
         gone, kept_until = drain.gone_after_s(store), drain.full_until_s(store)
@@ -76,14 +84,23 @@ def record_drain(findings: Findings, drain: RealDrain, evidence: Sequence[str]) 
             bound, holds = says("never: nothing comes to remove it"), gone is None
         text = f"all of it was there until {kept_until:.2f} s" if kept_until else ""
         name = f"{store.replace('-', '_')}_gone_after_s"
-        findings.record(name, gone, holds=holds, bound=bound, unit="s", evidence=evidence, text=text)
+        findings.record(
+            name,
+            gone,
+            holds=holds,
+            bound=bound,
+            unit="s",
+            evidence=_DRAIN,
+            text=text,
+        )
 
 
-def record_reasons(findings: Findings, runs: Mapping[str, StoreRun], evidence: Sequence[str]) -> None:
+@declares
+def rejections(findings: Findings, runs: Mapping[str, StoreRun]) -> None:
     """Say of each reason of the original whether it holds, with the figures that it rests on."""
     for reason in reasons(runs):
         bound = says(f"the original's reason: {reason.original}")
-        shown = [_curve(runs[reason.store]), *evidence]
+        shown = [_curve(runs[reason.store]), _OVER_TIME]
         name = f"reason_{reason.store}"
         findings.record(name, reason.verdict, holds=reason.expected, bound=bound, evidence=shown, text=reason.measured)
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import requests
 
+from labserver.incident.experiments.measured import Measured
 from labserver.load.http import RequestRecord, timed_session
 from labserver.load.image_journey import Upload, encode_upload
 from labserver.load.photos import Pair, PhotoPool
@@ -33,7 +34,7 @@ Call = tuple[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Measured):
     """What one call met.
 
     Attributes:

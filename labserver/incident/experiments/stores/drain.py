@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.stores.promises import PROMISES
 from labserver.incident.service.jobs import JobResult, JobState
 from labserver.incident.service.settings import Settings
@@ -19,7 +20,7 @@ _RESULT_BYTES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class RealDrain:
+class RealDrain(Measured):
     """What became of results that nobody fetched, in real seconds since they were put.
 
     Attributes:

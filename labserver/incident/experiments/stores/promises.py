@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from labserver.incident.experiments.measured import Measured
+
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Measured):
     """One policy's row.
 
     Attributes:

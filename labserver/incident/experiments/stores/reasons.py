@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.stores.store_run import StoreRun
 
 HOLDS, IN_PART, NOT = "holds", "holds in part", "does not hold"
@@ -11,7 +12,7 @@ _TOO_MUCH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Measured):
     """An alternative, the original's reason against it, and what was measured.
 
     Attributes:

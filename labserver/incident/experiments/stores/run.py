@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labserver.errors import CannotRun, UsageError
 from labserver.heap.tracemalloc_tools import tracing
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.stores.client import ScriptedClient, scripted_client
 from labserver.incident.experiments.stores.playback import run_script
 from labserver.incident.experiments.stores.script import Script
@@ -24,7 +25,7 @@ _WARM_UP = Script(steady_jobs=4, burst_jobs=6, late_jobs=1, failed_jobs=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Measured):
     """What all stores did with one script.
 
     Attributes:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.stores.client import FAILING_TURN
 
 LATE_GROUPS = ("in time", "late", "swept")
@@ -16,7 +17,7 @@ LATE_GROUPS = ("in time", "late", "swept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Measured):
     """The load's size and times.
 
     Attributes:
@@ -114,7 +115,7 @@ class ScriptClock:
 
 
 @dataclass(slots=True)
-class Visit:
+class Visit(Measured):
     """One client: when it comes, when it fetches, and what it met.
 
     Attributes:

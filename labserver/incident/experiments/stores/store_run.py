@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.stores.script import LATE_GROUPS, Script, Visit, said
 from labserver.incident.service.settings import Settings
 
@@ -10,7 +11,7 @@ _OK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Measured):
     """Bytes at rest: what the store says it keeps, and what is found.
 
     Attributes:
@@ -32,7 +33,7 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreRun:
+class StoreRun(Measured):
     """What one store did with the script.
 
     Attributes:

@@ -6,44 +6,44 @@ from labserver.incident.experiments.stores.promises import ELSEWHERE
 from labserver.incident.experiments.stores.reasons import reasons
 from labserver.incident.experiments.stores.run import Comparison
 from labserver.incident.experiments.stores.store_run import StoreRun
-from labserver.incident.experiments.table import table
+from labserver.incident.experiments.table import Table
 
 
-def bytes_kept(comparison: Comparison) -> str:
+def bytes_kept(comparison: Comparison) -> Table:
     """What each store kept, by its own books and by what was found."""
     header = ["peak, kB", "after the drain, kB", "found then in the heap, kB", "largest gap, kB", "where"]
     return _by_store(comparison, header, _bytes)
 
 
-def answers(comparison: Comparison) -> str:
+def answers(comparison: Comparison) -> Table:
     """What the clients met."""
     header = ["lost unread", "refused (503)", "late: TTL − ε / TTL + ε / swept", "second fetch",
               "long job: meanwhile / after", "failed records left"]  # fmt: skip
     return _by_store(comparison, header, _answers)
 
 
-def costs(comparison: Comparison) -> str:
+def costs(comparison: Comparison) -> Table:
     """What each store cost."""
     return _by_store(comparison, ["threads at peak", "CPU per job, ms", "p(95) of all requests, ms"], _cost)
 
 
-def rejected(comparison: Comparison) -> str:
+def rejected(comparison: Comparison) -> Table:
     """The alternatives that the original rejected: its reason, and whether it holds."""
     rows = [
         [f"`{reason.store}`", reason.original, f"**{reason.verdict}**", reason.measured, f"`{reason.finding}`"]
         for reason in reasons(comparison.runs)
     ]
-    return table(["alternative", "rejected because", "that reason", "measured", "finding"], rows)
+    return Table.of(["alternative", "rejected because", "that reason", "measured", "finding"], rows)
 
 
-def _by_store(comparison: Comparison, header: Sequence[str], cells: Callable[[StoreRun], list[str]]) -> str:
+def _by_store(comparison: Comparison, header: Sequence[str], cells: Callable[[StoreRun], list[str]]) -> Table:
     """A row a store, those that could not be measured at the end, each with its reason."""
     rows = [[f"`{name}`", *cells(run)] for name, run in comparison.runs.items()]
     missing = [
         [f"`{name}`", f"not measured: {reason}", *[""] * (len(header) - 1)]
         for name, reason in comparison.missing.items()
     ]
-    return table(["store", *header], [*rows, *missing])
+    return Table.of(["store", *header], [*rows, *missing])
 
 
 def _bytes(run: StoreRun) -> list[str]:

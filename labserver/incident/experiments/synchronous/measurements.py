@@ -6,6 +6,7 @@ from http import HTTPStatus
 import numpy as np
 import numpy.typing as npt
 
+from labserver.incident.experiments.measured import Measured
 from labserver.load.traffic_record import TrafficRecord
 from labserver.stats.line import Line
 
@@ -13,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Level(Measured):
     """What so many users met once they had settled.
 
     Attributes:
@@ -39,7 +40,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Impatience:
+class Impatience(Measured):
     """What became of requests whose clients do not wait long enough.
 
     Attributes:
@@ -64,7 +65,7 @@ class Impatience:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Measured):
     """What waits while more arrives than can be done: how it grew, and how it was predicted to.
 
     Attributes:
@@ -88,7 +89,7 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class Overload:
+class Overload(Measured):
     """What became of the jobs when more of them arrived than can be done.
 
     Attributes:

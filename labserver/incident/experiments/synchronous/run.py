@@ -12,6 +12,7 @@ import numpy as np
 import requests
 
 from labserver.errors import CannotRun
+from labserver.incident.experiments.measured import Measured
 from labserver.incident.experiments.synchronous.measurements import (
     Backlog,
     Floats,
@@ -40,7 +41,7 @@ _REST_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class Conditions(Measured):
     """What all experiments have in common.
 
     Attributes:

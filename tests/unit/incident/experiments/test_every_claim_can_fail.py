@@ -1,10 +1,10 @@
 """Every bounded claim of every notebook holds on a good run, and fails where its cause is put back.
 
-The judge is the notebook's own code: its cells that record findings are executed on a run made by hand. `claims` has a
-module for each notebook with
+The judge is the notebook's own code: its last cell, which declares the claims, is executed on a run made by hand.
+`claims` has a module for each notebook with
 
 - `GOOD`: the figures of a run on which all claims hold,
-- `run(given)`: the names that the cells read, made of such figures,
+- `run(given)`: the names that the cell reads, made of such figures,
 - `CAUSES`: for each cause in words the figures that it changes, and the claims that then fail; all others still hold.
 """
 
@@ -34,47 +34,64 @@ every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: pat
 
 
 class InMemory(Findings):
-    """Findings that are written nowhere; the evidence of a run made by hand is no file."""
+    """Findings that are written nowhere; the evidence of a run made by hand is no file, but the notebook makes it."""
+
+    def __init__(self, path):
+        self._made_by = code(path)
+        super().__init__("", path.stem)
 
     def _evidence(self, name, item):
-        assert item, name
+        folder, _, file = item.partition("/")
+        assert file.startswith(f"{self.notebook[:2]}_"), name
+        made = f'"{Path(file).stem[3:]}")' in self._made_by or (folder == "curves" and self._made_in_a_loop())
+        assert made, f"{name}: {item}"
         return item
+
+    def _made_in_a_loop(self):
+        return "notebook.curve(name)" in self._made_by or "notebook.curves" in self._made_by
 
     def _write(self):
         pass
 
-    def table(self):
-        self.check()
+
+class ByHand:
+    """The notebook as its last cell sees it."""
+
+    def __init__(self, path):
+        self.findings = InMemory(path)
+
+    def conclude(self, *declared):
+        for each in declared:
+            each.record(self.findings)
+        self.findings.check()
+
+
+@cache
+def code(path):
+    """The code of all cells."""
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
 
 
 @cache
 def cells(path):
-    """The code that a run made by hand needs: all imports, then the cells that record findings."""
-    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    trees = [ast.parse(source) for source in code]
-    imports = [node for tree in trees for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    judging = [tree.body for tree in trees if "findings" in names_read(tree)]
-    return [compile(ast.Module(body, []), path.stem, "exec") for body in (imports, *judging)]
-
-
-def names_read(tree):
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    """The code that a run made by hand needs: all imports, then the last cell, which declares the claims."""
+    imports = [node for node in ast.parse(code(path)).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    last = ast.parse(nbformat.read(path, as_version=4).cells[-1].source).body
+    return [compile(ast.Module(body, []), path.stem, "exec") for body in (imports, last)]
 
 
 def judged(path, **changed):
-    """What the notebook's cells find on the good run with some figures changed, by name."""
+    """What the notebook's last cell finds on the good run with some figures changed, by name."""
     module = REGISTER[path.stem[3:]]
     assert changed.keys() <= module["GOOD"].keys()
-    imports, *judging = cells(path)
+    imports, judging = cells(path)
     names = {name: spec.default for name, spec in read_parameters(path).items()}
     exec(imports, names)
-    names |= {"Findings": InMemory, "findings": InMemory("", path.stem), "run": Path()}
-    names |= {name: "figures/a.svg" for cell in judging for name in cell.co_names if name.endswith("_figure")}
     names |= module["run"](SimpleNamespace(**(module["GOOD"] | changed)))
+    names["notebook"] = ByHand(path)
     with suppress(ClaimFailed):
-        for cell in judging:
-            exec(cell, names)
-    return names["findings"]._mine
+        exec(judging, names)
+    return names["notebook"].findings._mine
 
 
 def can_fail(notebook):
