@@ -1,7 +1,10 @@
 """When a check of a real server is right: verdict, interval, item, holder and line."""
 
+import json
+
 import click
 import pytest
+from click.testing import CliRunner
 
 FRAMES = ["kept.append(bytes(1024))", "answer() of serve.py"]
 
@@ -104,7 +107,8 @@ def test_the_summary_counts_what_is_wrong(real, truth):
         row("inconclusive", **clean | {"mode": "slow"}),
         row(None, **clean | {"mode": "slow"}),
     ]
-    text = real.summary(rows, truths)
+    text = real.summary(rows, truths | {"clean:unchecked": real.Truth("no-leak")})
+    assert "It rests on 9 checks of 4 of the 5 servers" in text
     assert "3 checks of clean servers: 1 false LEAK, 1 of 3 (33.3%) undecided" in text
     assert "2 of clean ones that nobody can tell in the jobs of a check: 0 false LEAK, 1 undecided" in text
     assert "3 checks of servers that leak twice the tolerance or more: 2 LEAK, 1 of them within 90 s" in text
@@ -130,3 +134,15 @@ def test_modes_are_chosen_by_kind_by_name_or_by_wildcard(real):
     assert set(real.chosen(modes, ("clean:lru", "leaky:m*"))) == both
     with pytest.raises(click.BadParameter, match="no mode is called nothing"):
         real.chosen(modes, ("clean", "nothing"))
+
+
+def test_the_table_of_what_is_done_is_written_without_a_check(real, tmp_path, monkeypatch):
+    monkeypatch.setattr(real, "one", lambda *_: pytest.fail("a server is checked"))
+    out, markdown = tmp_path / "rows.jsonl", tmp_path / "verdict.md"
+    rows = [row(seed=0, seconds=30.0), row(seed=0, seconds=12.0), row(seed=7)]
+    out.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    done = CliRunner().invoke(real.main, ["--no-checks", "--out", str(out), "--markdown", str(markdown)])
+    assert done.exit_code == 0
+    text = markdown.read_text(encoding="utf-8")
+    assert "It rests on 1 checks of 1 of the" in text
+    assert "| leaky:buffers | leak | 1 | 1 | 0 | 0 | 400 | 12.0 |" in text
