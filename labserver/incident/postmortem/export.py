@@ -55,7 +55,7 @@ def _write_html(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
 
 
 def _write_pdf(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
-    write_pdf(page_of(writeup, run_dir, with_fonts=False), path, writeup.words.language)
+    write_pdf(page_of(writeup, run_dir, printed=True), path, writeup.words.language)
     return [path]
 
 

@@ -21,6 +21,7 @@ from labserver.text import formatted
 
 SECTIONS = (
     "summary",
+    "answers",
     "background",
     "discovery",
     "cause",
@@ -28,10 +29,12 @@ SECTIONS = (
     "verification",
     "rationale",
     "tools",
-    "answers",
     "claims",
     "findings",
+    "glossary",
 )
+# Long tables that few readers need: a page shows them when asked.
+APPENDICES = ("claims", "findings", "glossary")
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.svg)\)")
 _ATTACHED = re.compile(r"[/가-힣]")  # units that are written without a space
