@@ -16,8 +16,6 @@ from labserver.suite.picture import narrow_path
 _TEMPLATES = Path(__file__).parent / "templates" / "writeup"
 _FIGURE = re.compile(r'<p><img src="(figures/[\w.-]+)" alt="([^"]*)" /></p>')
 _HIDDEN = {"parameters", "injected-parameters"}
-# A number and its unit stay on one line.
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|MiB|GiB|ms|s|min|B/job)(?![A-Za-z0-9%/]))")
 
 
 def page_of(writeup: Writeup, run_dir: Path, *, printed: bool = False) -> str:
@@ -70,7 +68,7 @@ def _code(path: Path) -> str:
 
 def _html(writeup: Writeup, text: str, run_dir: Path, section: str, *, printed: bool) -> Markup:
     """Markdown as HTML, where what comes from findings is escaped, and figures are part of the page."""
-    page = _UNIT.sub("\N{NO-BREAK SPACE}", markdown.html_of(text, label=section))
+    page = markdown.bound_units(markdown.html_of(text, label=section))
 
     def figure(match: re.Match[str]) -> str:
         return _figure(writeup, run_dir / match[1], match[2], printed=printed)
