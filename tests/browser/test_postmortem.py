@@ -120,6 +120,7 @@ def test_a_figure_is_legible_in_a_narrow_window(show):
 
 
 def test_figures_are_dark_in_the_dark(show):
+    filtered = "getComputedStyle(document.querySelector('figure img')).filter"
     page = show(color_scheme="dark")
     paper = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
     assert all(int(tone) < 64 for tone in paper.removeprefix("rgb(").removesuffix(")").split(","))

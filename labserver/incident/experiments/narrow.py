@@ -71,7 +71,8 @@ def _put_legend_below(axes: Axes, figure: Figure) -> None:
     if legend is None:
         return
     words = [text.get_text() for text in legend.get_texts()]
-    below = figure.legend(legend.legend_handles, words, loc="outside lower left", alignment="left", frameon=False)
+    handles = [handle for handle in legend.legend_handles if handle is not None]
+    below = figure.legend(handles, words, loc="outside lower left", alignment="left", frameon=False)
     if title := legend.get_title().get_text():
         below.set_title(title)
     figure.set_figheight(figure.get_figheight() + 0.2 * len(words))
@@ -85,8 +86,8 @@ def _put_names_above_bars(axes: Axes, figure: Figure) -> None:
     if not axes.yaxis.get_inverted() or widest < _WIDEST_NAMES * figure.bbox.width:
         return
     for at, name in zip(axes.get_yticks(), names, strict=True):
-        where = {"transform": axes.get_yaxis_transform(), "va": "bottom", "fontsize": _NAMES_PT}
-        axes.text(0.01, at - 0.32, name.get_text(), **where)
+        above = axes.text(0.01, at - 0.32, name.get_text(), va="bottom", fontsize=_NAMES_PT)
+        above.set_transform(axes.get_yaxis_transform())
     axes.tick_params(labelleft=False, left=False)
     axes.set_ylim(len(names) - 0.55, -0.9)
     figure.set_figheight(0.7 + _NAMED_BAR_IN * len(names))
@@ -109,4 +110,4 @@ def _fit_words(figure: Figure) -> None:
 def _shrink(words: list[Text], length: float, room: float) -> None:
     if length > room:
         for text in words:
-            text.set_fontsize(max(text.get_fontsize() * room / length, _SMALLEST_PT))
+            text.set_fontsize(max(float(text.get_fontsize()) * room / length, _SMALLEST_PT))

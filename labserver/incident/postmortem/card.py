@@ -65,7 +65,7 @@ class _Card:
         self.figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor="white")
         self.said: list[str] = []
         self._writeup = writeup
-        self._renderer = FigureCanvasAgg(self.figure).get_renderer()
+        self._renderer = FigureCanvasAgg(self.figure).get_renderer()  # type: ignore[no-untyped-call]
 
     def draw(self) -> None:
         say, finding = self._writeup.say, self._writeup.finding
