@@ -15,6 +15,7 @@ from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
 from labserver.report.contents import what_came
 from labserver.report.failure_detail import details_of
+from labserver.report.finding_title import title_of, untold_allocation_of
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
 from labserver.report.holder_chain import (
@@ -111,7 +112,7 @@ def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int)
     if holder.status is not None:
         yield from _status(holder.status, width)
     yield from _chain(holder)
-    yield from _allocation(holder)
+    yield from _allocation(allocation_of(holder))
     yield from _hint(holder.advice, width)
 
 
@@ -145,19 +146,20 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
         yield line
 
 
-def _allocation(one: NamedHolder | Finding) -> Iterator[Text]:
-    for label, line in zip(("allocated at ", "called from  "), allocation_of(one), strict=True):
+def _allocation(lines: tuple[str, str | None]) -> Iterator[Text]:
+    for label, line in zip(("allocated at ", "called from  "), lines, strict=True):
         if line:
             yield Text.assemble((f"      {label}", _FAINT), (clean(line), "magenta"))
 
 
 def _finding(finding: Finding, width: int) -> Iterator[Text]:
-    yield from (Text(line, "bold") for line in _wrapped(finding.text, width))
+    yield from (Text(line, "bold") for line in _wrapped(title_of(finding), width))
+    yield from map(Text, _wrapped(finding.text, width, indent=3))
     if finding.status is not None:
         yield from _status(finding.status, width)
     for holder in finding.holders:
-        yield from map(Text, _wrapped(held_in_words(holder), width, indent=3, hang=3))
-    yield from _allocation(finding)
+        yield from map(Text, _wrapped(held_in_words(holder), width, indent=6, hang=3))
+    yield from _allocation(untold_allocation_of(finding))
     yield from _hint(finding.advice, width)
 
 
