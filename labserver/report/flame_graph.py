@@ -33,8 +33,8 @@ def traced_jobs(result: CheckResult) -> int | None:
     return jobs if isinstance(jobs, int) else None
 
 
-def is_beside(result: CheckResult) -> bool:
-    """Whether what the traced jobs left is next to nothing of what is kept, so that a graph of it would mislead."""
+def is_untraced(result: CheckResult) -> bool:
+    """Whether tracing saw next to nothing of what is kept, so that a graph of what it saw would mislead."""
     jobs = traced_jobs(result)
     if not jobs or result.interval is None or result.interval.estimate <= 0:
         return False

@@ -42,7 +42,7 @@ def verdict_sentence(result: CheckResult) -> str:
         return f"{result.target} keeps less than {tolerance_of(result)} B of every job ({span(interval)})"
     if result.verdict is Verdict.LEAK:
         return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
-    bounds = f"{number(interval.low)} to {number(interval.high)} B of every job ({100 * interval.confidence:g} %)"
+    bounds = f"{number(interval.low)} to {number(interval.high)} B a job ({100 * interval.confidence:g} %)"
     return f"{result.target} grew by {bounds}; {allowed}"
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,7 +17,7 @@ from labserver.report.contents import table_of, what_came
 from labserver.report.curve import NARROW, WIDE, curve_of, is_fitted
 from labserver.report.failure_detail import details_of
 from labserver.report.finding_title import title_of, untold_allocation_of
-from labserver.report.flame_graph import flame_json, is_beside, stacks_of, traced_jobs
+from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
 from labserver.report.holder_chain import (
@@ -31,10 +30,12 @@ from labserver.report.holder_chain import (
     link_name,
 )
 from labserver.report.icicle import NARROW_PX, WIDE_PX, icicle_of
-from labserver.text import clean
+from labserver.text import bound_units, clean
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", _TEMPLATES / "flame.js")
+# What a verdict must not hide, and what to do where there is none.
+_BESIDE_THE_VERDICT = (NoteKind.RISES, NoteKind.UNDECIDED, NoteKind.NEXT)
 _MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
 
 
@@ -67,25 +68,26 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         "title_of": title_of,
     }
     sites = stacks_of(result)
-    beside = is_beside(result)
-    drawn = interactive and sites and not beside
+    untraced = is_untraced(result)
+    drawn = interactive and sites and not untraced
     scripts = [path.read_text(encoding="utf-8") for path in _SCRIPTS] if drawn else []
     return environment.get_template("page.html.j2").render(
         result=result,
         word=verdict_word(result),
         tone="accepted" if result.accepted else str(result.verdict),
         target_claim=_claim(result),
-        lead=" ".join(filter(None, [_sentence(how(result)), native_sentence(result), *_rising(result)])),
-        notes=[sentence(note) for note in result.noted if note.kind is not NoteKind.RISES],
+        lead=bound_units(" ".join(filter(None, [_sentence(how(result)), native_sentence(result)]))),
+        beside=[bound_units(sentence(note)) for note in result.noted if note.kind in _BESIDE_THE_VERDICT],
+        notes=[bound_units(sentence(note)) for note in result.noted if note.kind not in _BESIDE_THE_VERDICT],
         figures=_figures(result),
-        growth=growth_sentence(result),
+        growth=bound_units(growth_sentence(result)),
         small=small_sentence(result),
         details=details_of(result.failure),
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,
         share=share,
         sites=sites,
-        beside=beside,
+        untraced=untraced,
         site_bytes=sum(site.bytes for site in sites),
         traced_jobs=traced_jobs(result),
         most_rows_with_stacks=_MOST_ROWS_WITH_STACKS,
@@ -113,13 +115,8 @@ def _claim(result: CheckResult) -> str:
         return f"{result.target} keeps less than {tolerance_of(result)} B of every job"
     if result.verdict is Verdict.INCONCLUSIVE:
         low, high = number(result.interval.low), number(result.interval.high)
-        return f"{result.target} grew by {low} to {high} B of every job: it is undecided whether it leaks"
+        return f"{result.target} grew by {low} to {high} B a job: it is undecided whether it leaks"
     return f"{result.target} keeps {number(result.interval.estimate)} B of every job"
-
-
-def _rising(result: CheckResult) -> Iterator[str]:
-    """What a clean verdict must not hide, to stand beside it."""
-    return (sentence(note) for note in result.noted if note.kind is NoteKind.RISES)
 
 
 def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
@@ -127,7 +124,7 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     interval, growth = result.interval, result.growth
     if interval is None:
         return []
-    named = "grown by every job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
+    named = "growth per job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
     figures = [
         (named, f"{number(interval.estimate)} B", span(interval)),
         ("tolerance", f"{tolerance_of(result)} B", "per job"),

@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from labserver.errors import CannotRun
 from labserver.files import write_bytes
 from labserver.incident.postmortem import fonts
-from labserver.incident.postmortem.markdown import bound_units
 from labserver.incident.postmortem.writeup import Writeup
 from labserver.suite.finding import Finding
+from labserver.text import bound_units
 
 WIDTH, HEIGHT = 1200, 675
 _DPI = 100

@@ -10,7 +10,6 @@ from markdown_it.token import Token
 # Where an identifier, a path or a chain may go on in the next line: behind a dot, a slash, a colon or an underscore
 # that joins two words; not within a number, behind a finding's notebook, or behind the leading underscores of a name.
 _SEAM = re.compile(r"(?<=[^\W_])(?:(?<!\b\d\d)[./:](?=[^\W\d])|_(?=[^\W_]))")
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|MiB|GiB|ms|s|min|B/job)(?![A-Za-z0-9%/]))")
 _IDENTIFIER = re.compile(r"\w+_\w+")
 
 
@@ -24,11 +23,6 @@ def html_of(text: str, *, label: str) -> str:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = list(_shaped(markdown.parse(text), label))
     return str(markdown.renderer.render(tokens, markdown.options, {}))
-
-
-def bound_units(text: str) -> str:
-    """The text with each number and its unit on one line."""
-    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def wrappable(text: str) -> str:

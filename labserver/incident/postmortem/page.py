@@ -12,6 +12,7 @@ from markupsafe import Markup
 from labserver.incident.postmortem import figure_words, fonts, markdown
 from labserver.incident.postmortem.writeup import APPENDICES, Writeup
 from labserver.suite.picture import narrow_path
+from labserver.text import bound_units
 
 _TEMPLATES = Path(__file__).parent / "templates" / "writeup"
 _FIGURE = re.compile(r'<p><img src="(figures/[\w.-]+)" alt="([^"]*)" /></p>')
@@ -68,7 +69,7 @@ def _code(path: Path) -> str:
 
 def _html(writeup: Writeup, text: str, run_dir: Path, section: str, *, printed: bool) -> Markup:
     """Markdown as HTML, where what comes from findings is escaped, and figures are part of the page."""
-    page = markdown.bound_units(markdown.html_of(text, label=section))
+    page = bound_units(markdown.html_of(text, label=section))
 
     def figure(match: re.Match[str]) -> str:
         return _figure(writeup, run_dir / match[1], match[2], printed=printed)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from labserver.heap.frame import Frame
 from labserver.heap.origin import Origin
 from labserver.heap.wire import Site
-from labserver.report.flame_graph import flame_json, is_beside, stacks_of, traced_jobs
+from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
 from labserver.report.html import html_of
 
 WORK, RENDER = (Frame("shop.py", line, name, Origin.APPLICATION) for line, name in ((20, "work"), (41, "render")))
@@ -73,11 +73,11 @@ def test_stacks_are_those_that_are_known_and_hold_something(traced, clean):
 
 
 def test_what_has_nothing_to_do_with_the_growth_is_drawn_by_no_graph(traced):
-    assert not is_beside(traced)
+    assert not is_untraced(traced)
     page = html_of(traced)
     assert 'class="flame-graph"' in page
     little = replace(traced, sites=tuple(replace(one, bytes=one.bytes // 1000) for one in traced.sites))
-    assert is_beside(little)
+    assert is_untraced(little)
     page = html_of(little)
     assert 'class="flame-graph"' not in page
     assert "<script" not in page
@@ -86,6 +86,6 @@ def test_what_has_nothing_to_do_with_the_growth_is_drawn_by_no_graph(traced):
 
 
 def test_without_an_answer_or_a_count_nothing_is_held_against_the_graph(traced, clean):
-    assert not is_beside(replace(traced, interval=None))
-    assert not is_beside(replace(traced, noted=()))
-    assert not is_beside(clean)
+    assert not is_untraced(replace(traced, interval=None))
+    assert not is_untraced(replace(traced, noted=()))
+    assert not is_untraced(clean)

@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, said
+from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, Reason, ReasonKind, said
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
@@ -229,11 +230,31 @@ def test_the_narrow_icicle_has_the_same_blocks(leak):
     assert f'viewBox="0 0 {NARROW_PX} ' in narrow
 
 
-def test_growth_within_the_tolerance_stands_beside_the_verdict(clean):
-    note = Note(NoteKind.RISES, {"per_job": 136.0, "tolerance": 256.0, "by": Fact(PartKind.BY, {"path": "shop.SEEN"})})
-    page = html_of(replace(clean, noted=(note,)))
-    said = "Memory grows by 136 B a job, within the tolerance of 256 B, most of it in shop.SEEN."
-    assert re.search(rf'<p class="lead">[^<]*{said}</p>', page)
+def within_one_line(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "noted", "said"),
+    [
+        (
+            Verdict.NO_LEAK,
+            (Note(NoteKind.RISES, {"per_job": 136.0, "tolerance": 256.0, "by": Fact(PartKind.NOBODY)}),),
+            "Memory grows by 136 B a job, within the tolerance of 256 B.",
+        ),
+        (
+            Verdict.INCONCLUSIVE,
+            (
+                Note(NoteKind.UNDECIDED, {"jobs": 540, "reason": Reason(ReasonKind.SPANS_TOLERANCE)}),
+                Note(NoteKind.NEXT, {"option": "--tolerance", "value": 70}),
+            ),
+            "Undecided after 540 jobs: the interval still spans the tolerance. Next: the same with --tolerance 70.",
+        ),
+    ],
+)
+def test_what_a_reader_must_know_or_do_stands_beside_the_verdict(clean, verdict, noted, said):
+    page = within_one_line(html_of(replace(clean, verdict=verdict, noted=noted)))
+    assert page.index("<h1>") < page.index(f'<p class="beside">{said}</p>') < page.index("</header>")
     assert page.count(said) == 1
     assert 'id="notes"' not in page
 

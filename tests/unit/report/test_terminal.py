@@ -62,7 +62,7 @@ def test_no_leak_states_the_bound_that_was_shown(clean):
 
 def test_what_is_undecided_states_its_interval(clean):
     page = render(replace(clean, verdict=Verdict.INCONCLUSIVE, tolerance=0.5))
-    assert page.startswith("INCONCLUSIVE  shop:app grew by −40 to 35 B of every job (99 %); tolerance 0.5 B\n")
+    assert page.startswith("INCONCLUSIVE  shop:app grew by −40 to 35 B a job (99 %); tolerance 0.5 B\n")
 
 
 def test_without_an_interval_there_is_only_the_reason(nothing):
