@@ -78,7 +78,7 @@ peers: $(READY)
 
 reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 45 minutes)
 	$(BIN)/labserver run --profile seed
-	$(BIN)/labserver report --format md --to outputs/reference
+	$(BIN)/labserver report --format md --format card --to outputs/reference
 
 lock: $(READY)  ## compile pyproject.toml into the universal, hashed lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 --extra notebooks --extra dev \

@@ -27,7 +27,7 @@ from labserver.report.holder_chain import (
     item_index,
     link_name,
 )
-from labserver.text import clean
+from labserver.text import bound_units, clean
 
 WIDTH = 110
 _NARROWEST = 50
@@ -137,12 +137,13 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
             if at == guilty:
                 yield Text.assemble(("   │      ", _FAINT), ("~" * len(link.words), _GUILTY))
         ends = at == last
-        line = Text("   ╰→ " if ends else "   ├─ ", _FAINT)
-        line.append(link_name(link, root=at == 0), "bold" if at == own or ends else "default")
+        name = link_name(link, root=at == 0)
+        # Assembled, not appended: what is appended to a faint text is faint.
+        line = Text.assemble(("   ╰→ " if ends else "   ├─ ", _FAINT), (name, "bold" if at == own or ends else ""))
         if ends:
-            line.append(f" {end_of(holder)}", "default")
+            line.append(f" {end_of(holder)}")
         elif at == item:
-            line.append(f" × {number(holder.items or 0)}", "default")
+            line.append(f" × {number(holder.items or 0)}")
         yield line
 
 
@@ -179,11 +180,12 @@ def _hint(hint: Hint, width: int) -> Iterator[Text]:
 
 
 def _wrapped(text: str, width: int, *, indent: int = 0, hang: int = 0) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
+    lines = textwrap.wrap(
+        bound_units(clean(text)),
         max(width, indent + 20),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + hang),
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

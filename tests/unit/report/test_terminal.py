@@ -1,5 +1,6 @@
 import io
 import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,21 @@ def test_bounds_other_holders_and_states_are_said(leak):
 @pytest.mark.parametrize("width", [60, 80, 110])
 def test_prose_keeps_to_the_width(leak, width):
     assert max(map(len, render(leak, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", range(60, 111, 5))
+def test_a_number_and_its_unit_stand_in_one_line(leak, width):
+    page = render(leak, width)
+    assert not re.search(r"\d\n\s*(B|%|s|MiB)\b", page)
+    assert "\N{NO-BREAK SPACE}" not in page
+
+
+def test_the_names_in_a_chain_are_not_faint(leak):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=110)
+    show(leak, terminal)
+    lines = terminal.file.getvalue().splitlines()
+    for name, shown in (("Store", "Store"), ("dict", "\x1b[1mdict\x1b[0m"), ("bytes", "\x1b[1mbytes\x1b[0m × 240")):
+        assert [line for line in lines if re.fullmatch(rf"\x1b\[2m   (├─|╰→) \x1b\[0m{re.escape(shown)}", line)], name
 
 
 def test_a_terminal_gets_colours_and_a_pipe_none(leak):
