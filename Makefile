@@ -81,7 +81,7 @@ peers: $(READY)
 
 reference: $(READY)  ## refresh outputs/reference from a run with the incident's own durations (about 45 minutes)
 	$(BIN)/labserver run --profile seed
-	$(BIN)/labserver report --format md --notebooks --to outputs/reference
+	$(BIN)/labserver report --format md --format card --notebooks --to outputs/reference
 
 figures: $(READY)  ## draw the figures of how a check decides anew, from checks of simulated servers
 	$(BIN)/python tests/bench/decision_figures.py

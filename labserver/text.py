@@ -1,7 +1,8 @@
-"""Text that others wrote, made fit to be shown."""
+"""Text made fit to be shown: what others wrote, and numbers."""
 
 import re
 
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|kB|KiB|MB|MiB|GiB|ms|s|min|B/job)(?![A-Za-z0-9%/]))")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # XML 1.0 has no way to write these, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,6 +24,11 @@ def one_line(text: str) -> str:
 def clean(text: str) -> str:
     """The text without what XML cannot hold and without colours."""
     return _FORBIDDEN.sub("", _COLOUR.sub("", text))
+
+
+def bound_units(text: str) -> str:
+    """The text with each number and its unit on one line."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def formatted(value: float | str, spec: str = "") -> str:

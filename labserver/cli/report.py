@@ -8,7 +8,7 @@ import click
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--format", "formats", multiple=True, help="html, md or pdf; repeatable.  [default: html and md]")
+@click.option("--format", "formats", multiple=True, help="html, md, pdf or card; repeatable.  [default: html and md]")
 @click.option("--lang", "language", default="en", show_default=True, help="en or ko.")
 @click.option(
     "--to", type=click.Path(path_type=Path), help="Folder to write to, findings included.  [default: the run]"

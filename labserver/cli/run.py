@@ -75,11 +75,11 @@ def _write_reports(result: "RunResult") -> None:
 
     write_junit(result, result.run_dir / "junit.xml")
     if (result.run_dir / f"{_WRITE_UP}.ipynb").is_file():
-        from labserver.incident.postmortem.export import DEFAULT_FORMATS, FORMATS, write_postmortem
+        from labserver.incident.postmortem.export import FORMATS, write_postmortem
         from labserver.incident.postmortem.pdf import why_not
 
         reason = why_not()
-        write_postmortem(result.run_dir, DEFAULT_FORMATS if reason else FORMATS)
+        write_postmortem(result.run_dir, [name for name in FORMATS if name != "pdf" or not reason])
         if reason:
             click.echo(f"No postmortem.pdf: {reason}")
     click.echo(f"Run directory: {result.run_dir}")

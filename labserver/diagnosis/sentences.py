@@ -52,7 +52,7 @@ _NOTES: dict[StrEnum, str] = {
     ),
     NoteKind.STOPPED: "{path} grew no further from {entries:,} entries on: measured anew, from there.",
     NoteKind.CHALLENGED: "Challenged: {path} shows no bound up to {entries:,} entries ({bytes:bytes}){although}.",
-    NoteKind.CHALLENGED_BYTES: "Challenged: memory goes on to grow up to {bytes:bytes} in {jobs:,} jobs.",
+    NoteKind.CHALLENGED_BYTES: "Challenged: memory went on growing, by {bytes:bytes} in {jobs:,} jobs.",
     NoteKind.LETS_GO: (
         "{path} lets go of its oldest items; it kept {most:,} more at most. What is judged is what stays beside them."
     ),
@@ -73,7 +73,7 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.JOBS_FAILED: "{failed} of {jobs} jobs failed ({share:%}): {why}.",
     NoteKind.THREADS_LEFT: "{threads} threads were started by {jobs} jobs and still run.",
     NoteKind.TRACED: "This platform's allocators keep no books: the memory was traced, which costs time.",
-    NoteKind.MAY_HIDE: "What fewer than 1 in {jobs} jobs keep may not have shown.",
+    NoteKind.MAY_HIDE: "What fewer than 1 in {jobs:,} jobs keep may not have shown.",
     NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
     NoteKind.MOST_HELD: "Most of the growth is held by {path}: {items:item} by the last look.",
     NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",

@@ -10,6 +10,8 @@ from labserver.diagnosis.result import CheckResult
 from labserver.heap.frame import Frame
 from labserver.heap.wire import Site
 
+_LEAST_SHARE = 0.05  # of the bytes per job: what a server's own bookkeeping leaves is less
+
 
 @dataclass(slots=True)
 class _Node:
@@ -29,6 +31,14 @@ def traced_jobs(result: CheckResult) -> int | None:
     noted = (note.arguments.get("jobs") for note in result.noted if note.kind is NoteKind.LINES_TRACED)
     jobs = next(noted, None)
     return jobs if isinstance(jobs, int) else None
+
+
+def is_untraced(result: CheckResult) -> bool:
+    """Whether tracing saw next to nothing of what is kept, so that a graph of what it saw would mislead."""
+    jobs = traced_jobs(result)
+    if not jobs or result.interval is None or result.interval.estimate <= 0:
+        return False
+    return sum(site.bytes for site in stacks_of(result)) / jobs < _LEAST_SHARE * result.interval.estimate
 
 
 def flame_json(sites: Sequence[Site]) -> str:

@@ -11,7 +11,7 @@ def growth_sentence(result: CheckResult) -> str:
     if growth is None or growth.total <= 0:
         return ""
     parts = []
-    if result.holders or not result.leading:
+    if result.holders:
         parts.append(f"{percent(growth.held / growth.came)} held by {count(len(result.holders), 'holder')}")
     if growth.small:
         parts.append(f"{percent(growth.small / growth.came)} by {count(len(result.small_holders), 'small one')}")
@@ -24,8 +24,10 @@ def growth_sentence(result: CheckResult) -> str:
     if growth.freed:
         freed = f"{number(growth.freed)} B of other memory ({number(growth.freed / growth.jobs)} B/job) were freed"
         return f"{whole}: {size(growth.came)} came, {', '.join(parts)}, while {freed}."
-    per_job = f"{number(growth.unexplained)} B, {number(growth.unexplained / growth.jobs)} B/job"
-    return f"{whole}: {', '.join(parts)}, {percent(growth.unexplained_share)} unexplained ({per_job})."
+    if growth.unexplained or not parts:
+        per_job = f"{number(growth.unexplained)} B, {number(growth.unexplained / growth.jobs)} B/job"
+        parts.append(f"{percent(growth.unexplained_share)} unexplained ({per_job})")
+    return f"{whole}: {', '.join(parts)}."
 
 
 def small_sentence(result: CheckResult) -> str:

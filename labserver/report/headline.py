@@ -42,7 +42,7 @@ def verdict_sentence(result: CheckResult) -> str:
         return f"{result.target} keeps less than {tolerance_of(result)} B of every job ({span(interval)})"
     if result.verdict is Verdict.LEAK:
         return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
-    bounds = f"{number(interval.low)} to {number(interval.high)} B of every job ({100 * interval.confidence:g} %)"
+    bounds = f"{number(interval.low)} to {number(interval.high)} B a job ({100 * interval.confidence:g} %)"
     return f"{result.target} grew by {bounds}; {allowed}"
 
 
@@ -73,8 +73,13 @@ def how(result: CheckResult) -> str:
 
 
 def native_sentence(result: CheckResult) -> str:
-    """What the process took beyond Python's allocators; empty where that was not read."""
-    if result.native is None:
+    """What the process took beyond Python's allocators; empty where that was not read, or is the headline itself."""
+    native = result.native
+    if native is None or result.meter == "native":
         return ""
-    kept = f"{number(result.native.estimate)} B of every job ({span(result.native)})"
-    return f"Beyond Python's objects the process keeps {kept}."
+    if native.high < 0:
+        given = Interval(-native.estimate, -native.high, -native.low, native.confidence)
+        return (
+            f"Beyond Python's objects the process gave back {number(given.estimate)} B with every job ({span(given)})."
+        )
+    return f"Beyond Python's objects the process keeps {number(native.estimate)} B of every job ({span(native)})."

@@ -28,13 +28,19 @@ def item_index(holder: NamedHolder) -> int | None:
 
 
 def end_of(holder: NamedHolder) -> str:
-    """What came, to put behind the name of the chain's last link."""
+    """What came, to put behind the name of the chain's last link: of items that end it, only themselves are counted."""
+    if holder.items and holder.items > 0 and holder.item_type == holder.chain[-1].type and _ends_with_item(holder):
+        return f"× {number(holder.items)}"
     came = f"× {number(holder.buffers)}"
     inside = holder_index(holder) < len(holder.chain) - 1
     # One that is its own holder has itself grown.
     if holder.chain[-1].type == holder.buffer_type and (inside or holder.buffers == 1):
         return came
     return f"with {holder.buffer_type} {came}"
+
+
+def _ends_with_item(holder: NamedHolder) -> bool:
+    return holder_index(holder) == len(holder.chain) - 2
 
 
 def holder_name(holder: NamedHolder) -> str:

@@ -8,13 +8,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from labserver.amounts import number, percent, size
+from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
+from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
 from labserver.report.allocation import allocation_of
 from labserver.report.contents import table_of, what_came
-from labserver.report.curve import curve_of
+from labserver.report.curve import NARROW, WIDE, curve_of, is_fitted
 from labserver.report.failure_detail import details_of
-from labserver.report.flame_graph import flame_json, stacks_of, traced_jobs
+from labserver.report.finding_title import title_of, untold_allocation_of
+from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
 from labserver.report.holder_chain import (
@@ -26,11 +29,13 @@ from labserver.report.holder_chain import (
     item_index,
     link_name,
 )
-from labserver.report.icicle import icicle_of
-from labserver.text import clean
+from labserver.report.icicle import NARROW_PX, WIDE_PX, icicle_of
+from labserver.text import bound_units, clean
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", _TEMPLATES / "flame.js")
+# What a verdict must not hide, and what to do where there is none.
+_BESIDE_THE_VERDICT = (NoteKind.RISES, NoteKind.UNDECIDED, NoteKind.NEXT)
 _MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
 
 
@@ -59,32 +64,39 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         "held_in_words": held_in_words,
         "sentence": _sentence,
         "allocation": allocation_of,
+        "untold_allocation": untold_allocation_of,
+        "title_of": title_of,
     }
     sites = stacks_of(result)
-    scripts = [path.read_text(encoding="utf-8") for path in _SCRIPTS] if interactive and sites else []
+    untraced = is_untraced(result)
+    drawn = interactive and sites and not untraced
+    scripts = [path.read_text(encoding="utf-8") for path in _SCRIPTS] if drawn else []
     return environment.get_template("page.html.j2").render(
         result=result,
         word=verdict_word(result),
         tone="accepted" if result.accepted else str(result.verdict),
         target_claim=_claim(result),
-        how=_sentence(how(result)),
-        native=native_sentence(result),
+        lead=bound_units(" ".join(filter(None, [_sentence(how(result)), native_sentence(result)]))),
+        beside=[bound_units(sentence(note)) for note in result.noted if note.kind in _BESIDE_THE_VERDICT],
+        notes=[bound_units(sentence(note)) for note in result.noted if note.kind not in _BESIDE_THE_VERDICT],
         figures=_figures(result),
-        growth=growth_sentence(result),
+        growth=bound_units(growth_sentence(result)),
         small=small_sentence(result),
         details=details_of(result.failure),
         meter=METERS.get(result.meter, result.meter),
         link_name=link_name,
         share=share,
         sites=sites,
+        untraced=untraced,
         site_bytes=sum(site.bytes for site in sites),
         traced_jobs=traced_jobs(result),
         most_rows_with_stacks=_MOST_ROWS_WITH_STACKS,
         # These are made here, of escaped parts.
         script_sources=Markup(" ".join(map(_source, scripts)) or "'none'"),  # noqa: S704
         css=Markup(style_sheet()),  # noqa: S704
-        curve=Markup(curve_of(result)),  # noqa: S704
-        icicle=Markup(icicle_of(result)),  # noqa: S704
+        curves=[Markup(curve_of(result, place)) for place in (WIDE, NARROW)],  # noqa: S704
+        fitted=is_fitted(result),
+        icicles=[Markup(icicle_of(result, width)) for width in (WIDE_PX, NARROW_PX)],  # noqa: S704
         flame=Markup(flame_json(sites)),  # noqa: S704
         scripts=list(map(Markup, scripts)),
     )
@@ -103,7 +115,7 @@ def _claim(result: CheckResult) -> str:
         return f"{result.target} keeps less than {tolerance_of(result)} B of every job"
     if result.verdict is Verdict.INCONCLUSIVE:
         low, high = number(result.interval.low), number(result.interval.high)
-        return f"{result.target} grew by {low} to {high} B of every job: it is undecided whether it leaks"
+        return f"{result.target} grew by {low} to {high} B a job: it is undecided whether it leaks"
     return f"{result.target} keeps {number(result.interval.estimate)} B of every job"
 
 
@@ -112,7 +124,7 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     interval, growth = result.interval, result.growth
     if interval is None:
         return []
-    named = "grown by every job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
+    named = "growth per job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
     figures = [
         (named, f"{number(interval.estimate)} B", span(interval)),
         ("tolerance", f"{tolerance_of(result)} B", "per job"),

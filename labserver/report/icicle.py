@@ -9,7 +9,8 @@ from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.heap.chain import in_one_line
 from labserver.report.holder_chain import holder_index, link_name
 
-_WIDTH, _ROW, _GAP = 1000, 34, 2
+WIDE_PX, NARROW_PX = 1000, 360
+_ROW, _GAP = 34, 2
 _GLYPH = 7.9  # the width of a monospaced glyph of 13 px
 _NARROWEST = 3.0
 _SHADES = 5
@@ -27,7 +28,7 @@ class _Block:
     blocks: "dict[str, _Block]" = field(default_factory=dict)
 
 
-def icicle_of(result: CheckResult) -> str:
+def icicle_of(result: CheckResult, width: int = WIDE_PX) -> str:
     """The drawing as SVG to put into a page, whose style sheet colours it; empty without holders."""
     folded = [holder for finding in result.findings for holder in finding.holders]
     holders = [holder for holder in (*folded, *result.holders) if holder.growth_bytes > 0 and holder.chain]
@@ -42,11 +43,11 @@ def icicle_of(result: CheckResult) -> str:
     if left > 0:
         whole.blocks["left"] = _Block("without a holder", "left", "without a holder", left)
         whole.bytes += left
-    scale = _Scale(whole.bytes, max(whole.bytes, 0 if growth is None else growth.came))
+    scale = _Scale(width, whole.bytes, max(whole.bytes, 0 if growth is None else growth.came))
     depth = _depth(whole)
     height = depth * _ROW
     what = f"Icicle of {size(whole.bytes)}; the chains below say the same in words"
-    head = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(what)}" class="icicle">'
+    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(what)}" class="icicle">'
     return "\n".join([head, *_drawn(whole, scale, 0.0, 0), "</svg>"])
 
 
@@ -74,14 +75,15 @@ def _depth(block: _Block) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What is as wide as the drawing, and what is all that came: some of it may have a holder without a chain."""
+    """How wide the drawing is, what is so wide, and what is all that came: some may have a holder without a chain."""
 
+    width: int
     widest: int
     all: int
 
 
 def _drawn(block: _Block, scale: _Scale, left: float, row: int) -> Iterator[str]:
-    width = _WIDTH * block.bytes / scale.widest
+    width = scale.width * block.bytes / scale.widest
     if width < _NARROWEST:
         return
     y, shade = row * _ROW, row % _SHADES
@@ -95,7 +97,7 @@ def _drawn(block: _Block, scale: _Scale, left: float, row: int) -> Iterator[str]
     yield "</g>"
     for child in sorted(block.blocks.values(), key=lambda one: (one.kind == "left", -one.bytes)):
         yield from _drawn(child, scale, left, row + 1)
-        left += _WIDTH * child.bytes / scale.widest
+        left += scale.width * child.bytes / scale.widest
 
 
 def _fitting(long: str, short: str, width: float) -> str:

@@ -15,6 +15,7 @@ from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
 from labserver.report.contents import what_came
 from labserver.report.failure_detail import details_of
+from labserver.report.finding_title import title_of, untold_allocation_of
 from labserver.report.growth import growth_sentence, share, small_sentence
 from labserver.report.headline import how, native_sentence, verdict_sentence, verdict_word
 from labserver.report.holder_chain import (
@@ -26,7 +27,7 @@ from labserver.report.holder_chain import (
     item_index,
     link_name,
 )
-from labserver.text import clean
+from labserver.text import bound_units, clean
 
 WIDTH = 110
 _NARROWEST = 50
@@ -111,7 +112,7 @@ def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int)
     if holder.status is not None:
         yield from _status(holder.status, width)
     yield from _chain(holder)
-    yield from _allocation(holder)
+    yield from _allocation(allocation_of(holder))
     yield from _hint(holder.advice, width)
 
 
@@ -136,28 +137,30 @@ def _chain(holder: NamedHolder) -> Iterator[Text]:
             if at == guilty:
                 yield Text.assemble(("   │      ", _FAINT), ("~" * len(link.words), _GUILTY))
         ends = at == last
-        line = Text("   ╰→ " if ends else "   ├─ ", _FAINT)
-        line.append(link_name(link, root=at == 0), "bold" if at == own or ends else "default")
+        name = link_name(link, root=at == 0)
+        # Assembled, not appended: what is appended to a faint text is faint.
+        line = Text.assemble(("   ╰→ " if ends else "   ├─ ", _FAINT), (name, "bold" if at == own or ends else ""))
         if ends:
-            line.append(f" {end_of(holder)}", "default")
+            line.append(f" {end_of(holder)}")
         elif at == item:
-            line.append(f" × {number(holder.items or 0)}", "default")
+            line.append(f" × {number(holder.items or 0)}")
         yield line
 
 
-def _allocation(one: NamedHolder | Finding) -> Iterator[Text]:
-    for label, line in zip(("allocated at ", "called from  "), allocation_of(one), strict=True):
+def _allocation(lines: tuple[str, str | None]) -> Iterator[Text]:
+    for label, line in zip(("allocated at ", "called from  "), lines, strict=True):
         if line:
             yield Text.assemble((f"      {label}", _FAINT), (clean(line), "magenta"))
 
 
 def _finding(finding: Finding, width: int) -> Iterator[Text]:
-    yield from (Text(line, "bold") for line in _wrapped(finding.text, width))
+    yield from (Text(line, "bold") for line in _wrapped(title_of(finding), width))
+    yield from map(Text, _wrapped(finding.text, width, indent=3))
     if finding.status is not None:
         yield from _status(finding.status, width)
     for holder in finding.holders:
-        yield from map(Text, _wrapped(held_in_words(holder), width, indent=3, hang=3))
-    yield from _allocation(finding)
+        yield from map(Text, _wrapped(held_in_words(holder), width, indent=6, hang=3))
+    yield from _allocation(untold_allocation_of(finding))
     yield from _hint(finding.advice, width)
 
 
@@ -177,11 +180,12 @@ def _hint(hint: Hint, width: int) -> Iterator[Text]:
 
 
 def _wrapped(text: str, width: int, *, indent: int = 0, hang: int = 0) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
+    lines = textwrap.wrap(
+        bound_units(clean(text)),
         max(width, indent + 20),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + hang),
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

@@ -13,6 +13,11 @@ _PIXELS = 2
 _COLOURS = 64
 
 
+def narrow_path(path: Path) -> Path:
+    """Where the variant for narrow windows of a figure is, as SVG."""
+    return path.parent / "narrow" / path.name
+
+
 def save_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG of few colours, which takes a third of the bytes."""
     drawn = io.BytesIO()

@@ -1,5 +1,6 @@
 """A real browser, a real server, and a page whose clock the test moves."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -40,6 +41,23 @@ def browser():
         browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Ask axe-core about a page as it stands: the rules that it breaks, each with the first element that does."""
+    package = importlib.util.find_spec("axe_playwright_python")
+    if package is None:
+        pytest.skip("the package axe-playwright-python is missing")
+    source = (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run()")
+        assert len(found["passes"]) > 10
+        return [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]
+
+    return violations
 
 
 @pytest.fixture

@@ -95,6 +95,28 @@ def await_widths(wait_until):
 ALL = {"everything": 1, "Flask.dispatch_request": 1, "work": 0.95, "render": 0.7, "JSONDecoder.raw_decode": 0.25}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_no_violation(show, axe, width, scheme):
+    page = show(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
+    assert axe(page) == []
+    page.evaluate("document.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize(("width", "shown"), [(1280, "plot"), (400, "narrow-plot")])
+def test_each_window_has_its_own_drawing_of_the_floors(show, width, shown):
+    page = show(viewport={"width": width, "height": 800})
+    seen = page.evaluate(
+        """() => [...document.querySelectorAll("svg.curve")].filter((curve) => curve.checkVisibility())
+          .map((curve) => [curve.querySelector("clipPath").id.replace(/-[0-9a-f]+$/, ""), curve.clientWidth])"""
+    )
+    ((name, drawn),) = seen
+    assert name == shown
+    # Its letters of 12 px are as large as that, or nearly.
+    assert 12 * drawn / {"plot": 760, "narrow-plot": 360}[name] > 10
+
+
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_every_block_is_as_wide_as_its_bytes(show, await_widths, width, motion):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labserver.text import formatted, harmless, number, one_line
+from labserver.text import bound_units, formatted, harmless, number, one_line
 
 
 @given(st.text())
@@ -43,3 +43,10 @@ def test_a_number_has_the_digits_that_say_something(value, text):
 @pytest.mark.parametrize(("share", "text"), [(1, "100 %"), (0.1, "10 %"), (0.0013, "0.13 %"), (-0.125, "−12.50 %")])
 def test_a_share_is_a_percentage(share, text):
     assert number(share, percent=True) == text
+
+
+def test_a_number_stays_with_its_unit_and_with_no_other_word():
+    assert (
+        bound_units("4 B of 12 jobs, 99 % in 3 s, 5 Balls, 1.5 MiB")
+        == "4\xa0B of 12 jobs, 99\xa0% in 3\xa0s, 5 Balls, 1.5\xa0MiB"
+    )

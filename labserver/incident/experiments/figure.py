@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from labserver.incident.experiments.label import Label
-from labserver.suite.picture import save_png, show_picture
+from labserver.incident.experiments.narrow import make_narrow
+from labserver.suite.picture import narrow_path, save_png, show_picture
 
 # Okabe & Ito's palette, told apart by colour-blind readers too.
 VERMILLION, BLUE, GREEN = "#D55E00", "#0072B2", "#009E73"
@@ -68,31 +69,43 @@ def draw_floors(  # noqa: PLR0913 - half of them by keyword
 
 
 def save_figure(figure: Figure, run_dir: Path, name: str) -> str:
-    """Write a figure as SVG, and as PNG beside it, below the run directory.
+    """Write a figure below the run directory: as SVG, as PNG beside it, and as SVG for narrow windows.
 
     The SVG keeps what `figure_words` needs to put its words into another language: the id of each text says how it is
     aligned, the description what each line of a `Label` with arguments was made of.
+
+    Args:
+        figure: it is spent afterwards, laid out for a narrow window.
+        run_dir: the run.
+        name: of the files, without a suffix.
 
     Returns:
         The SVG's path relative to the run directory: the evidence that a finding names.
     """
     path = run_dir / "figures" / f"{name}.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    narrow = narrow_path(path)
+    narrow.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        _save_svg(figure, path)
+        save_png(figure, path.with_suffix(".png"))
+        make_narrow(figure)
+        _save_svg(figure, narrow)
+    return path.relative_to(run_dir).as_posix()
+
+
+def _save_svg(figure: Figure, path: Path) -> None:
     made_of: dict[str, Any] = {}
     for number, text in enumerate(figure.findobj(Text)):
         text.set_gid(f"{text.get_horizontalalignment()}_{number}")
         if isinstance(words := text.get_text(), Label):
             made_of |= {str(phrase): phrase.as_json() for phrase in words.phrases() if phrase.arguments}
     metadata = {"Date": None, "Creator": None} | ({"Description": json.dumps(made_of)} if made_of else {})
-    with mpl.rc_context(STYLE):
-        figure.savefig(path, metadata=metadata)
-        save_png(figure, path.with_suffix(".png"))
-    return path.relative_to(run_dir).as_posix()
+    figure.savefig(path, metadata=metadata)
 
 
 def show_figure(figure: Figure, run_dir: Path, name: str) -> str:
     """Save a figure and show it in the notebook; returns its evidence path."""
-    evidence = save_figure(figure, run_dir, name)
     titles = [figure.get_suptitle(), *(axes.get_title(side) for axes in figure.axes for side in ("left", "center"))]
+    evidence = save_figure(figure, run_dir, name)
     show_picture(run_dir / evidence, "; ".join(" ".join(title.split()) for title in titles if title))
     return evidence

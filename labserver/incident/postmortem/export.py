@@ -1,4 +1,4 @@
-"""The write-up's export: one HTML page, Markdown with its pictures, or a PDF, in the catalogue's languages."""
+"""The write-up's export: one HTML page, Markdown with its pictures, a PDF, or a card, in the catalogue's languages."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,11 +7,12 @@ from pathlib import Path
 from labserver.errors import UsageError
 from labserver.files import write_text
 from labserver.incident.postmortem import figure_words
+from labserver.incident.postmortem.card import write_card
 from labserver.incident.postmortem.page import page_of
 from labserver.incident.postmortem.pdf import write_pdf
 from labserver.incident.postmortem.writeup import Writeup
 
-FORMATS = ("html", "md", "pdf")
+FORMATS = ("html", "md", "card", "pdf")
 DEFAULT_FORMATS = ("html", "md")
 _PICTURE = re.compile(r"\]\((figures/[\w-]+)\.svg\)")
 
@@ -23,7 +24,8 @@ def write_postmortem(
 
     Args:
         run_dir: the run.
-        formats: any of `html` (one file, code folded), `md` (pictures beside it) and `pdf`.
+        formats: any of `html` (one file, code folded), `md` (pictures beside it), `pdf` and `card` (the headline as a
+            PNG of 1200 × 675 pixels).
         to: the folder to write to; the run itself by default.
         language: `en` or `ko`; other than English, it is part of the files' names.
 
@@ -32,7 +34,7 @@ def write_postmortem(
 
     Raises:
         UsageError: there is no such format or language, or the folder cannot be written to.
-        CannotRun: a PDF needs something that this machine lacks; the other formats are written before.
+        CannotRun: a PDF, or a card in Korean, needs something that this machine lacks; the others are written before.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
@@ -40,7 +42,7 @@ def write_postmortem(
     writeup = Writeup(run_dir, language)
     folder = to or run_dir
     stem = "postmortem" if language == "en" else f"postmortem.{language}"
-    # The PDF last: it is the one that can be missing something.
+    # Those last that can be missing something.
     asked = [name for name in FORMATS if name in formats]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +57,14 @@ def _write_html(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
 
 
 def _write_pdf(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
-    write_pdf(page_of(writeup, run_dir, with_fonts=False), path, writeup.words.language)
+    write_pdf(page_of(writeup, run_dir, printed=True), path, writeup.words.language)
     return [path]
+
+
+def _write_card(writeup: Writeup, _run_dir: Path, path: Path) -> list[Path]:
+    target = path.with_name(path.name.replace("postmortem", "card", 1)).with_suffix(".png")
+    write_card(writeup, target)
+    return [target]
 
 
 def _write_markdown(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
@@ -79,5 +87,6 @@ def _write_markdown(writeup: Writeup, run_dir: Path, path: Path) -> list[Path]:
 _WRITERS: dict[str, Callable[[Writeup, Path, Path], list[Path]]] = {
     "html": _write_html,
     "md": _write_markdown,
+    "card": _write_card,
     "pdf": _write_pdf,
 }

@@ -21,6 +21,7 @@ from labserver.text import formatted
 
 SECTIONS = (
     "summary",
+    "answers",
     "background",
     "discovery",
     "cause",
@@ -28,10 +29,12 @@ SECTIONS = (
     "verification",
     "rationale",
     "tools",
-    "answers",
     "claims",
     "findings",
+    "glossary",
 )
+# Long tables that few readers need: a page shows them when asked.
+APPENDICES = ("claims", "findings", "glossary")
 _TEMPLATES = Path(__file__).parent / "templates" / "sections"
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.svg)\)")
 _ATTACHED = re.compile(r"[/가-힣]")  # units that are written without a space
@@ -102,24 +105,34 @@ class Writeup:
 
     def origin(self) -> str:
         """Where the figures come from: the run's profile, time, version and machine, as a sentence of Markdown."""
-        run = self.provenance
-        said = []
-        if run:
-            started = datetime.fromisoformat(run["started"]).astimezone(UTC)
-            said.append(
-                self.say(
-                    "origin",
-                    profile=run["profile"],
-                    started=f"{started:%Y-%m-%d %H:%M}",
-                    version=run["versions"]["labserver"],
-                    python=run["versions"]["python"],
-                    cpus=run["machine"]["cpu_count"],
-                    memory=f"{run['machine']['memory_bytes'] / 2**30:.0f}",
-                )
-            )
+        said = [self.say_origin("origin")]
         if self.words.language == "ko" and fonts.korean() is None:
             said.append(self.say("figures_as_drawn"))
-        return " ".join(said) + "\n"
+        return " ".join(filter(None, said)) + "\n"
+
+    def say_origin(self, key: str) -> str:
+        """A message about the run itself; nothing where the run does not say where it comes from."""
+        run = self.provenance
+        if not run:
+            return ""
+        started = datetime.fromisoformat(run["started"]).astimezone(UTC)
+        return self.say(
+            key,
+            profile=run["profile"],
+            started=f"{started:%Y-%m-%d %H:%M}",
+            version=run["versions"]["labserver"],
+            python=run["versions"]["python"],
+            cpus=run["machine"]["cpu_count"],
+            memory=f"{run['machine']['memory_bytes'] / 2**30:.0f}",
+        )
+
+    def finding(self, reference: str) -> Finding | None:
+        """A finding of the run; None where it has none of that name."""
+        return self._quotes.get(reference) if self._quotes.has(reference) else None
+
+    def findings(self) -> list[Finding]:
+        """All findings of the run."""
+        return list(self._quotes.all)
 
     def show(self, name: str) -> None:
         """Show a section in the notebook, its figures as part of it: from another folder their paths lead nowhere."""

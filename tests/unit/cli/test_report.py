@@ -92,6 +92,16 @@ def test_a_pdf_is_printed(runs, capsys, language):
     assert Path(path).read_bytes().startswith(b"%PDF-")
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "card.png"), ("ko", "card.ko.png")])
+def test_a_card_is_drawn(runs, capsys, language, name):
+    if language == "ko" and fonts.korean() is None:
+        pytest.skip("Korean fonts are missing")
+    assert main(["report", "--output", str(runs), "--format", "card", "--lang", language]) == 0
+    (path,) = map(Path, capsys.readouterr().out.split())
+    assert path.name == name
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def without_weasyprint(patch):
     find_spec = importlib.util.find_spec
     patch.setattr(

@@ -4,7 +4,8 @@ from dataclasses import replace
 from labserver.heap.frame import Frame
 from labserver.heap.origin import Origin
 from labserver.heap.wire import Site
-from labserver.report.flame_graph import flame_json, stacks_of, traced_jobs
+from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
+from labserver.report.html import html_of
 
 WORK, RENDER = (Frame("shop.py", line, name, Origin.APPLICATION) for line, name in ((20, "work"), (41, "render")))
 PARSER, WSGI = Frame("json/decoder.py", 353, "", Origin.STANDARD), Frame("flask/app.py", 902, "dispatch")
@@ -69,3 +70,22 @@ def test_stacks_are_those_that_are_known_and_hold_something(traced, clean):
     assert stacks_of(replace(traced, sites=(site(0, WORK), site(-5, WORK)))) == ()
     assert (traced_jobs(traced), traced_jobs(clean)) == (50, None)
     assert drawn([]) == ("everything", 0, [])
+
+
+def test_what_has_nothing_to_do_with_the_growth_is_drawn_by_no_graph(traced):
+    assert not is_untraced(traced)
+    page = html_of(traced)
+    assert 'class="flame-graph"' in page
+    little = replace(traced, sites=tuple(replace(one, bytes=one.bytes // 1000) for one in traced.sites))
+    assert is_untraced(little)
+    page = html_of(little)
+    assert 'class="flame-graph"' not in page
+    assert "<script" not in page
+    assert "next to nothing of what is kept" in page
+    assert page.count("shop.py:41 in render") > 1  # its table is still there
+
+
+def test_without_an_answer_or_a_count_nothing_is_held_against_the_graph(traced, clean):
+    assert not is_untraced(replace(traced, interval=None))
+    assert not is_untraced(replace(traced, noted=()))
+    assert not is_untraced(clean)

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,21 @@ def test_what_came_is_what_is_there_more_and_what_was_freed(leak, total, held):
     growth = leak.growth
     assert growth.came == growth.total + growth.freed == max(total, sum_held)
     assert ("freed" in growth_sentence(leak)) == (sum_held > total)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said_of_it"), [("native", "100 % found without a holder"), ("threads", "100 % kept by threads")]
+)
+def test_nothing_is_told_of_parts_that_are_none(leak, kind, said_of_it):
+    finding = Finding(kind, leak.growth.total / leak.growth.jobs, (), *said("Some words."))
+    sentence = growth_sentence(replace(leak, holders=(), findings=(finding,)))
+    assert said_of_it in sentence
+    assert not re.search(r"(?<![\d.])0 %|unexplained|held by", sentence)
+
+
+def test_growth_that_nobody_explains_is_stated(leak):
+    sentence = growth_sentence(replace(leak, holders=(), findings=()))
+    assert sentence.endswith("over 240 jobs: 100 % unexplained (48,029,616 B, 200,123 B/job).")
 
 
 def with_small(leak, sizes, **more):

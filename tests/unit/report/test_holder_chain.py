@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from labserver.report.contents import what_came
 from labserver.report.holder_chain import end_of, guilty_index, holder_index, holder_name
 
 
@@ -30,6 +31,15 @@ def test_a_holder_without_a_chain_has_its_path(leak):
 def test_what_came_is_told_behind_the_last_link(leak):
     (holder,) = leak.holders
     assert (holder_index(holder), guilty_index(holder), end_of(holder)) == (2, 3, "× 240")
+
+
+def test_items_that_end_the_chain_are_counted_without_what_else_is_of_their_type(leak):
+    (holder,) = leak.holders
+    keyed = replace(holder, buffer_type="bytes", buffers=800, items=400, item_type="bytes")  # the keys are bytes, too
+    assert end_of(keyed) == "× 400"
+    assert f"{what_came(keyed)} ".startswith("400 × bytes ")
+    assert end_of(replace(keyed, item_type="Session")) == "× 800"
+    assert end_of(replace(keyed, holder_at=1)) == "× 800"  # what ends the chain is part of an item
 
 
 def test_where_the_chain_ends_with_the_holder_the_edge_to_it_is_the_guilty_one(leak):

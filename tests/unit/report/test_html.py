@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from labserver.diagnosis.fact import said
+from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, Reason, ReasonKind, said
+from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
@@ -18,7 +19,7 @@ from labserver.heap.wire import Site
 from labserver.report import html
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of
-from labserver.report.icicle import icicle_of
+from labserver.report.icicle import NARROW_PX, WIDE_PX, icicle_of
 from labserver.stats.interval import Interval
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -219,6 +220,43 @@ def test_the_icicle_is_as_wide_as_the_bytes(leak):
     assert width["module shop"] == pytest.approx(one + two, rel=0.02)
     kinds = {one.find("title").text.split("\n")[0]: one.get("class").split()[0] for one in ET.fromstring(svg).iter("g")}
     assert kinds["module shop → STORE: Store → _jobs: dict"] == kinds["module shop → LOG: list"] == "holder"
+
+
+def test_the_narrow_icicle_has_the_same_blocks(leak):
+    wide, narrow = (icicle_of(leak, width) for width in (WIDE_PX, NARROW_PX))
+    assert narrow.count("<rect") == wide.count("<rect")
+    widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', narrow)]
+    assert max(widths) <= NARROW_PX
+    assert f'viewBox="0 0 {NARROW_PX} ' in narrow
+
+
+def within_one_line(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "noted", "said"),
+    [
+        (
+            Verdict.NO_LEAK,
+            (Note(NoteKind.RISES, {"per_job": 136.0, "tolerance": 256.0, "by": Fact(PartKind.NOBODY)}),),
+            "Memory grows by 136 B a job, within the tolerance of 256 B.",
+        ),
+        (
+            Verdict.INCONCLUSIVE,
+            (
+                Note(NoteKind.UNDECIDED, {"jobs": 540, "reason": Reason(ReasonKind.SPANS_TOLERANCE)}),
+                Note(NoteKind.NEXT, {"option": "--tolerance", "value": 70}),
+            ),
+            "Undecided after 540 jobs: the interval still spans the tolerance. Next: the same with --tolerance 70.",
+        ),
+    ],
+)
+def test_what_a_reader_must_know_or_do_stands_beside_the_verdict(clean, verdict, noted, said):
+    page = within_one_line(html_of(replace(clean, verdict=verdict, noted=noted)))
+    assert page.index("<h1>") < page.index(f'<p class="beside">{said}</p>') < page.index("</header>")
+    assert page.count(said) == 1
+    assert 'id="notes"' not in page
 
 
 def test_without_holders_there_is_no_icicle(leak, clean):

@@ -15,11 +15,11 @@ from labserver.incident.experiments.figure import save_figure
 from labserver.incident.experiments.leak.figures import chain_picture
 from labserver.incident.postmortem import fonts, pdf
 from labserver.incident.postmortem.page import page_of
-from labserver.incident.postmortem.writeup import Writeup
+from labserver.incident.postmortem.writeup import APPENDICES, SECTIONS, Writeup
 from labserver.suite.bound import says
 from labserver.suite.findings import Findings
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr", "source"}
 
 
 class Tags(HTMLParser):
@@ -91,7 +91,7 @@ def test_the_contents_lead_to_every_section(page):
     ids = [attributes["id"] for _, attributes in tags.tags if "id" in attributes]
     targets = [attributes["href"].removeprefix("#") for attributes in tags.of("a")]
     assert len(ids) == len(set(ids))
-    assert len(targets) == 11
+    assert len(targets) == len(SECTIONS)
     assert set(targets) <= set(ids)
 
 
@@ -99,6 +99,23 @@ def test_a_figure_is_part_of_the_page_and_its_words_are_told(run):
     (image,) = Tags(page_of(Writeup(run), run)).of("img")
     assert image["src"].startswith("data:image/svg+xml;base64,")
     assert image["alt"] == "The words in the figure: Growth by allocation site."
+
+
+def test_a_figure_has_its_narrow_variant_on_the_page_and_not_on_paper(run):
+    (source,) = Tags(page_of(Writeup(run), run)).of("source")
+    drawing = base64.b64decode(source["srcset"].rpartition(",")[2])
+    assert source["media"] == "(max-width: 40rem)"
+    assert drawing == (run / "figures" / "narrow" / "02_heap_over_time.svg").read_bytes()
+    assert not Tags(page_of(Writeup(run), run, printed=True)).of("source")
+
+
+def test_a_figure_without_a_narrow_variant_can_be_scrolled_by_key(run):
+    (run / "figures" / "narrow" / "02_heap_over_time.svg").unlink()
+    tags = Tags(page_of(Writeup(run), run))
+    (scrolled,) = [attributes for attributes in tags.of("div") if attributes.get("class") == "wide"]
+    assert scrolled["tabindex"] == "0"
+    assert scrolled["aria-label"].startswith("The leaky server's traced heap in time")
+    assert not tags.of("source")
 
 
 def test_a_figure_is_told_in_korean(run):
@@ -140,13 +157,21 @@ def luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("paper", ["#ffffff", "#f6f8fa", "#f0f3f6", "#eef6fb", "#fdf3ee"])
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("paper", ["--paper", "--card", "--code", "--quote", "--failed"])
 @pytest.mark.parametrize("ink", ["--ink", "--soft", "--accent"])
-def test_words_have_enough_contrast_on_every_paper(page, ink, paper):
-    colour = re.search(rf"{ink}: (#\w{{6}})", page)[1]
-    assert paper in page.replace("#fff;", "#ffffff;")
-    light, dark = sorted((luminance(colour), luminance(paper)), reverse=True)
+def test_words_have_enough_contrast_on_every_paper(page, ink, paper, scheme):
+    colours = [re.findall(rf"{name}: (#\w{{6}})", page)[scheme] for name in (ink, paper)]
+    light, dark = sorted(map(luminance, colours), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_what_changed_comes_first_and_the_appendices_are_folded(page):
+    parts = re.findall(r"<section class=\"(\w+)\">|<(nav|details)", page)
+    order = [section or tag for section, tag in parts]
+    assert order[:4] == ["summary", "answers", "nav", "background"]
+    assert [before for before, after in itertools.pairwise(order) if after == "details"] == list(APPENDICES)
+    assert order.count("details") == len(APPENDICES)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -154,7 +179,7 @@ def test_the_pdf_says_its_title_and_language_and_is_tagged(run, tmp_path, langua
     if pdf.why_not(language):
         pytest.skip(pdf.why_not(language))
     writeup, path = Writeup(run, language), tmp_path / "any.pdf"
-    pdf.write_pdf(page_of(writeup, run, with_fonts=False), path, language)
+    pdf.write_pdf(page_of(writeup, run, printed=True), path, language)
     objects = b"".join(map(inflated, re.findall(rb"stream\n(.*?)\nendstream", path.read_bytes(), re.DOTALL)))
     assert f"/Lang ({language})".encode() in objects
     assert b"/MarkInfo" in objects

@@ -8,6 +8,7 @@ import pytest
 
 from labserver.errors import UsageError
 from labserver.incident.postmortem import fonts, i18n
+from labserver.incident.postmortem.card import write_card
 from labserver.incident.postmortem.i18n.catalogue import Catalogue, messages
 from labserver.incident.postmortem.writeup import SECTIONS, Writeup
 from labserver.stats.interval import Interval
@@ -209,7 +210,7 @@ def test_a_claim_that_its_interval_does_not_decide_is_said_to_be_undecided(make_
 
 def test_every_message_is_said_somewhere(make_run, monkeypatch):
     """A message that nobody asks for is a row or a sentence that was forgotten."""
-    asked = {"title", "contents", "code", "description", "figure_words", "figures_as_drawn", "origin"}
+    asked = {"title", "contents", "code", "description", "figure_words", "figures_as_drawn", "origin", "card.origin"}
     message = Catalogue.message
     monkeypatch.setattr(Catalogue, "message", lambda self, key: asked.add(key) or message(self, key))
     runs = [
@@ -224,6 +225,7 @@ def test_every_message_is_said_somewhere(make_run, monkeypatch):
     ]  # fmt: skip
     for given in runs:
         Writeup(make_run(**given)).sections()
+    write_card(Writeup(make_run()), make_run() / "card.png")
     for verdict in ("holds", "does not hold"):
         monkeypatch.setitem(REASONS, "06.reason_weak", verdict)
         run = make_run()
