@@ -129,7 +129,8 @@ def steadiness_of_counts(gain: Gain, now: int, *, final: bool = False) -> Steadi
 def suspects(evidence: Evidence, tolerance: float) -> list[Gain]:
     """The holders that may keep some items for ever, which the bytes are too few or too noisy to show.
 
-    What small items the bytes do not show has taken the place of others, for as long as there are such.
+    What small items the bytes do not show has taken the place of others, for as long as there are such. One cause may
+    leave small items with several holders, as a registry and an index beside it: steady ones count together.
 
     Args:
         evidence: with gains.
@@ -137,12 +138,13 @@ def suspects(evidence: Evidence, tolerance: float) -> list[Gain]:
             is of interest, however few jobs keep one.
     """
     jobs, large = evidence.jobs[-1], max(THRESHOLDS.large_bytes, tolerance)
+    gains = [gain for gain in evidence.gains or () if gain.items > 0 and not gain.is_filling]
+    steady = [gain for gain in gains if steadiness_of_gain(gain, evidence) is Steadiness.STEADY]
+    together = steady if sum(gain.gained_bytes for gain in steady) >= tolerance * jobs else []
     return [
         gain
-        for gain in evidence.gains or ()
-        if gain.items > 0
-        and (gain.item_bytes >= large or gain.gained_bytes >= tolerance * jobs)
-        and not gain.is_filling
+        for gain in gains
+        if (gain.item_bytes >= large or gain.gained_bytes >= tolerance * jobs or gain in together)
         and most_per_job(gain.items, jobs) * gain.item_bytes >= THRESHOLDS.tolerance_share * tolerance
     ]
 

@@ -230,6 +230,19 @@ def test_items_that_make_a_leak_are_not_passed_over_because_others_went_meanwhil
     assert answer(noisy(0), counts).verdict is not Verdict.NO_LEAK
 
 
+TOGETHER = [("HANDLERS", 420.0), ("REFERENCES", 140.0), ("NAMES", 140.0)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"), [((200, 400, 600), Verdict.LEAK), ((200, 260, 290), Verdict.INCONCLUSIVE)]
+)
+def test_small_items_that_one_cause_leaves_with_several_holders_count_together(counts, verdict):
+    gains = tuple(Gain(path, (200, 400, 600), counts, size) for path, size in TOGETHER)
+    with_an_import = [floor + 200_000 * (number > 6) for number, floor in enumerate(noisy(700, len(TEETH)))]
+    assert answer(with_an_import, (), tolerance=512).verdict is Verdict.INCONCLUSIVE
+    assert answer(with_an_import, gains, tolerance=512).verdict is verdict
+
+
 def test_few_jobs_are_enough_where_much_is_kept_of_each():
     floors = [2e7 + 200_000 * job for job in range(11)]
     one = (Gain("KEPT", (4, 8, 10), (4, 8, 10), 200_000.0),)
