@@ -194,7 +194,7 @@ def test_an_interrupted_check_says_what_it_knew(answers, capsys, tmp_path):
     answers(KeyboardInterrupt())
     assert check("--json", "a.json", "--html", "a.html") == 130
     out = capsys.readouterr().out
-    assert out.startswith("INCONCLUSIVE  shop:app keeps 990 to 1,010 B of every job (99 %)")
+    assert out.startswith("INCONCLUSIVE  shop:app grew by 990 to 1,010 B a job (99 %)")
     assert "Interrupted after 40 jobs" in out
     plain = json.loads((tmp_path / "a.json").read_text())
     assert (plain["verdict"], plain["jobs"], plain["bytes_per_job"]["estimate"]) == ("inconclusive", 40, 1000.0)
