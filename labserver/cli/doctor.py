@@ -47,12 +47,13 @@ def rows() -> Iterator[Row]:
 
     from labserver.heap.process_memory import heap_bytes
     from labserver.incident.postmortem import fonts, pdf
+    from labserver.system import CAN_FORK
 
     yield _python()
     yield "memory", f"{psutil.virtual_memory().total / 2**30:.1f} GiB", ""
     yield "CPUs", str(os.cpu_count() or "unknown"), ""
     yield _present("allocators' books", heap_bytes() is not None, _NO_BOOKS)
-    yield _present("fork", hasattr(os, "fork"), "heap graphs without a stall; listening in forked workers")
+    yield _present("fork", CAN_FORK and hasattr(os, "fork"), "heap graphs without a stall; listening in forked workers")
     yield _present(
         "/proc", Path("/proc/self/smaps_rollup").exists(), "memory that is mapped directly, apart from the heap"
     )

@@ -20,6 +20,7 @@ FOLDER = "notebooks"
 """Below the folder that the rest of a run is copied to."""
 
 _INJECTED = "injected-parameters"
+_BANNER = "papermill-error-cell-tag"  # repeats what the failed cell's own output says
 _RUN_DIR = re.compile(r"^run_dir = .*\n?", re.MULTILINE)
 _ONLY_COMMENTS = re.compile(r"(?:\s*#.*)*\s*")
 _RUN_NAME = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
@@ -72,12 +73,14 @@ def published(notebook: Any, places: Iterable[tuple[str, str]] = ()) -> Any:
     copied.metadata.get("language_info", {}).pop("version", None)
     places = tuple(places)
     cells = []
-    for number, cell in enumerate(copied.cells):
+    for cell in copied.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = type(cell.metadata)({"tags": tags} if tags else {})
+        if _BANNER in tags:
+            continue
         if _INJECTED in tags:
             cell.source = _RUN_DIR.sub("", cell.source).rstrip("\n")
-            cell.id = f"injected-{number}"  # papermill's is random
+            cell.id = _INJECTED  # papermill's is random
             if _ONLY_COMMENTS.fullmatch(cell.source):
                 continue
         for output in cell.get("outputs", []):

@@ -3,6 +3,7 @@ import platform
 
 import pytest
 
+from labserver import system
 from labserver.cli import doctor, main
 from labserver.heap import process_memory as footprint
 from labserver.incident.postmortem import fonts, pdf
@@ -15,7 +16,7 @@ def rows():
 def test_what_is_here_switches_nothing_off():
     found = rows()
     assert found["Python"] == (f"{platform.python_version()} (CPython)", "")
-    assert found["fork"] == ("present", "")
+    assert found["fork"][0] == ("present" if system.CAN_FORK else "missing")
     assert found["gdb, ptrace"][0] == "not needed"
 
 
@@ -24,6 +25,7 @@ def test_what_is_here_switches_nothing_off():
     [
         ("allocators' books", lambda patch: patch.setattr(footprint, "heap_bytes", lambda: None), "a check traces"),
         ("fork", lambda patch: patch.delattr(os, "fork"), "heap graphs without a stall"),
+        ("fork", lambda patch: patch.setattr(system, "CAN_FORK", False), "heap graphs without a stall"),
         ("redis-server", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "the store redis"),
         ("Graphviz dot", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "pictures"),
         ("Chromium", lambda patch: patch.setattr(doctor.shutil, "which", lambda _: None), "browser tests"),

@@ -100,11 +100,13 @@ def of_a_limited_process(*, soft, hard):
     return done.stdout.strip()
 
 
+@pytest.mark.linux("no other system enforces it")
 def test_a_soft_limit_of_the_address_space_binds_the_application_and_not_the_look():
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     assert of_a_limited_process(soft=800 * MIB, hard=hard) == "module shop → KEPT → […] 1000"
 
 
+@pytest.mark.linux("no other system enforces it")
 def test_under_a_hard_limit_it_is_refused():
     said = of_a_limited_process(soft=800 * MIB, hard=800 * MIB)
     assert said.startswith("CannotLook it needs about")

@@ -114,6 +114,15 @@ def test_a_cell_that_gave_the_runs_directory_alone_goes():
     ]  # fmt: skip
 
 
+def test_what_failed_is_said_by_its_cell_alone():
+    notebook = executed(FIRST)
+    banner = new_markdown_cell('<a href="#papermill-error-cell">', metadata={"tags": ["papermill-error-cell-tag"]})
+    notebook.cells.insert(0, banner)
+    shown = published(notebook)
+    assert shown == published(executed(FIRST))
+    assert shown.cells[-1].outputs[-1].ename == "ClaimFailed"
+
+
 def test_a_picture_in_one_format_stays():
     notebook = executed(FIRST)
     figure = notebook.cells[-1].outputs[1]
