@@ -83,7 +83,9 @@ def decide(evidence: Evidence, rules: Rules) -> Decision:
     count = len(evidence.floors)
     if count < 3:
         return _undecided(None, Reason(ReasonKind.NO_SLOPE, {"floors": count}))
-    floors = Floors(evidence.jobs, evidence.floors, rules.noise_bytes, TIMING.risk(count, rules.risk))
+    floors = Floors(
+        evidence.jobs, evidence.floors, rules.noise_bytes, TIMING.risk(count, rules.risk), wanders=rules.wanders
+    )
     if not TIMING.is_due(count, final=evidence.final):
         few = Reason(ReasonKind.FEW_FLOORS, {"floors": count, "least": TIMING.first_floors})
         return _undecided(floors.interval(0, rules.confidence), few)

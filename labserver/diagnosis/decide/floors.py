@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labserver.stats.drift import drift
-from labserver.stats.interval import Interval
+from labserver.stats.interval import Interval, bytes_per_job
 from labserver.stats.line import Array, Line
 from labserver.stats.student import t_quantile
 
@@ -31,12 +31,14 @@ class Floors:
         sizes: bytes at each.
         noise_bytes: the least standard deviation that a floor is believed to have.
         risk: that the interval of a line misses the slope.
+        wanders: whether the interval that is reported allows for steps that stay.
     """
 
     jobs: Sequence[float]
     sizes: Sequence[float]
     noise_bytes: float
     risk: float
+    wanders: bool = True
 
     def __len__(self) -> int:
         """Return the number of floors."""
@@ -50,7 +52,8 @@ class Floors:
 
     def interval(self, start: int, confidence: float) -> Interval:
         """The same as it is reported."""
-        return drift(self.jobs[start:], self.sizes[start:], confidence=confidence, noise_bytes=self.noise_bytes)
+        told = drift if self.wanders else bytes_per_job
+        return told(self.jobs[start:], self.sizes[start:], confidence=confidence, noise_bytes=self.noise_bytes)
 
 
 def floor_line(jobs: Sequence[float], sizes: Sequence[float], *, noise_bytes: float, quantile: float) -> FloorLine:

@@ -21,6 +21,8 @@ class Rules:
             constant up to this many jobs fills as steadily.
         risk: of a slope's interval that misses it, over all decisions of a check. tests/bench/verdict_simulate.py
             calls 2 of 100,000 clean servers leaky with it; a tenth of it costs a sawtooth 130 jobs more.
+        wanders: whether steps may stay from floor to floor, as items of some jobs leave them: not where an experiment
+            knows what each job leaves, and has too few floors to show it.
     """
 
     tolerance: float = 256.0
@@ -28,3 +30,4 @@ class Rules:
     noise_bytes: float = FLOOR_NOISE.own_process
     slowest_fill_jobs: float = SLOWEST_FILL_JOBS
     risk: float = 1e-3
+    wanders: bool = True

@@ -177,7 +177,8 @@ class Experiment:
         kept = (Gain(self.store, tuple(jobs[1:]), gained, size),) if gained[-1] > 0 else ()
         evidence = Evidence(jobs, [reading.traced_bytes for reading in self.floors], kept, jobs[-1], final=True)
         # One look at few floors: the risk is that of the interval that is shown.
-        rules = Rules(tolerance, confidence, FLOOR_NOISE.shared_process, risk=2 * (1 - confidence))
+        noise, risk = FLOOR_NOISE.shared_process, 2 * (1 - confidence)
+        rules = Rules(tolerance, confidence, noise, risk=risk, wanders=False)
         return decide(evidence, rules)
 
     def summaries(self) -> list[Summary]:
