@@ -49,7 +49,7 @@ def run(given):
 CAUSES = {
     "the fix is taken out": ({"ttl_left": PNG, "ttl_live": 1.0}, {"ttl_verdict", "ttl_jobs_kept", "ttl_bytes_per_job"}),
     "the fix keeps what the store does not count": ({"ttl_left": PNG / 30}, {"ttl_verdict", "ttl_bytes_per_job"}),
-    "the fix keeps a little of every job": ({"ttl_left": PNG / 150}, {"ttl_bytes_per_job"}),
+    "the fix keeps a little of every job": ({"ttl_left": PNG / 200}, {"ttl_bytes_per_job"}),
     "the floors after the fix scatter": ({"ttl_scatter": PNG // 5}, {"ttl_verdict", "ttl_bytes_per_job"}),
     "the fix keeps the records": ({"ttl_live": 0.1}, {"ttl_jobs_kept"}),
     "there was no leak before": (
