@@ -10,7 +10,7 @@
 Every message is one sentence that says what was wrong and what to do.
 """
 
-from textwrap import wrap
+from textwrap import wrap as _wrap
 
 _LINE = 100
 """Letters in a line of a notebook's output; JupyterLab breaks a longer one in the midst of a word."""
@@ -23,7 +23,7 @@ class LabserverError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: the message, for the lines of our own code explain nothing."""
-        return wrap(self._message(), _LINE, break_long_words=False, break_on_hyphens=False)
+        return _wrap(self._message(), _LINE, break_long_words=False, break_on_hyphens=False)
 
     def _message(self) -> str:
         return str(self)

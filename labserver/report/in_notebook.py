@@ -17,13 +17,15 @@ Part = CheckResult | NamedHolder | Finding
 
 # An image knows nothing of the notebook's colours and letters: a grey that is read on white and on black.
 _OF_ITS_OWN = 'xmlns="http://www.w3.org/2000/svg" color="#767676" font-family="sans-serif"'
+_WIDTH = 96
+"""Letters in a line: JupyterLab breaks a longer one in the midst of a word, in a window of 1280 pixels."""
 _FRAME_STYLE = "width: 100%; height: 40em; border: 0"
 
 
 def text_of(shown: Part) -> str:
     """What is shown where there is only text."""
     if isinstance(shown, CheckResult):
-        return render(shown).rstrip("\n")
+        return render(shown, _WIDTH).rstrip("\n")
     return "\n".join(_holder(shown) if isinstance(shown, NamedHolder) else _finding(shown))
 
 

@@ -9,8 +9,10 @@ import nbformat
 from papermill.execute import ERROR_MARKER_TAG, remove_error_markers
 
 from labserver.files import write_text
+from labserver.suite.result import Status
 from labserver.suite.session import Failure
 
+_ANCHOR = "papermill-error-cell"
 _LOG_LINES = 40
 _LINE_LENGTH = 500
 
@@ -29,8 +31,17 @@ def finish_notebook(path: Path, failure: Failure | None, log: Path, curves: Path
         notebook.metadata.papermill["exception"] = None
     else:
         notebook.metadata.papermill["exception"] = True
+        if failure.status is Status.CLAIM_FAILED:
+            _quiet_anchor(notebook)
         _banner(notebook).source = _banner_text(notebook, failure, log, curves)
     write_text(path, nbformat.writes(notebook) + "\n")
+
+
+def _quiet_anchor(notebook: Any) -> None:
+    """Leave papermill's anchor without its words: no exception stopped the notebook, its table says what fails."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and f'id="{_ANCHOR}"' in cell.source:
+            cell.source = f'<span id="{_ANCHOR}"></span>'
 
 
 def _banner(notebook: Any) -> Any:
@@ -43,8 +54,8 @@ def _banner(notebook: Any) -> Any:
 
 
 def _banner_text(notebook: Any, failure: Failure, log: Path, curves: Path) -> str:
-    anchored = any("papermill-error-cell" in c.source for c in notebook.cells[1:] if c.cell_type == "markdown")
-    link = f" [Go to cell {failure.cell}](#papermill-error-cell)." if anchored else ""
+    anchored = any(_ANCHOR in c.source for c in notebook.cells[1:] if c.cell_type == "markdown")
+    link = f" [Go to cell {failure.cell}](#{_ANCHOR})." if anchored else ""
     what, *claims = html.escape(failure.message).splitlines() or [""]
     parts = [
         f'<div style="color:red; font-size:1.5em">{what.removesuffix(":")} ({failure.status.value})</div>',

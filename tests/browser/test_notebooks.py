@@ -33,7 +33,8 @@ from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval
 floors = tuple((jobs, 2000 * jobs) for jobs in (0, 100, 200))
-display(CheckResult("shop:app", Verdict.LEAK, Interval(2e3, 1990, 2010, 0.99), 256, "traced", 200, 3.0, 0, floors))"""
+name = "shop.applications.of_a_name_that_makes_lines_longer:create_app"
+display(CheckResult(name, Verdict.LEAK, Interval(2e3, 1990, 2010, 0.99), 256, "traced", 200, 3.0, 0, floors))"""
 _CLAIMS = """\
 from labserver.suite.bound import at_most
 from labserver.suite.declared import declares
@@ -160,6 +161,12 @@ def test_the_summary_of_a_load_is_not_wrapped(outputs):
     shown, written = found.evaluate(_LINES)
     assert shown == written
     assert written > 15
+
+
+def test_the_answer_of_a_check_is_not_wrapped(outputs):
+    shown, written = outputs.locator(".labserver-check pre").evaluate(_LINES)
+    assert shown == written
+    assert written > 2
 
 
 def test_a_claim_that_fails_is_a_row_of_a_table_and_one_sentence_whose_words_are_whole(outputs):

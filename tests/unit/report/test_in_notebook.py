@@ -73,6 +73,11 @@ def test_an_answer_is_the_page_of_the_terminal_where_there_is_only_text():
     assert not said.endswith("\n")
 
 
+def test_its_lines_fit_into_a_notebook_of_the_usual_width():
+    said = text_of(replace(result_of(), target="shop.applications.of_a_name_that_makes_lines_longer:create_app"))
+    assert 90 < max(map(len, said.splitlines())) <= 96
+
+
 def test_a_holder_says_what_it_keeps_along_which_path():
     (holder,) = result_of(TypeChange("<b>", 240, 0, 480_000)).holders
     said = text_of(holder)

@@ -55,6 +55,16 @@ def test_the_banner_names_each_failed_claim_on_a_line_of_its_own(run_dir):
     assert ">✗ b = 2</div>" in banner
 
 
+def test_where_a_claim_fails_no_exception_is_said_to_have_stopped_the_notebook(run_dir):
+    claim = finish(run_dir, Failure(Status.CLAIM_FAILED, 2, "1 of 3 claims does not hold: a."))
+    assert claim.cells[2].source == '<span id="papermill-error-cell"></span>'
+    assert "(#papermill-error-cell)" in claim.cells[0].source
+
+
+def test_what_papermill_says_of_an_error_stays(run_dir):
+    assert finish(run_dir, Failure(Status.ERROR, 2, "KeyError")).cells[2].source == '<span id="papermill-error-cell">'
+
+
 def test_a_notebook_that_passed_carries_no_mark(run_dir):
     notebook = finish(run_dir, None)
     assert [cell.source for cell in notebook.cells] == ["1", "2"]

@@ -25,7 +25,9 @@ notebook = Notebook("02_toy", run_dir)"""
 SHOW = """\
 from matplotlib.figure import Figure
 notebook.curve("leaky").write_text("t_s")
-notebook.show(Figure(figsize=(1, 1)), "shape")"""
+figure = Figure(figsize=(2, 2))
+figure.add_subplot().plot([1, 2])
+notebook.show(figure, "shape")"""
 CONCLUDE = """\
 from labserver.suite.bound import at_most
 from labserver.suite.declared import declares
