@@ -9,6 +9,8 @@ import contextvars
 import functools
 import gc
 import inspect
+import itertools
+import operator
 import re
 import types
 import weakref
@@ -113,9 +115,9 @@ def plain_key(owner: object, child: object) -> str | None:
 def _edges(owner: object, child: object) -> Iterator[Edge]:
     """Every way in which an owner is known to refer to a child, the best first."""
     if is_a(owner, dict):
-        if any(value is child for value in list(dict.values(owner))):
+        if _is_among(child, list(dict.values(owner))):
             yield VALUE
-        if any(key is child for key in list(dict.keys(owner))):
+        if _is_among(child, list(dict.keys(owner))):
             yield KEY
     elif is_a(owner, tuple):
         names = of_its_classes(owner, "_fields")
@@ -124,12 +126,17 @@ def _edges(owner: object, child: object) -> Iterator[Edge]:
             yield from (attribute(text_of(name)) for name, value in fields if value is child)
     for kind, edge in _ITEMS.items():
         # The kind's own iterator: a lazy collection may load itself, or never end.
-        if is_a(owner, kind) and any(item is child for item in list(kind.__iter__(owner))):
+        if is_a(owner, kind) and _is_among(child, list(kind.__iter__(owner))):
             yield edge
     yield from (attribute(name) for name, value in _attributes(owner) if value is child)
     if child is type(owner):
         yield attribute("__class__")
     yield from _unspelt(owner, child)
+
+
+def _is_among(child: object, held: list[Any]) -> bool:
+    """Whether a child is one of some objects, by identity, in C: there may be a million of them."""
+    return any(map(operator.is_, held, itertools.repeat(child)))
 
 
 def _attributes(owner: object) -> Iterator[tuple[str, object]]:

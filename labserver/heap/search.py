@@ -37,6 +37,13 @@ def search(starts: Indices, targets: Indices, roots: Indices, seen: Mask, parent
         level = _distinct(found, place)
 
 
+def each_once(nodes: Indices, size: int) -> Indices:
+    """Some nodes of a graph of so many, each once, ascending; as `np.unique`, which takes many times as long."""
+    there = np.zeros(size, dtype=bool)
+    there[nodes] = True
+    return np.flatnonzero(there)
+
+
 def references_of(starts: Indices, targets: Indices, nodes: Indices) -> tuple[Indices, Indices]:
     """All references of some nodes: from which node, and to which; shapes (e,)."""
     counts = starts[nodes + 1] - starts[nodes]

@@ -36,11 +36,11 @@ def leak() -> None:
 def may_expire() -> None:
     """Check one whose store some line clears, while a thread is there, which does nothing."""
     kept: list[bytes] = []
-    stay = threading.Event()
+    stay, closing = threading.Event(), threading.Event()
 
     def job() -> None:
         kept.append(bytes(3000))
-        if len(kept) > 1_000_000:
+        if closing.is_set():
             kept.clear()
 
     thread = threading.Thread(target=stay.wait)

@@ -12,6 +12,7 @@ import numpy as np
 from labserver.diagnosis.holders.siblings import NESTING
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.search import each_once
 
 _NESTING = np.array([id(cls) for cls in NESTING])
 
@@ -112,7 +113,7 @@ def _still_there(graph: HeapGraph, before: Snapshot, parents: Indices) -> Indice
 
 def _successors(graph: HeapGraph, before: Snapshot, came: Indices, went: Indices) -> Indices:
     """For each root that went, a root of its type that came, else -1: a thread's local, for example, is replaced."""
-    came = np.unique(came[~graph.garbage[came]])
+    came = each_once(came[~graph.garbage[came]], graph.types.size)
     types, first = np.unique(graph.types[came], return_index=True)
     if not types.size:
         return np.full(went.size, -1)

@@ -20,6 +20,7 @@ from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
 from labserver.heap.is_a import type_name
 from labserver.heap.raised import raised_in
+from labserver.heap.search import each_once
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import allocated_at
 from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
@@ -224,7 +225,7 @@ class _Finder:
     def _descend(self, group: _Group) -> _Group:
         """Go down from a group's place to the last object that came and holds the group."""
         found = self._changes
-        nodes = np.unique(found.node[group.entries[found.count[group.entries] > 0]])
+        nodes = each_once(found.node[group.entries[found.count[group.entries] > 0]], self._parents.size)
         if not nodes.size:
             return group
         below, children = self._paths.subtrees(nodes)
@@ -348,7 +349,7 @@ class _Finder:
     def _tops(self, group: _Group) -> Indices:
         """The objects that came and hang from what was there."""
         found, entries = self._changes, group.entries
-        return np.unique(found.top[entries[found.count[entries] > 0]])
+        return each_once(found.top[entries[found.count[entries] > 0]], self._parents.size)
 
     def _example(self, group: _Group) -> tuple[int, int]:
         """The largest object of the type that has gained the most bytes, and by how many that type has grown."""

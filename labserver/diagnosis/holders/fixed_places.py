@@ -10,6 +10,7 @@ from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import is_a
+from labserver.heap.search import each_once
 
 _LEAST = 20  # places: an object with fewer has attributes
 _FILLED = 0.5  # of the growth, that is explained by places that were filled
@@ -45,7 +46,7 @@ class FixedPlaces:
             holder: the node that they have in common.
         """
         tops = self._found.top[entries[self._found.count[entries] < 0]]
-        went = -1 - np.unique(tops[tops < 0])
+        went = each_once(-1 - tops[tops < 0], self._before.addresses.size)
         number = self._number(entries, holder, ~self._found.new, went.size)
         if number is not None:
             return number
@@ -70,11 +71,12 @@ class FixedPlaces:
         found = self._found
         came = entries[found.count[entries] > 0]
         came = came[~stood[found.node[came]]]
-        tops = np.unique(self._first_that_came(found.node[came], stood))
+        tops = each_once(self._first_that_came(found.node[came], stood), stood.size)
         referring = self._parents[tops]
         moved = stood & found.new
         if not tops.size or (referring < 0).any() or (moved.any() and not moved[referring].any()):
             return None
+        referring = each_once(referring, stood.size)
         # What replaces its forerunner fills no place, and grows in another way.
         of_each = found.bytes[came].sum() / tops.size
         if (tops.size - gone) * of_each < _FILLED * found.bytes[entries].sum():

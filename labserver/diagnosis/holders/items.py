@@ -8,13 +8,14 @@ import numpy as np
 from labserver.diagnosis.holders.changes import Changes
 from labserver.diagnosis.holders.siblings import NESTING
 from labserver.heap.graph import HeapGraph, Indices, Mask
-from labserver.heap.search import references_of
+from labserver.heap.search import each_once, references_of
 
 _RARE = 0.05  # of the items: types that fewer are of came beside them, such as a counter
 _STEPS = 3  # node → node, node → namespace → node, node → list → tuple → node
 _DEEPEST, _DEEPEST_NESTING = 4, 8  # objects, and containers, of one type within one another: more are a list or a tree
 _FAR = 12  # references between an item's place and one below it, at most
 _TRIED = 8  # items, to see whether they are linked
+_SAMPLE = 4096  # of what went, to see whether most of it is to be found elsewhere
 _SHAPES_OF = 512  # places, whose likes are looked for
 _NESTING = np.array([id(cls) for cls in NESTING])
 
@@ -50,14 +51,14 @@ def items_of(graph: HeapGraph, found: Changes, node: int, entries: Indices, *, n
     """
     parents, none = graph.parents(), np.zeros(0, dtype=np.int64)
     came = entries[found.count[entries] > 0]
-    tops = _distinct(found.top[came], parents.size)
+    tops = each_once(found.top[came], parents.size)
     if not tops.size:
         went = found.place[entries[found.count[entries] < 0]]
-        return ItemPlaces(_distinct(went[went >= 0], parents.size), none, none, linked=False, new=found.new)
+        return ItemPlaces(each_once(went[went >= 0], parents.size), none, none, linked=False, new=found.new)
     if (parents[tops] < 0).sum() > 1:
         return ItemPlaces(none, _frequent(graph.types[tops]), tops, linked=False, new=found.new)
     if found.new[node]:  # it took the place of another one, and its items are what it refers to
-        nodes = _distinct(found.node[came], parents.size)
+        nodes = each_once(found.node[came], parents.size)
         items, places = nodes[parents[nodes] == node], np.array([node])
     else:
         tops = _of_one_level(graph, found, entries, _without_namespaces(graph, found, tops))
@@ -116,7 +117,7 @@ def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indi
     Either old items get more, or an item got the address of an old one, so that its contents alone seem to have come.
     """
     parents, places = graph.parents(), found.place[entries]
-    distinct = _distinct(places[places >= 0], parents.size)
+    distinct = each_once(places[places >= 0], parents.size)
     is_place, is_below = np.zeros((2, parents.size), dtype=bool)
     is_place[distinct], above = True, distinct
     for _ in range(_FAR):
@@ -131,24 +132,29 @@ def _of_one_level(graph: HeapGraph, found: Changes, entries: Indices, tops: Indi
 
 def _below_replaced(graph: HeapGraph, found: Changes, entries: Indices, tops: Indices) -> tuple[Indices, Indices]:
     """The items and their places: one step further down where what was there got copies with more in them."""
-    parents, places = graph.parents(), np.unique(graph.parents()[tops])
-    nodes = np.unique(found.node[entries[found.count[entries] > 0]])
-    below = nodes[np.isin(parents[nodes], tops)]
+    parents, before, size = graph.parents(), found.before, graph.types.size
+    above = parents[tops]
+    places = each_once(above[above >= 0], size)
+    nodes = each_once(found.node[entries[found.count[entries] > 0]], size)
+    below = nodes[_among(tops, size, parents[nodes])]
     went = entries[found.count[entries] < 0]
-    gone = np.unique(found.then[went])
-    lost = np.unique(-1 - found.top[went])
-    moved = found.before.addresses[gone[np.isin(found.before.parents[gone], lost)]]
+    gone = each_once(found.then[went], before.addresses.size)
+    lost = each_once(-1 - found.top[went], before.addresses.size)
+    if not below.size or 2 * lost.size < tops.size:
+        return tops, places
+    moved = before.addresses[gone[_among(lost, before.addresses.size, before.parents[gone])]]
+    moved = moved[:: moved.size // _SAMPLE + 1]
     is_copied = 2 * np.isin(moved, graph.addresses[below]).sum() >= max(moved.size, 1)
-    if below.size and 2 * lost.size >= tops.size and is_copied:
-        return below, tops
-    return tops, places[places >= 0]
+    return (below, tops) if is_copied else (tops, places)
 
 
-def _distinct(nodes: Indices, size: int) -> Indices:
-    """Some nodes of a graph of so many, each once, ascending."""
-    there = np.zeros(size, dtype=bool)
-    there[nodes] = True
-    return np.flatnonzero(there)
+def _among(wanted: Indices, size: int, nodes: Indices) -> Mask:
+    """Which of some nodes are wanted, of so many; -1 never is."""
+    is_wanted = np.zeros(size + 1, dtype=bool)
+    is_wanted[wanted] = True
+    is_wanted[-1] = False
+    found: Mask = is_wanted[nodes]
+    return found
 
 
 def _frequent(kinds: Indices) -> Indices:
@@ -182,7 +188,7 @@ def _with_alike(graph: HeapGraph, node: int, places: Indices) -> Indices:
             for kind in shape:
                 level = _children(graph, level, kind)
             found.append(level)
-    return _distinct(np.concatenate(found), graph.types.size)
+    return each_once(np.concatenate(found), graph.types.size)
 
 
 def _shape(graph: HeapGraph, node: int, place: int) -> tuple[int, ...]:
@@ -208,7 +214,7 @@ def _children(graph: HeapGraph, nodes: Indices, kind: int) -> Indices:
     spaces = below[(graph.types[below] == id(dict)) & ~np.isin(graph.types[graph.parents()[below]], _NESTING)]
     owners, inner = references_of(graph.starts, graph.targets, spaces)
     both = np.concatenate([below, inner[graph.parents()[inner] == owners]])
-    return _distinct(both[graph.types[both] == kind], graph.types.size)
+    return each_once(both[graph.types[both] == kind], graph.types.size)
 
 
 def _head(graph: HeapGraph, node: int) -> int:

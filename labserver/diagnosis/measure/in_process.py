@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self, Unpack
 
+from labserver.diagnosis.decide.decision import TIMING
 from labserver.diagnosis.instruments import commands
 from labserver.diagnosis.measure.check import measure
 from labserver.diagnosis.measure.driver import Driver, TimeIsUp
-from labserver.diagnosis.measure.heuristics import Heuristics
+from labserver.diagnosis.measure.heuristics import Counting, Heuristics
 from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions, OnProgress, spells_out_options
 from labserver.diagnosis.result import CheckResult
 from labserver.errors import UsageError
@@ -29,6 +30,9 @@ from labserver.targets.instrumented import Instrumented
 
 _SAY_S = 0.5
 _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
+# Where jobs take no time, a check lasts as long as its looks: one before the first decision is enough, for what that
+# leaves unsure gets more jobs, and a look at each decision.
+_HEURISTICS = Heuristics(counting=Counting(every_floors=TIMING.first_floors - 1))
 
 
 @spells_out_options
@@ -68,7 +72,7 @@ def leak_check(
     require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
         loop = _Loop(body, forget, wanted, on_progress or (lambda _: None))
-        return measure(wanted, process, loop, name=title, heuristics=heuristics)
+        return measure(wanted, process, loop, name=title, heuristics=heuristics or _HEURISTICS)
 
 
 class _ThisProcess(Instrumented):

@@ -80,18 +80,21 @@ class Named:
     sites: tuple[Site, ...] = ()
 
 
-def name_holders(process: Instrumented, grown: Grown, *, drive: Callable[[int], FloorReading]) -> Named:
+def name_holders(
+    process: Instrumented, grown: Grown, *, drive: Callable[[int], FloorReading], seen: HeapGrowth | None = None
+) -> Named:
     """Ask the process under test who holds what it has gained since its baseline.
 
     Args:
         process: at a floor; its instruments have a baseline.
         grown: what it has gained.
         drive: runs so many jobs and gives the floor after them.
+        seen: what a look has seen at this very floor, where there was one.
 
     Raises:
         CannotLook: a look at the heap failed.
     """
-    growth = process.growth()
+    growth = process.growth() if seen is None else seen
     shares = _Shares.of(growth, grown)
     wanted = [*shares.found, *shares.small, *shares.of_threads]
     traced = traced_pass(process, drive, wanted, leading=shares.is_left or shares.lost_bytes > 0 or grown.threads > 0)

@@ -67,4 +67,5 @@ def _named(state: CheckState) -> Named | None:
         collecting=series.collecting,
         at_most=math.inf if whole is None else max(whole.high, 0.0),
     )
-    return state.look(lambda: name_holders(state.process, grown, drive=drive))
+    seen = series.growth if series.counted_at[-1:] == series.jobs[-1:] else None
+    return state.look(lambda: name_holders(state.process, grown, drive=drive, seen=seen))

@@ -189,6 +189,14 @@ def test_items_that_only_took_the_place_of_others_are_none():
     assert result.verdict is Verdict.NO_LEAK
 
 
+@pytest.mark.parametrize("removal", [HOLDER.removal, SWEPT, None])
+def test_no_floor_is_looked_at_twice(removal):
+    application = StandIn(leak, items=each, removal=removal)
+    assert run(application).verdict is Verdict.LEAK
+    asked = application.asked
+    assert ("growth", "growth") not in set(zip(asked, asked[1:], strict=False))
+
+
 def test_the_warm_up_is_left_out():
     result = run(StandIn(lambda jobs: 5000 * min(jobs, WarmUp().jobs)))
     assert result.verdict is Verdict.NO_LEAK
