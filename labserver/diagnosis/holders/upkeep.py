@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import math
+from array import array
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ from labserver.heap.wire import Removal
 
 _CACHE: Any = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 _KNOWN = (*CONTAINERS, bytearray, bytes, str, _CACHE)
+_OF_PLAIN: tuple[Any, ...] = (bytes, str, array)  # whose entries are no objects
 _LINKS = 3  # from the results of a memoized function up to it
 
 
@@ -84,9 +87,14 @@ class Upkeeps:
         places = self._places.number(entries, holder)
         if places is not None and (bound is None or places < bound.entries):
             bound = Bound(places, f"its {places:,} places have been there from the first look on")
+        length = length_of(container) if many == 1 else None
+        if many == 1 and bound is not None and self._found.count[entries].sum() <= 0:
+            # It grows without an object that came: by bytes, by numbers of an array, by one object again and again.
+            budget = self._in_bytes(bound, node)
+            bound = length = None
         return Upkeep(
             bound=bound,
-            length=length_of(container) if many == 1 else None,
+            length=length,
             budget=budget,
             removal=removal if many == 1 else self._also_of(holder, removal),
         )
@@ -123,6 +131,13 @@ class Upkeeps:
         if bound is not None and many > 1:
             bound = Bound(many * bound.entries, f"{many:,} × {bound.said_by}")
         return bound, byte_budget_of(self._graph.objects[node], old, heard) if many == 1 else None
+
+    def _in_bytes(self, bound: Bound, node: int) -> ByteBudget:
+        """A bound on entries that are no objects, by what these weigh."""
+        container, size = self._graph.objects[node], int(self._graph.sizes[node])
+        of_its_own = next((kind for kind in _OF_PLAIN if is_a(container, kind)), None)
+        length = length_of(container) if of_its_own is None else of_its_own.__len__(container)
+        return ByteBudget(math.ceil(bound.entries * size / max(length or 0, 1)), size)
 
     def _came_with_others(self, node: int) -> bool:
         """Whether an object is one of several of its type that came since the baseline.

@@ -543,6 +543,61 @@ def test_an_account_in_bytes_is_told_apart_from_entries(holders, name):
     assert holder.bound is None
 
 
+# How many bytes the entries weigh that are no objects, by the bound on their number.
+OF_PLAIN = {
+    "a buffer": (
+        """
+LOG = bytearray()
+def work(number):
+    LOG.extend(bytes(100))
+    if len(LOG) > 500_000:
+        LOG.clear()
+""",
+        500_000,
+    ),
+    "a text": (
+        """
+TEXT = ""
+def work(number):
+    global TEXT
+    TEXT += "x" * 100
+    if len(TEXT) > 300_000:
+        TEXT = ""
+""",
+        300_000,
+    ),
+    "numbers in an array": (
+        """
+import array
+SAMPLES = array.array("d")
+def work(number):
+    SAMPLES.extend([1.5] * 20)
+    if len(SAMPLES) > 40_000:
+        del SAMPLES[:]
+""",
+        320_000,
+    ),
+    "one object again and again": (
+        """
+MARKS = []
+def work(number):
+    MARKS.extend([None] * 50)
+    if len(MARKS) > 100_000:
+        MARKS.clear()
+""",
+        800_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_PLAIN)
+def test_a_bound_on_entries_that_are_no_objects_is_one_in_bytes(holders, name):
+    """What came is one object or none: a million bytes are not a million of it."""
+    holder = holders[name]
+    assert (holder.bound, holder.length) == (None, None)
+    assert OF_PLAIN[name][1] <= holder.bound_bytes <= 1.2 * OF_PLAIN[name][1]
+
+
 @pytest.mark.parametrize("inbox", [lambda: queue.Queue(maxsize=10_000), lambda: collections.deque(maxlen=10_000)])
 def test_the_bound_of_each_of_some_threads_that_came_bounds_nothing(inbox):
     stop, started, ended = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
@@ -579,7 +634,9 @@ def test_the_bound_of_each_of_some_threads_that_came_bounds_nothing(inbox):
 @pytest.fixture(scope="module")
 def holders(grown):
     """Who holds the most, by the name of the code."""
-    codes = {name: code for name, (code, _) in [*BOUNDED.items(), *LAID_OUT.items(), *IN_BYTES.items()]}
+    codes = {
+        name: code for name, (code, _) in [*BOUNDED.items(), *LAID_OUT.items(), *IN_BYTES.items(), *OF_PLAIN.items()]
+    }
     for name, (kept, add) in OF_LENGTH.items():
         codes[f"length of {name}"] = (
             f"{ODD}KEPT = {kept}\ndef work(number):\n    value = bytes(1000 + number)\n    {add}\n"
