@@ -30,7 +30,7 @@ from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
 from labserver.heap.stack import called_part, own_lines
-from labserver.heap.tracemalloc_tools import frame_at, objects_at, trace_of_object
+from labserver.heap.tracemalloc_tools import frame_at, objects_at, telling_trace
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
@@ -135,10 +135,7 @@ class Instruments:
             answer["lost"] = _lost(notes) if answer["complete"] and not self._sees_all else []
         examples: list[list[int]] = answer.pop("examples")
         objects = objects_at({address for addresses in examples for address in addresses})
-        traced = [
-            next(filter(None, (trace_of_object(objects[one]) for one in addresses if one in objects)), ())
-            for addresses in examples
-        ]
+        traced = [telling_trace(objects[one] for one in addresses if one in objects) for addresses in examples]
         started = [next(filter(None, map(trace_of, blocks)), ()) for blocks in answer.pop("blocks")]
         self._stop_tracing()
         for told, trace in zip([*answer["holders"], *answer["threads"]], [*traced, *started], strict=True):

@@ -119,6 +119,16 @@ def allocated_at(obj: object) -> tuple[Frame, ...]:
     return tuple(frame_at(file, line) for file, line in trace_of_object(obj))
 
 
+def telling_trace(objects: Iterable[object]) -> Trace:
+    """The stack of the first of some objects that the application had a part in, else of the first that was traced."""
+    first: Trace = ()
+    for trace in map(trace_of_object, objects):
+        if any(origin_of(file) is Origin.APPLICATION for file, _ in trace):
+            return trace
+        first = first or trace
+    return first
+
+
 def trace_of_object(obj: object) -> Trace:
     """The same, frame by frame as file and line; of plain instances up to CPython 3.11, too."""
     traceback = tracemalloc.get_object_traceback(obj)

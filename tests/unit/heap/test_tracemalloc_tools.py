@@ -1,3 +1,4 @@
+import json
 import ssl
 import tracemalloc
 
@@ -12,6 +13,8 @@ from labserver.heap.tracemalloc_tools import (
     frame_at,
     own_frames,
     take_snapshot,
+    telling_trace,
+    trace_of_object,
     tracing,
 )
 
@@ -118,6 +121,18 @@ def test_every_kind_of_object_has_a_stack(make):
         stack = allocated_at(objects[-1])
         assert allocated_at(old) == ()
     assert any(frame.file.endswith("test_tracemalloc_tools.py") for frame in stack)
+
+
+def test_the_stack_that_the_application_has_a_part_in_tells_more():
+    made = {}
+    with tracing(1):
+        exec(compile("made['foreign'] = bytes(700)", json.__file__, "exec"), {"made": made})
+        made["own"] = helper(700)
+        foreign, own, plain = made["foreign"], made["own"], object
+        assert trace_of_object(foreign)[0][0] == json.__file__
+        assert telling_trace([plain, foreign, own])[0][0] == __file__
+        assert telling_trace([plain, foreign])[0][0] == json.__file__
+        assert telling_trace([plain]) == telling_trace([]) == ()
 
 
 def test_an_untraced_object_has_no_stack():
