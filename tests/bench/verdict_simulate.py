@@ -147,6 +147,12 @@ def swept(rng: Rng, table: dict) -> Server:
     return background(rng, table, Store(came, size, gone, removal=seen(rng, runs=rng.random() < 0.9)))
 
 
+def refilled(rng: Rng, table: dict) -> Server:
+    """Native memory that is filled, and freed all at once, every 300 to 6,000 jobs: nobody can count it."""
+    every, server = rng.uniform(300, 6000), background(rng, table)
+    return replace(server, trend=server.trend + 10 ** rng.uniform(2.8, 4) * ((GRID + rng.uniform(0, every)) % every))
+
+
 def _leak(rng: Rng, table: dict, gained: np.ndarray, each: float) -> Server:
     sizes = np.concatenate([[0], np.diff(gained) * each])
     spread = rng.choice([0.0, 0.0, 0.3])
@@ -212,7 +218,7 @@ def _at_random(rng: Rng, share: float) -> np.ndarray:
 
 
 Make = Callable[[Rng, dict], Server]
-CLEAN: dict[str, Make] = {make.__name__: make for make in (idle, filling, slow, steps, scatter, unique, swept, seldom)}
+CLEAN: dict[str, Make] = {make.__name__: make for make in (idle, filling, slow, steps, scatter, unique, swept, refilled, seldom)}
 LEAKY: dict[str, Make] = {make.__name__: make for make in (constant, uncounted, half, some, late, bursts, beside)}
 BELOW: dict[str, Make] = {"rare": rare}
 KINDS = CLEAN | LEAKY | BELOW

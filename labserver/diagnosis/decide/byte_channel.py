@@ -25,6 +25,8 @@ class ByteThresholds:
         recent: floors that say what goes on now, where all of them would hide that a leak began late. With 6 two in
             five servers with the steps of imports stay undecided; with 16 they take 160 jobs more.
         last: floors that the end of growth is judged by, at least. Three show next to no scatter of their own.
+        telling: the part of the jobs that the last floors must span for their line to be told: hardly any jobs lie
+            between two while something is waited for that goes by itself.
         jumps: the highest rises that are left out, however high: an import, and a table that is doubled. From nine
             floors on the line's own scatter says as much; the six of a short experiment need it.
         near: as straight as another line is one whose deviation is at most so many times as large.
@@ -39,6 +41,7 @@ class ByteThresholds:
 
     recent: int = 10
     last: int = 4
+    telling: float = 0.05
     jumps: int = 2
     near: float = 1.5
     bent: float = 3.0
@@ -78,8 +81,10 @@ def only_comes_back(floors: Floors, start: int) -> bool:
 def late_start(floors: Floors, start: int) -> int:
     """The floor from which on a leak that began late is straight; the start, where it did not begin late."""
     first = len(floors) - THRESHOLDS.last
+    if first <= start or floors.span(first) < THRESHOLDS.telling * floors.span(start):
+        return start
     last = floors.line(first)
-    if first <= start or floors.line(start).deviation <= THRESHOLDS.bent * last.deviation:
+    if floors.line(start).deviation <= THRESHOLDS.bent * last.deviation:
         return start
     first = _straight_from(floors, first, last, least=start)
     rise = (floors.sizes[first] - floors.sizes[start]) / max(floors.jobs[first] - floors.jobs[start], 1)

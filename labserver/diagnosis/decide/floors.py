@@ -44,6 +44,10 @@ class Floors:
         """Return the number of floors."""
         return len(self.jobs)
 
+    def span(self, start: int) -> float:
+        """The jobs from one floor to the last."""
+        return self.jobs[-1] - self.jobs[start]
+
     def line(self, start: int = 0) -> FloorLine:
         """The line through the floors from one on; a negative number counts from the last."""
         jobs, sizes = self.jobs[start:], self.sizes[start:]

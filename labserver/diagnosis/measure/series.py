@@ -105,6 +105,11 @@ class Series:
         """Bytes since the first floor."""
         return self.floors[-1] - self.floors[0] if self.floors else 0
 
+    @property
+    def most_grown(self) -> int:
+        """The most bytes above the first floor at any one."""
+        return max(self.floors, default=0) - self.floors[0] if self.floors else 0
+
     def decide(self, *, final: bool, counted: bool = True) -> Decision:
         """What the series says.
 

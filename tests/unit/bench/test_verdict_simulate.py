@@ -52,7 +52,7 @@ def test_a_simulated_cache_fills_with_its_time_constant(simulator):
 
 @pytest.mark.parametrize(
     ("kind", "never"),
-    [(kind, "leak") for kind in ("idle", "filling", "slow", "steps", "scatter", "unique", "swept", "seldom")]
+    [(kind, "leak") for kind in ("idle", "filling", "slow", "steps", "scatter", "unique", "swept", "refilled", "seldom")]
     + [(kind, "no-leak") for kind in ("constant", "uncounted", "half", "some", "late", "bursts", "beside")],
 )
 def test_the_verdict_of_simulated_runs_is_not_wrong(simulator, kind, never):

@@ -29,19 +29,35 @@ def challenge(state: CheckState) -> None:
     """Challenge growth that is called a leak, or may be one, and measure anew where it ends."""
     if state.driver.errors >= state.driver.jobs:
         return
-    figures = state.heuristics.challenging
-    left_s = state.options.challenge_seconds
+    ends = _ends(state)
+    if state.decision.verdict is Verdict.LEAK and not _is_beyond(state, ends):
+        again = Reason(ReasonKind.COMES_BACK)
+        state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=again, notes=())
+
+
+def _ends(state: CheckState) -> dict[_End, float]:
+    """Challenge as long as there is something to ask for; how challenges ended, and the most bytes grown by then."""
+    figures, left_s = state.heuristics.challenging, state.options.challenge_seconds
+    ends: dict[_End, float] = {}
     for _ in range(figures.rounds):
         dare = dare_of(state, left_s)
         if dare is None:
-            return
-        began = state.driver.seconds()
+            return ends
+        began, grown = state.driver.seconds(), state.series.most_grown
         end = _Challenge(state, dare).run()
+        ends[end] = max(ends.get(end, 0.0), grown, state.series.most_grown) if not dare.suspects else 0.0
         left_s -= 0 if dare.bound else state.driver.seconds() - began
         if end is _End.STOPS:
             state.decision = run_cycles(state, filled=True)
         elif end is _End.DECIDED or not _goes_further(state, dare):
-            return
+            return ends
+    # Beyond the last round nobody has seen whether it goes on.
+    return {_End.STOPS: math.inf} if end is _End.STOPS else ends
+
+
+def _is_beyond(state: CheckState, ends: dict[_End, float]) -> bool:
+    """Whether growth that nobody holds has gone further than where it stopped before, as what is refilled does not."""
+    return state.series.grown > state.heuristics.challenging.again * ends.get(_End.STOPS, 0.0)
 
 
 def _goes_further(state: CheckState, dare: Dare) -> bool:

@@ -1,11 +1,14 @@
 """The explanation of growth: who holds what has come, and which memory it is."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from labserver.diagnosis.measure.naming import Grown, Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
+from labserver.diagnosis.result import NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading
 from labserver.stats.interval import Interval
@@ -15,7 +18,8 @@ def explain(state: CheckState) -> None:
     """Name the holders and the findings of a leak, and of what may be one; tell Python's memory from native memory."""
     leak, named = state.decision.verdict is Verdict.LEAK, None
     if (leak or _may_be_one(state)) and (named := _named(state)) is not None:
-        state.holders, state.small_holders, state.sites = named.holders, named.small, named.sites
+        state.holders, state.small_holders = _bounded(state, named.holders), _bounded(state, named.small)
+        state.sites = named.sites
         # Of growth that may be none, what has no name says nothing.
         state.findings = tuple(one for one in named.findings if leak or one.kind != "unexplained")
         state.notes += [note for note in named.notes if note not in state.notes]
@@ -25,6 +29,12 @@ def explain(state: CheckState) -> None:
     state.native = _native(state, whole, named)
     if leak and state.native is not None:
         state.meter = meter_of(whole, state.native, state.rules.tolerance, state.series.meter)
+
+
+def _bounded(state: CheckState, holders: Sequence[NamedHolder]) -> tuple[NamedHolder, ...]:
+    """The holders without the bounds that are known to be none."""
+    none = state.series.histories.no_bounds
+    return tuple(replace(one, bound=None, bound_from=None) if one.path in none else one for one in holders)
 
 
 def _may_be_one(state: CheckState) -> bool:
