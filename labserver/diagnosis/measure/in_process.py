@@ -31,7 +31,8 @@ from labserver.targets.instrumented import Instrumented
 _SAY_S = 0.5
 _STALL_MS = 60_000.0  # whoever calls this waits for it anyway
 # Where jobs take no time, a check lasts as long as its looks: one before the first decision is enough, for what that
-# leaves unsure gets more jobs, and a look at each decision.
+# leaves unsure gets more jobs, and a look at each decision. Not where a thread or a timer may sweep: fewer looks
+# may take a sawtooth for a leak (tests/bench/verdict_simulate.py, swept).
 _HEURISTICS = Heuristics(counting=Counting(every_floors=TIMING.first_floors - 1))
 
 
@@ -72,7 +73,8 @@ def leak_check(
     require_global_lock()
     with _quiet() as forget, _shown(title, body), notebook_is_measured(), _ThisProcess() as process:
         loop = _Loop(body, forget, wanted, on_progress or (lambda _: None))
-        return measure(wanted, process, loop, name=title, heuristics=heuristics or _HEURISTICS)
+        figures = heuristics or (Heuristics() if process.acts_by_itself else _HEURISTICS)
+        return measure(wanted, process, loop, name=title, heuristics=figures)
 
 
 class _ThisProcess(Instrumented):
