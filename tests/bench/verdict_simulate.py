@@ -218,8 +218,10 @@ def _at_random(rng: Rng, share: float) -> np.ndarray:
 
 
 Make = Callable[[Rng, dict], Server]
-CLEAN: dict[str, Make] = {make.__name__: make for make in (idle, filling, slow, steps, scatter, unique, swept, refilled, seldom)}
-LEAKY: dict[str, Make] = {make.__name__: make for make in (constant, uncounted, half, some, late, bursts, beside)}
+_CLEAN = (idle, filling, slow, steps, scatter, unique, swept, refilled, seldom)
+_LEAKY = (constant, uncounted, half, some, late, bursts, beside)
+CLEAN: dict[str, Make] = {make.__name__: make for make in _CLEAN}
+LEAKY: dict[str, Make] = {make.__name__: make for make in _LEAKY}
 BELOW: dict[str, Make] = {"rare": rare}
 KINDS = CLEAN | LEAKY | BELOW
 

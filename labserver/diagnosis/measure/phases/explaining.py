@@ -21,7 +21,8 @@ def explain(state: CheckState) -> None:
         state.holders, state.small_holders = _bounded(state, named.holders), _bounded(state, named.small)
         state.sites = named.sites
         # Of growth that may be none, what has no name says nothing.
-        state.findings = tuple(one for one in named.findings if leak or one.kind != "unexplained")
+        sure = leak or _is_beyond_the_tolerance(state)
+        state.findings = tuple(one for one in named.findings if sure or one.kind != "unexplained")
         state.notes += [note for note in named.notes if note not in state.notes]
     whole = state.decision.interval
     if whole is None or state.series.meter != "both" or not state.process.instrumented:
@@ -39,9 +40,15 @@ def _bounded(state: CheckState, holders: Sequence[NamedHolder]) -> tuple[NamedHo
 
 def _may_be_one(state: CheckState) -> bool:
     """Whether it is undecided, and something has grown by then that can be looked for."""
-    interval, series = state.decision.interval, state.series
-    undecided = state.decision.verdict is Verdict.INCONCLUSIVE and interval is not None
-    return undecided and state.can_look and series.largest is not None and state.left_s() > state.plan.cycle_s
+    if state.decision.verdict is not Verdict.INCONCLUSIVE or state.decision.interval is None or not state.can_look:
+        return False
+    grown = state.series.largest is not None or _is_beyond_the_tolerance(state)
+    return grown and state.left_s() > state.plan.cycle_s
+
+
+def _is_beyond_the_tolerance(state: CheckState) -> bool:
+    """Whether memory grows by more than the tolerance, whatever becomes of it."""
+    return state.decision.interval is not None and state.decision.interval.low > state.rules.tolerance
 
 
 def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval | None:

@@ -1,6 +1,12 @@
 import numpy as np
 
-from labserver.diagnosis.decide.byte_channel import growth_start, only_comes_back, quiet_start, steadiness_of_bytes
+from labserver.diagnosis.decide.byte_channel import (
+    growth_start,
+    late_start,
+    only_comes_back,
+    quiet_start,
+    steadiness_of_bytes,
+)
 from labserver.diagnosis.decide.floors import Floors
 from labserver.diagnosis.decide.steadiness import Steadiness
 
@@ -57,3 +63,17 @@ def test_what_is_emptied_when_it_is_full_only_comes_back():
     assert only_comes_back(floors(lambda job: 1000 * (job % 1050)), 0)
     assert not only_comes_back(floors(lambda job: 1000 * job), 0)
     assert not only_comes_back(floors(lambda job: 1000 * job - 60_000 * (job == JOBS[-1])), 0)
+
+
+def test_floors_a_few_jobs_apart_tell_no_slope_of_their_own():
+    """While something is waited for that goes by itself, a timer adds to what the jobs keep."""
+    waited = [*JOBS, *(JOBS[-1] + 5 * number for number in range(1, 5))]
+
+    def leak(job):
+        return 1800 * job + 13_000 * max(job - JOBS[-1], 0)
+
+    assert late_start(floors(leak, waited[: len(NOISE)]), 0) == 0
+    sizes = [2e7 + leak(job) for job in waited]
+    assert late_start(Floors(waited, sizes, 2000.0, 1e-3), 0) == 0
+    late = [2e7 + 1800 * max(job - 1500, 0) for job in JOBS]
+    assert JOBS[late_start(Floors(JOBS, late, 2000.0, 1e-3), 0)] >= 1450

@@ -1,5 +1,3 @@
-import itertools
-
 """The sequence of a check, with a stand-in for the application and its load."""
 
 import itertools
