@@ -24,6 +24,9 @@ from labserver.heap import fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.wire import HeapGrowth
 
+# The plants stand in one heap, which is looked at ten times: beside other work that takes minutes.
+pytestmark = pytest.mark.timeout(900)
+
 BEFORE, JOBS, LOOKS = 60, 100, 5
 FULL = 150  # items of what is bounded
 
