@@ -24,7 +24,7 @@ from labserver.heap import fork
 from labserver.heap.graph import heap_graph
 from labserver.heap.wire import HeapGrowth
 
-# The plants stand in one heap, which is looked at ten times: beside other work that takes minutes.
+# The plants stand in one heap, which is looked at again and again: beside other work that takes minutes.
 pytestmark = pytest.mark.timeout(900)
 
 BEFORE, JOBS, LOOKS = 60, 100, 5
