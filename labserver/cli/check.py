@@ -129,8 +129,8 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *noted
 
 def _leave(result: "CheckResult", json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> None:
     """Write the files that were asked for, and what a CI system shows."""
-    from labserver.cli._check_files import add_to_github
     from labserver.cli._files import write
+    from labserver.cli._github_page import add_to_github
     from labserver.report.data import json_of
     from labserver.report.html import html_of
     from labserver.report.junit import junit_of

@@ -7,7 +7,7 @@ from labserver.heap.origin import Origin
 
 
 def _origin(name: str) -> Origin:
-    return Origin(name) if name in set(map(str, Origin)) else Origin.LIBRARY  # a later version may know more of them
+    return Origin(name) if name in set(map(str, Origin)) else Origin.LIBRARY  # the service may have a newer labserver
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,20 @@
 
 Items of random size, or of few jobs, leave steps that stay: over more jobs they add up, as a random walk does. The
 least-squares line takes the points' distance from it for noise that comes and goes, so that its interval is too narrow
-by far: of leaks of 2 to 50 % of the jobs it missed every second one (tests/bench/verdict_simulate.py).
+by far: of leaks of 1 to 30 % of the jobs it misses every third one at least (tests/unit/stats/test_drift.py).
 """
 
 import numpy as np
 
-from labserver.stats.interval import Interval
+from labserver.stats.interval import Interval, require_a_slope
 from labserver.stats.line import Array, Values
 from labserver.stats.student import t_quantile
 
 _STEPS = np.concatenate([[0.0], np.logspace(-0.5, 3, 8)])
-"""What the walk adds from one floor to the next, in standard deviations of a floor's noise: 0.3 to 1,000, or nothing.
-
-"""
+"""What the walk adds from floor to floor, in standard deviations of a floor's noise: 0.3 to 1,000, or nothing."""
 _NO_WALK = 0.3
-"""What is believed of there being none, before anything is read. With 0.5, leaks of a tenth of the jobs are missed by
-one interval in eight instead of one in thirteen; with 0.1, intervals of what has no walk are wider by a fifth."""
+"""How surely there is none, before anything is read. With 0.5, nine floors miss one leak in eight that a tenth of the
+jobs leave, instead of one in thirteen; with 0.1, intervals of what has no walk are wider by a fifth."""
 _PRIOR = np.concatenate([[_NO_WALK], np.full(len(_STEPS) - 1, (1 - _NO_WALK) / (len(_STEPS) - 1))])
 
 
@@ -25,7 +23,7 @@ def drift(jobs: Values, floors: Values, *, confidence: float, noise_bytes: float
     """The drift of floors with finished jobs.
 
     The local level model with a fixed slope (Harvey, Forecasting, Structural Time Series Models and the Kalman Filter,
-    1989, 2.3), by generalised least squares for each of some sizes of the walk, weighted by restricted
+    1989, 2.3), by generalised least squares for each of some sizes of the walk, weighted by their restricted
     likelihood.
 
     Args:
@@ -37,8 +35,7 @@ def drift(jobs: Values, floors: Values, *, confidence: float, noise_bytes: float
     Raises:
         ValueError: there are fewer than three floors, or all at the same number of jobs.
     """
-    if not len(floors) == len(jobs) >= 3 or len(set(jobs)) < 2:
-        raise ValueError(f"a slope needs three or more floors at differing numbers of jobs, got jobs = {list(jobs)}")
+    require_a_slope(jobs, floors)
     slopes, variances, weights = _fits(
         np.asarray(jobs, dtype=np.float64), np.asarray(floors, dtype=np.float64), noise_bytes
     )

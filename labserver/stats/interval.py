@@ -56,11 +56,20 @@ def bytes_per_job(
     Raises:
         ValueError: there are fewer than three floors, or all at the same number of jobs.
     """
-    if not len(floors) == len(jobs) >= 3 or len(set(jobs)) < 2:
-        raise ValueError(f"a slope needs three or more floors at differing numbers of jobs, got jobs = {list(jobs)}")
+    require_a_slope(jobs, floors)
     line = Line.through(jobs, floors)
     half = t_quantile((1 + confidence) / 2, len(jobs) - 2) * max(line.deviation, noise_bytes) / math.sqrt(line.spread)
     return Interval(line.slope, line.slope - half, line.slope + half, confidence)
+
+
+def require_a_slope(jobs: Values, floors: Values) -> None:
+    """See that a slope can be told of floors.
+
+    Raises:
+        ValueError: there are fewer than three floors, or all at the same number of jobs.
+    """
+    if not len(floors) == len(jobs) >= 3 or len(set(jobs)) < 2:
+        raise ValueError(f"a slope needs three or more floors at differing numbers of jobs, got jobs = {list(jobs)}")
 
 
 def mean_of(values: Array, confidence: float = 0.99) -> Interval:

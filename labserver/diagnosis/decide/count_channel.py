@@ -139,12 +139,12 @@ def suspects(evidence: Evidence, tolerance: float) -> list[Gain]:
     """
     jobs, large = evidence.jobs[-1], max(THRESHOLDS.large_bytes, tolerance)
     gains = [gain for gain in evidence.gains or () if gain.items > 0 and not gain.is_filling]
-    steady = [gain for gain in gains if steadiness_of_gain(gain, evidence) is Steadiness.STEADY]
-    together = steady if sum(gain.gained_bytes for gain in steady) >= tolerance * jobs else []
+    steady = {gain.path: gain for gain in gains if steadiness_of_gain(gain, evidence) is Steadiness.STEADY}
+    are_together = sum(gain.gained_bytes for gain in steady.values()) >= tolerance * jobs
     return [
         gain
         for gain in gains
-        if (gain.item_bytes >= large or gain.gained_bytes >= tolerance * jobs or gain in together)
+        if (gain.item_bytes >= large or gain.gained_bytes >= tolerance * jobs or (are_together and gain.path in steady))
         and most_per_job(gain.items, jobs) * gain.item_bytes >= THRESHOLDS.tolerance_share * tolerance
     ]
 

@@ -77,6 +77,10 @@ class Decision:
     notes: tuple[Note, ...] = ()
     since: int | None = 0
 
+    def undecided(self, reason: Reason) -> "Decision":
+        """The same, undecided for a reason."""
+        return replace(self, verdict=Verdict.INCONCLUSIVE, reason=reason, fills=False, notes=())
+
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
     """Decide, or say why not yet."""
@@ -111,7 +115,7 @@ def coherent(decision: Decision, tolerance: float) -> Decision:
     if interval.low > (tolerance if counted is None else 0):
         return decision
     if counted is not None:
-        return _because(decision, Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, counted.arguments))
+        return decision.undecided(Reason(ReasonKind.COUNTED_BUT_MAY_BE_NONE, counted.arguments))
     return _unsure(decision, tolerance)
 
 
@@ -119,15 +123,11 @@ def _unsure(decision: Decision, tolerance: float) -> Decision:
     """The same, undecided: of the tolerance, or of whether there is growth at all."""
     interval = decision.interval
     if interval is None or interval.low <= 0 < tolerance < interval.estimate:
-        return _because(decision, Reason(ReasonKind.MAY_BE_NONE))
+        return decision.undecided(Reason(ReasonKind.MAY_BE_NONE))
     # What decides is stricter than the interval that is shown, and leaves the highest jumps out.
-    return _because(
-        decision, Reason(ReasonKind.SPANS_TOLERANCE if tolerance in interval else ReasonKind.NEAR_TOLERANCE)
+    return decision.undecided(
+        Reason(ReasonKind.SPANS_TOLERANCE if tolerance in interval else ReasonKind.NEAR_TOLERANCE)
     )
-
-
-def _because(decision: Decision, reason: Reason) -> Decision:
-    return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=reason, fills=False, notes=())
 
 
 def _decided(evidence: Evidence, rules: Rules, floors: Floors) -> Decision:
@@ -143,7 +143,7 @@ def _decided(evidence: Evidence, rules: Rules, floors: Floors) -> Decision:
         return _counted(evidence, rules, Decision(Verdict.NO_LEAK, interval, since=quiet))
     since = 0 if comes_back else byte_channel.late_start(floors, 0)
     shown = Decision(Verdict.INCONCLUSIVE, floors.interval(since, rules.confidence), since=since)
-    unsure = _because(shown, Reason(ReasonKind.COMES_BACK)) if comes_back else _unsure(shown, rules.tolerance)
+    unsure = shown.undecided(Reason(ReasonKind.COMES_BACK)) if comes_back else _unsure(shown, rules.tolerance)
     return _counted(evidence, rules, unsure)
 
 
@@ -192,7 +192,7 @@ def _counted(evidence: Evidence, rules: Rules, otherwise: Decision) -> Decision:
         if steadiness not in {Steadiness.SLOWING, Steadiness.LETS_GO}:
             notes.append(gained)
     if quiet and notes and not evidence.final:
-        return _because(otherwise, Reason(ReasonKind.FEW_LARGE_ITEMS))
+        return otherwise.undecided(Reason(ReasonKind.FEW_LARGE_ITEMS))
     return replace(otherwise, notes=tuple(notes)) if quiet else otherwise
 
 

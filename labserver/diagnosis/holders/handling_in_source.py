@@ -1,12 +1,12 @@
 """How a function handles a container, by its syntax."""
 
 import ast
-import operator
 import types
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from labserver.diagnosis.holders.expressions import constant, has_all, own_nodes, position, same, terms
 from labserver.diagnosis.holders.functions import plain
 from labserver.diagnosis.holders.handling import (
     ADDING,
@@ -20,21 +20,11 @@ from labserver.diagnosis.holders.handling import (
     Handling,
     Place,
 )
-from labserver.diagnosis.holders.source_flow import SourceFlow, done_at_definition
-from labserver.diagnosis.holders.sources import SCOPES, Definition
+from labserver.diagnosis.holders.source_flow import SourceFlow
+from labserver.diagnosis.holders.sources import Definition
 from labserver.diagnosis.holders.spelling import SpellingKind
 from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, own_attribute, text_of
 
-# What the compiler makes one constant of: `10 * 1024`, `1 << 20`.
-_FOLDED: dict[type[ast.operator], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.LShift: operator.lshift,
-    ast.Pow: operator.pow,
-}
-_MOST_BITS = 64
 _ITEM_OF = frozenset({"get", "setdefault", "pop", "popitem", "popleft", "__getitem__"})
 _VIEWS = frozenset({"values", "items", "copy", "keys"})
 _COPIES = frozenset({"list", "tuple", "sorted", "reversed", "iter", "set", "dict"})
@@ -61,7 +51,7 @@ class _Reader:
         self._place = place
         body = definition.node.body
         self._body: list[ast.stmt] = body if isinstance(body, list) else [ast.Return(body)]
-        self._nodes = list(_own_nodes(self._body))
+        self._nodes = list(own_nodes(self._body))
         # A name that is only declared gets no value.
         self._declared = {node.target for node in self._nodes if isinstance(node, ast.AnnAssign) and node.value is None}
         self._kept = self._kept_on_change()
@@ -171,7 +161,7 @@ class _Reader:
                 case ast.AugAssign(target, op) if not isinstance(op, ast.Sub | ast.BitAnd):
                     kept.add(target)
                 case ast.Assign(targets, value):
-                    kept.update(target for target in targets if _has_all(value, target))
+                    kept.update(target for target in targets if has_all(value, target))
                 case ast.If(test, body, _):
                     kept.update(self._first_values(test, body))
         return kept
@@ -182,7 +172,7 @@ class _Reader:
             case ast.Compare(asked, [ast.Is()], [ast.Constant(None)]) | ast.UnaryOp(ast.Not(), asked):
                 for statement in body:
                     if isinstance(statement, ast.Assign):
-                        yield from (target for target in statement.targets if _same(target, asked))
+                        yield from (target for target in statement.targets if same(target, asked))
 
     # What it asks for.
 
@@ -197,7 +187,7 @@ class _Reader:
         left, right = node.left, node.comparators[0]
         for length, limit, room in ((left, right, smaller), (right, left, not smaller)):
             # A number that is written out is the size of a pair, of a thing to unpack.
-            if exact and _constant(limit) is not None:
+            if exact and constant(limit) is not None:
                 continue
             if self._is_length(length) and (number := self._number(limit)) is not None:
                 return Comparison(number, node.lineno), room and not exact
@@ -227,8 +217,8 @@ class _Reader:
         """Two numbers that are compared, or taken from one another."""
         match node:
             case ast.Compare(left, [ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], [right]):
-                pairs = [(a, b) for a in _terms(left) for b in _terms(right)]
-            case ast.BinOp(left, ast.Sub(), right) if _constant(left) is None and _constant(right) is None:
+                pairs = [(a, b) for a in terms(left) for b in terms(right)]
+            case ast.BinOp(left, ast.Sub(), right) if constant(left) is None and constant(right) is None:
                 pairs = [(left, right)]
             case _:
                 return
@@ -247,9 +237,9 @@ class _Reader:
                 case ast.AugAssign(target, ast.Add() | ast.Sub(), amount):
                     name = self._name_of(target)
                     found[name] = found.get(name, False) or self._is_size(amount)
-                case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if _same(
-                    target, left
-                ) or _same(target, right):
+                case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if same(target, left) or same(
+                    target, right
+                ):
                     name = self._name_of(target)
                     found[name] = found.get(name, False) or self._is_size(left) or self._is_size(right)
         return {name: by_size for name, by_size in found.items() if name}
@@ -429,7 +419,7 @@ class _Reader:
     def _number(self, node: ast.expr) -> int | None:
         names = self._dotted(node)
         if names is None:
-            return _constant(node)
+            return constant(node)
         if len(names) == 1 and names[0] in self._locals:
             value = self._values.get(names[0])
             return self._place.default(names[0]) if value is None else self._number(value)
@@ -475,7 +465,7 @@ class _Reader:
         stored = Counter(
             node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
-        for node in sorted(self._nodes, key=_position):
+        for node in sorted(self._nodes, key=position):
             match node:
                 case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
                     pairs = list(zip(targets, values, strict=True))
@@ -525,82 +515,3 @@ def _parameter(function: types.FunctionType, at: int | str, shift: int) -> str |
     if isinstance(at, str):
         return at if at in names else None
     return names[at + shift] if at + shift < code.co_argcount else None
-
-
-def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """What a function does itself, without what the functions and classes in it do; of those, what is done at once."""
-    inside: list[ast.AST] = list(body)
-    while inside:
-        node = inside.pop()
-        yield node
-        inside += done_at_definition(node) if isinstance(node, SCOPES) else ast.iter_child_nodes(node)
-
-
-def _position(node: ast.AST) -> tuple[int, int]:
-    """Where a node begins; 0 for what has no place of its own."""
-    placed = node.iter if isinstance(node, ast.comprehension) else node
-    return getattr(placed, "lineno", 0), getattr(placed, "col_offset", 0)
-
-
-def _same(one: ast.AST, other: ast.AST) -> bool:
-    """Whether two expressions are the same name, whatever is done with it."""
-    match one, other:
-        case ast.Name(first), ast.Name(second):
-            return first == second
-        case ast.Attribute(above, first), ast.Attribute(over, second):
-            return first == second and _same(above, over)
-        case ast.Subscript(above, first_key), ast.Subscript(over, second_key):
-            return ast.dump(first_key) == ast.dump(second_key) and _same(above, over)
-    return False
-
-
-def _has_all(value: ast.expr, target: ast.expr) -> bool:
-    """Whether a value has all that the target had: `{**CACHE, key: value}`, `LOG + [line]`, `LOG or []`."""
-    parts = [value]
-    match value:
-        case ast.BinOp(left, ast.Add() | ast.BitOr(), right):
-            return _has_all(left, target) or _has_all(right, target)
-        case ast.List(items) | ast.Tuple(items) | ast.Set(items):  # all its items, or it is one, as in a stack of pairs
-            parts = [item.value if isinstance(item, ast.Starred) else item for item in items]
-        case ast.Dict(keys, values):
-            parts = [one for key, one in zip(keys, values, strict=True) if key is None]
-        case ast.Call(ast.Name("dict" | "list" | "set" | "tuple"), [first, *_]):
-            parts = [first]
-        case ast.Call(ast.Attribute(first, "copy" | "union")) | ast.BoolOp(ast.Or(), [first, *_]):
-            parts = [first]
-    return any(_same(part, target) for part in parts)
-
-
-def _terms(node: ast.expr) -> Iterator[ast.expr]:
-    """What is added up."""
-    match node:
-        case ast.BinOp(left, ast.Add() | ast.Sub(), right):
-            yield from _terms(left)
-            yield from _terms(right)
-        case _:
-            yield node
-
-
-def _constant(node: ast.expr) -> int | None:
-    """The whole number that an expression of constants comes to."""
-    match node:
-        case ast.Constant(int(value)) if type(value) is int:
-            return value
-        case ast.Constant(float(value)) if value.is_integer():
-            return int(value)
-        case ast.UnaryOp(ast.USub(), operand):
-            number = _constant(operand)
-            return None if number is None else -number
-        case ast.BinOp(left, op, right) if type(op) in _FOLDED:
-            first, second = _constant(left), _constant(right)
-            return None if first is None or second is None else _folded(op, first, second)
-    return None
-
-
-def _folded(op: ast.operator, left: int, right: int) -> int | None:
-    # The file may hold anything: `9 ** 9 ** 9` would be computed for ever.
-    if isinstance(op, ast.LShift | ast.Pow) and not 0 <= right <= _MOST_BITS:
-        return None
-    if left.bit_length() > _MOST_BITS or (isinstance(op, ast.FloorDiv) and not right):
-        return None
-    return _FOLDED[type(op)](left, right)

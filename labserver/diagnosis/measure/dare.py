@@ -91,8 +91,7 @@ def _leave_undecided(state: CheckState, needed: float) -> None:
         state: of the check.
         needed: seconds for its challenge.
     """
-    reason = Reason(ReasonKind.MAY_BE_A_CACHE)
-    state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    state.decision = state.decision.undecided(Reason(ReasonKind.MAY_BE_A_CACHE))
     value = int(state.driver.seconds() + needed / state.heuristics.challenging.filling_share) + 1
     state.notes.append(Note(NoteKind.NEXT, {"option": "--max-seconds", "value": value}))
 

@@ -180,7 +180,7 @@ class Series:
             note = Note(NoteKind.MAPPED_GROWS)
             return coherent(Decision(Verdict.LEAK, self.whole(), notes=(*decision.notes, note)), self._rules.tolerance)
         if decision.verdict is Verdict.NO_LEAK:
-            return replace(decision, verdict=Verdict.INCONCLUSIVE, reason=Reason(ReasonKind.MAPPED_GROWS), notes=())
+            return decision.undecided(Reason(ReasonKind.MAPPED_GROWS))
         return decision
 
     def mapped(self, *, final: bool = True) -> Decision | None:

@@ -3,6 +3,8 @@
 import io
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -47,15 +49,24 @@ def write_card(writeup: Writeup, path: Path) -> None:
     if writeup.words.language == "ko" and fonts.korean() is None:
         raise CannotRun(_NO_KOREAN)
     with mpl.rc_context({"svg.hashsalt": "labserver", "font.family": _families(writeup.words.language)}):
-        # A family whose boldest file calls itself semibold is no news.
-        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-        card = _Card(writeup)
-        card.draw()
-        drawn = io.BytesIO()
-        card.figure.savefig(
-            drawn, format="png", dpi=_DPI, metadata={"Software": None, "Description": "\n".join(card.said)}
-        )
+        card, drawn = _Card(writeup), io.BytesIO()
+        with _fonts_without_news():
+            card.draw()
+            described = {"Software": None, "Description": "\n".join(card.said)}
+            card.figure.savefig(drawn, format="png", dpi=_DPI, metadata=described)
     write_bytes(path, drawn.getvalue())
+
+
+@contextmanager
+def _fonts_without_news() -> Iterator[None]:
+    """Let matplotlib not warn of a family whose boldest file calls itself semibold."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 class _Card:

@@ -87,7 +87,7 @@ def test_a_leak_shows_who_where_and_what_to_do(leak):
 
 def test_a_known_leak_of_a_library_is_called_so_and_where_more_is_told_is_named(known_leak, leak):
     words = " ".join(Outline(html_of(known_leak)).words)
-    assert "Known leak of CPython. See: python/cpython issue 97557: Memory leak: warnings module" in words
+    assert "Known leak of CPython. See: python/cpython#97557: Memory leak: warnings module" in words
     plain = " ".join(Outline(html_of(leak)).words)
     assert "nown leak" not in plain
     assert "See:" not in plain

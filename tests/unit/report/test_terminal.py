@@ -50,7 +50,7 @@ def test_a_leak_reads_from_the_verdict_to_the_line(leak):
 def test_a_known_leak_of_a_library_is_called_so_and_where_more_is_told_is_named(known_leak):
     page = render(known_leak)
     assert "      known leak of CPython\n" in page
-    assert "      see: python/cpython issue 97557: Memory leak: warnings module\n" in page
+    assert "      see: python/cpython#97557: Memory leak: warnings module\n" in page
     assert "hint: a module remembers every text" in page
 
 

@@ -46,7 +46,7 @@ def executed(run, *, kept="3,014"):
         {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
             "language_info": {"name": "python", "version": f"3.11.{number % 10}"},
-            "papermill": record | {"output_path": f"/root/{run}.ipynb"},
+            "papermill": record | {"output_path": f"/home/somebody/{run}.ipynb"},
         }
     )
     return notebook

@@ -29,35 +29,34 @@ def challenge(state: CheckState) -> None:
     """Challenge growth that is called a leak, or may be one, and measure anew where it ends."""
     if state.driver.errors >= state.driver.jobs:
         return
-    ends = _ends(state)
-    if state.decision.verdict is Verdict.LEAK and not _is_beyond(state, ends):
-        again = Reason(ReasonKind.COMES_BACK)
-        state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=again, notes=())
+    beyond = state.heuristics.challenging.again * _challenge_in_rounds(state)
+    if state.decision.verdict is Verdict.LEAK and beyond and state.series.grown <= beyond:
+        state.decision = state.decision.undecided(Reason(ReasonKind.COMES_BACK))
 
 
-def _ends(state: CheckState) -> dict[_End, float]:
-    """Challenge as long as there is something to ask for; how challenges ended, and the most bytes grown by then."""
-    figures, left_s = state.heuristics.challenging, state.options.challenge_seconds
-    ends: dict[_End, float] = {}
+def _challenge_in_rounds(state: CheckState) -> float:
+    """Challenge for as long as there is something to ask for.
+
+    Returns:
+        The bytes above which growth that nobody holds has to come to be more than what is filled again: the most that
+        there were when such growth stopped, 0 where none did. Infinite where the last round ended so: whether what has
+        come since goes on, nobody has seen.
+    """
+    figures, left_s, stopped = state.heuristics.challenging, state.options.challenge_seconds, 0.0
+    end = None
     for _ in range(figures.rounds):
         dare = dare_of(state, left_s)
         if dare is None:
-            return ends
+            return stopped
         began, grown = state.driver.seconds(), state.series.most_grown
         end = _Challenge(state, dare).run()
-        ends[end] = max(ends.get(end, 0.0), grown, state.series.most_grown) if not dare.suspects else 0.0
         left_s -= 0 if dare.bound else state.driver.seconds() - began
         if end is _End.STOPS:
+            stopped = stopped if dare.suspects else max(stopped, grown, state.series.most_grown)
             state.decision = run_cycles(state, filled=True)
         elif end is _End.DECIDED or not _goes_further(state, dare):
-            return ends
-    # Beyond the last round nobody has seen whether it goes on.
-    return {_End.STOPS: math.inf} if end is _End.STOPS else ends
-
-
-def _is_beyond(state: CheckState, ends: dict[_End, float]) -> bool:
-    """Whether growth that nobody holds has gone further than where it stopped before, as what is refilled does not."""
-    return state.series.grown > state.heuristics.challenging.again * ends.get(_End.STOPS, 0.0)
+            return stopped
+    return math.inf if end is _End.STOPS else stopped
 
 
 def _goes_further(state: CheckState, dare: Dare) -> bool:
@@ -197,8 +196,7 @@ class _Challenge:
             return
         interval, reason = decision.interval, decision.reason
         if decision.verdict is Verdict.LEAK and paces and paces[-1] < self._figures.goes_on:
-            slows = Reason(ReasonKind.SLOWS_DOWN)
-            state.decision = replace(decision, verdict=Verdict.INCONCLUSIVE, reason=slows, notes=())
+            state.decision = decision.undecided(Reason(ReasonKind.SLOWS_DOWN))
             return
         steady = bool(paces) and min(paces) >= self._figures.goes_on and self._called.verdict is Verdict.LEAK
         sure = interval is not None and interval.low > state.rules.tolerance

@@ -20,7 +20,7 @@ def wait_for_expiry(state: CheckState) -> None:
     affordable = (state.left_s() - floors.settle_s) / (plan.cycle_s + floors.settle_s)
     if affordable < expiry.fewest_floors * plan.floors:
         why = Reason(ReasonKind.EXPIRES, {"seconds": expires_s})
-        state.decision = replace(state.decision, verdict=Verdict.INCONCLUSIVE, reason=why, notes=())
+        state.decision = state.decision.undecided(why)
         return
     state.notes.append(Note(NoteKind.EXPIRED, {"seconds": expires_s}))
     state.plan = replace(plan, cycle_s=plan.cycle_s + floors.settle_s)

@@ -108,12 +108,7 @@ def grid(findings: Findings, grid: Grid) -> None:
     """Claim that plateau and peak of every cell are what Little's law gives."""
     bound = at_most(_LARGEST_ERROR, "in all cells")
     for name, errors in zip(("plateau", "peak"), zip(*(cell.errors for cell in grid.cells), strict=True), strict=True):
-        findings.claim(
-            f"{name}_error_max",
-            max(map(abs, errors)),
-            bound,
-            evidence=_GRID,
-        )
+        findings.claim(f"{name}_error_max", max(map(abs, errors)), bound, evidence=_GRID)
 
 
 @declares

@@ -49,13 +49,7 @@ def verdicts(
         findings.record(f"{name}_verdict", verdict, holds=verdict == expected, bound=says(expected))
         if result.interval is not None:
             bound = (above if leaks else below)(tolerance, "the tolerance")
-            findings.claim(
-                f"{name}_bytes_per_job",
-                result.interval,
-                bound,
-                unit="B/job",
-                evidence=_FLOORS,
-            )
+            findings.claim(f"{name}_bytes_per_job", result.interval, bound, unit="B/job", evidence=_FLOORS)
 
 
 @declares

@@ -84,15 +84,7 @@ def drain(findings: Findings, drain: RealDrain) -> None:
             bound, holds = says("never: nothing comes to remove it"), gone is None
         text = f"all of it was there until {kept_until:.2f} s" if kept_until else ""
         name = f"{store.replace('-', '_')}_gone_after_s"
-        findings.record(
-            name,
-            gone,
-            holds=holds,
-            bound=bound,
-            unit="s",
-            evidence=_DRAIN,
-            text=text,
-        )
+        findings.record(name, gone, holds=holds, bound=bound, unit="s", evidence=_DRAIN, text=text)
 
 
 @declares

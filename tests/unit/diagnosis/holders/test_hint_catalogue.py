@@ -141,7 +141,7 @@ def test_a_place_below_the_holder_is_not_where_it_hangs():
 def test_a_known_leak_is_said_with_its_title():
     links, holder_at = chain_of_example("shop → __warningregistry__: dict* → {key}: tuple")
     hint = hint_for_holder("dict", links, holder_at=holder_at)
-    assert (hint.known_leak_of, hint.title) == ("CPython", "python/cpython issue 97557: Memory leak: warnings module")
+    assert (hint.known_leak_of, hint.title) == ("CPython", "python/cpython#97557: Memory leak: warnings module")
     assert "evict" not in hint.text
     plain = chain_of_example("shop → CACHE: dict* → {key}: tuple")
     assert hint_for_holder("dict", plain[0], holder_at=plain[1]).to_dict() == {
