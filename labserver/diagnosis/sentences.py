@@ -7,6 +7,7 @@ from typing import Any
 
 from labserver.amounts import count, percent, rough_size
 from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, NoteKind, PartKind, ReasonKind, State
+from labserver.heap.chain import abridged
 
 # A reason follows a colon and is followed by a full stop; a note is a sentence by itself.
 _REASONS: dict[StrEnum, str] = {
@@ -20,14 +21,14 @@ _REASONS: dict[StrEnum, str] = {
     ),
     ReasonKind.MAY_BE_NONE: "the interval covers 0, so memory at rest may not have grown at all",
     ReasonKind.COUNTED_BUT_MAY_BE_NONE: (
-        "{path} gained {items:,} items in {jobs:,} jobs, but the interval covers 0, so memory at rest may not have "
-        "grown at all"
+        "{path:path} gained {items:,} items in {jobs:,} jobs, but the interval covers 0, so memory at rest may not "
+        "have grown at all"
     ),
     ReasonKind.MAY_BE_A_CACHE: "the growth may be that of a cache that takes thousands of jobs to fill",
     ReasonKind.SLOWS_DOWN: "the growth is slowing down, as that of a cache that fills",
     ReasonKind.FILLS: "a cache is filling up to its bound",
     ReasonKind.LETS_GO: "most of the growth is of items that are let go of after a while",
-    ReasonKind.NOT_FULL: "the growth is that of {path}, which declares a bound of {bound:,} and is not full yet",
+    ReasonKind.NOT_FULL: "the growth is that of {path:path}, which declares a bound of {bound:,} and is not full yet",
     ReasonKind.NOT_COUNTED: "the holders have not been counted yet",
     ReasonKind.FEW_LARGE_ITEMS: "a holder has gained a few large items",
     ReasonKind.MAPPED_GROWS: "memory that is mapped directly grows",
@@ -41,41 +42,42 @@ _NOTES: dict[StrEnum, str] = {
         "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
     ),
     NoteKind.FOUND_BY_COUNTING: (
-        "Found by counting: {path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs."
+        "Found by counting: {path:path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs."
     ),
-    NoteKind.GAINED: "{path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
+    NoteKind.GAINED: "{path:path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
     NoteKind.MAPPED_GROWS: "The growth is memory that is mapped directly, beside all allocators.",
     NoteKind.SLOW_WARM_UP: "The application is slow: the warm-up ended after {jobs} jobs.",
     NoteKind.EXPIRED: (
         "Memory went down by itself within {seconds:.1f} s without load: measured anew, with that wait before each "
         "floor."
     ),
-    NoteKind.STOPPED: "{path} grew no further from {entries:,} entries on: measured anew, from there.",
-    NoteKind.CHALLENGED: "Challenged: {path} shows no bound up to {entries:,} entries ({bytes:bytes}){although}.",
+    NoteKind.STOPPED: "{path:path} grew no further from {entries:entry} on: measured anew, from there.",
+    NoteKind.CHALLENGED: "Challenged: {path:path} shows no bound up to {entries:entry} ({bytes:bytes}){although}.",
     NoteKind.CHALLENGED_BYTES: "Challenged: memory went on growing, by {bytes:bytes} in {jobs:,} jobs.",
     NoteKind.LETS_GO: (
-        "{path} lets go of its oldest items; it kept {most:,} more at most. What is judged is what stays beside them."
+        "{path:path} lets go of its oldest items; it kept {most:,} more at most. What is judged is what stays beside "
+        "them."
     ),
     NoteKind.BEYOND_MEMORY: (
-        "{path} declares {bound:,} entries: {bytes:bytes}, more than the service may take, so that the bound is none."
+        "{path:path} declares {bound:entry}: {bytes:bytes}, more than the service may take, so that the bound is none."
     ),
     NoteKind.BYTES_BEYOND_MEMORY: (
-        "{path} declares a bound of {bytes:bytes}, more than the service may take, so that the bound is none."
+        "{path:path} declares a bound of {bytes:bytes}, more than the service may take, so that the bound is none."
     ),
     NoteKind.MISSES_BYTES: (
-        "{path} declares a bound of {bound:bytes}{thinks}, and keeps {bytes:bytes}: the account misses what the "
+        "{path:path} declares a bound of {bound:bytes}{thinks}, and keeps {bytes:bytes}: the account misses what the "
         "entries hold, so that the bound is none."
     ),
-    NoteKind.IN_BYTES: "{path} declares a bound of {bytes:bytes}, which is about {entries:,} entries.",
+    NoteKind.IN_BYTES: "{path:path} declares a bound of {bytes:bytes}, which is about {entries:entry}.",
     NoteKind.RISES: "Memory grows by {per_job:,.0f} B a job, within the tolerance of {tolerance:,.0f} B{by}.",
     NoteKind.NEXT: "Next: the same with {option} {value}.",
-    NoteKind.FILLED: "{path} was filled up to its bound of {bound:,} before the measured jobs.",
+    NoteKind.FILLED: "{path:path} was filled up to its bound of {bound:,} before the measured jobs.",
     NoteKind.JOBS_FAILED: "{failed} of {jobs} jobs failed ({share:%}): {why}.",
     NoteKind.THREADS_LEFT: "{threads} threads were started by {jobs} jobs and still run.",
     NoteKind.TRACED: "This platform's allocators keep no books: the memory was traced, which costs time.",
     NoteKind.MAY_HIDE: "What fewer than 1 in {jobs:,} jobs keep may not have shown.",
     NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
-    NoteKind.MOST_HELD: "Most of the growth is held by {path}: {items:item} by the last look.",
+    NoteKind.MOST_HELD: "Most of the growth is held by {path:path}: {items:item} by the last look.",
     NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",
     NoteKind.IN_PART: (
         "The heap is too large to be seen whole in the time and memory of a look: holders may be missing."
@@ -90,7 +92,7 @@ _NOTES: dict[StrEnum, str] = {
 _FOUND: dict[StrEnum, str] = {
     FoundKind.C_HELD: (
         "{per_job:,.0f} B/job are kept by references from C code: {items:,} × {type}{raised} that no module, frame or "
-        "object is seen to refer to, by way of {path}."
+        "object is seen to refer to, by way of {path:path}."
     ),
     FoundKind.LOST_REFERENCE: (
         "{per_job:,.0f} B/job are {items:,} × {type}{raised} that nothing in memory refers to: an extension has "
@@ -128,12 +130,12 @@ _FOUND: dict[StrEnum, str] = {
     FoundKind.IN_USE: " It is no fragmentation: bytes in use are counted, not the pages that allocators keep.",
     FoundKind.AT: ", allocated at {line}",
     FoundKind.FREED: " and {bytes:,} B",
-    FoundKind.OWNER: " The {items:,} × {type} that {path} leads to came with the jobs and may own them.",
+    FoundKind.OWNER: " The {items:,} × {type} that {path:path} leads to came with the jobs and may own them.",
 }
 _PARTS: dict[StrEnum, str] = {
     PartKind.ALTHOUGH: ", although {by} can remove some",
     PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
-    PartKind.BY: ", most of it in {path}",
+    PartKind.BY: ", most of it in {path:path}",
     PartKind.THINKS: ", of which it counts {bytes:bytes}",
     PartKind.NOBODY: "",
 }
@@ -161,7 +163,7 @@ _FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
 
 
 class _Words(Formatter):
-    """Forms as those of `str.format`, which also know `%`, `bytes` and a noun, as in `{items:item}`."""
+    """Forms as those of `str.format`, which also know `%`, `bytes`, `path` and a noun, as in `{items:item}`."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """The value in words."""
@@ -171,6 +173,8 @@ class _Words(Formatter):
             return percent(value)
         if format_spec == "bytes":
             return rough_size(value)
+        if format_spec == "path":
+            return abridged(value)
         return count(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 

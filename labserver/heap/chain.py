@@ -8,6 +8,9 @@ from typing import Any, Self
 from labserver.heap.edge import UNKNOWN, Edge, EdgeKind
 from labserver.heap.message import Message
 
+_ARROW = " → "
+_LAST_STEPS = 2  # of a path that is abridged
+
 
 @dataclass(frozen=True, slots=True)
 class Link(Message):
@@ -89,7 +92,13 @@ class Chain:
 
 def in_one_line(steps: Iterable[str]) -> str:
     """Steps as a reader meets them."""
-    return " → ".join(steps)
+    return _ARROW.join(steps)
+
+
+def abridged(path: str) -> str:
+    """A path within a sentence: where it begins, and the last steps, by which a reader knows it again."""
+    first, *others = path.split(_ARROW)
+    return in_one_line([first, "…", *others[-_LAST_STEPS:]]) if len(others) > _LAST_STEPS + 1 else path
 
 
 def step(owner: Link, link: Link) -> str:

@@ -28,6 +28,11 @@ def test_one_is_not_several(many, text):
     assert count(many, "holder") == text
 
 
+@pytest.mark.parametrize(("many", "text"), [(1, "1 entry"), (300, "300 entries")])
+def test_the_plural_is_spelt_as_the_noun_asks(many, text):
+    assert count(many, "entry") == text
+
+
 @pytest.mark.parametrize(
     ("value", "unit"), [(0, (1, "B")), (-2048, (1024, "KiB")), (2**40, (2**40, "TiB")), (2**55, (2**40, "TiB"))]
 )

@@ -8,6 +8,7 @@ from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
+from labserver.heap.chain import abridged
 
 _HOPELESS = {ReasonKind.EXPIRES, ReasonKind.NO_SLOPE, ReasonKind.FEW_FLOORS, ReasonKind.NOT_COUNTED}
 
@@ -37,7 +38,7 @@ class Dare:
         """What is done, for the progress."""
         if not self.suspects:
             return "challenging the growth"
-        path = self.suspects[0].path
+        path = abridged(self.suspects[0].path)
         return f"challenging {path}" if self.bound is None else f"filling {path} up to its bound of {self.bound:,}"
 
 

@@ -192,3 +192,12 @@ def test_a_fact_may_be_part_of_another():
 
 def test_what_others_say_is_no_form():
     assert sentence(*said("100 % of {them}")) == "100 % of {them}"
+
+
+def test_a_long_path_is_told_by_its_ends():
+    long = "module shop → application → Flask.view_functions → ['…'] → closure work → closure cache → Cache.entries"
+    filled = "module shop → … → closure cache → Cache.entries was filled up to its bound of 9,000 "
+    assert sentence(Note(NoteKind.FILLED, ARGUMENTS | {"path": long})).startswith(filled)
+    assert Note(NoteKind.FILLED, {"path": long}).to_dict()["path"] == long
+    short = "module shop → CACHE → Cache.entries"
+    assert sentence(Note(NoteKind.FILLED, ARGUMENTS | {"path": short})).startswith(f"{short} was filled")
