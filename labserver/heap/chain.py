@@ -9,7 +9,8 @@ from labserver.heap.edge import UNKNOWN, Edge, EdgeKind
 from labserver.heap.message import Message
 
 _ARROW = " → "
-_LAST_STEPS = 2  # of a path that is abridged
+_BRACKETS = ("[", "{")  # around the keys and indices that stand for steps without a name
+_LAST_NAMED = 2  # steps of a path that is abridged
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,11 @@ def in_one_line(steps: Iterable[str]) -> str:
 
 
 def abridged(path: str) -> str:
-    """A path within a sentence: where it begins, and the last steps, by which a reader knows it again."""
-    first, *others = path.split(_ARROW)
-    return in_one_line([first, "…", *others[-_LAST_STEPS:]]) if len(others) > _LAST_STEPS + 1 else path
+    """A path within a sentence: where it begins, and the last steps that have names, by which a reader knows it."""
+    steps = path.split(_ARROW)
+    named = [at for at, step in enumerate(steps) if not step.startswith(_BRACKETS)]
+    last = next(iter(named[-_LAST_NAMED:]), 0)
+    return in_one_line([steps[0], "…", *steps[last:]]) if last > 2 else path
 
 
 def step(owner: Link, link: Link) -> str:

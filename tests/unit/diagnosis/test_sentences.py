@@ -199,5 +199,8 @@ def test_a_long_path_is_told_by_its_ends():
     filled = "module shop → … → closure cache → Cache.entries was filled up to its bound of 9,000 "
     assert sentence(Note(NoteKind.FILLED, ARGUMENTS | {"path": long})).startswith(filled)
     assert Note(NoteKind.FILLED, {"path": long}).to_dict()["path"] == long
+    keys = "module shop → application → Flask.extensions → ['shop'] → Machine.models → […] → Order.trigger"
+    gained = "module shop → … → Machine.models → […] → Order.trigger gained"
+    assert sentence(Note(NoteKind.GAINED, ARGUMENTS | {"path": keys})).startswith(gained)
     short = "module shop → CACHE → Cache.entries"
     assert sentence(Note(NoteKind.FILLED, ARGUMENTS | {"path": short})).startswith(f"{short} was filled")
