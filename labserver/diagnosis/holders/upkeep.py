@@ -84,10 +84,11 @@ class Upkeeps:
         reading = read(referrers, self._functions, self._sources)
         removal = self._removal(container, referrers, reading)
         bound, budget = self._bounds(node, many, referrers, reading)
+        length = length_of(container) if many == 1 else None
         places = self._places.number(entries, holder)
         if places is not None and (bound is None or places < bound.entries):
             bound = Bound(places, f"its {places:,} places have been there from the first look on")
-        length = length_of(container) if many == 1 else None
+            length = None  # empty places count in it
         if many == 1 and bound is not None and self._found.count[entries].sum() <= 0:
             # It grows without an object that came: by bytes, by numbers of an array, by one object again and again.
             budget = self._in_bytes(bound, node)

@@ -423,6 +423,7 @@ def test_places_that_were_laid_out_beforehand_are_a_bound(holders, name):
     holder, places = holders[name], LAID_OUT[name][1]
     assert holder.bound == places
     assert holder.bound_from == f"its {places:,} places have been there from the first look on"
+    assert holder.length is None, "empty places are no entries, so that it would seem to be full"
 
 
 OF_LENGTH = {
