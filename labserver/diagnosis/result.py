@@ -150,6 +150,7 @@ class NamedHolder(Shown):
             self.chain,
             holder_at=self.holder_at,
             item_type=self.item_type,
+            items=self.items or self.buffers,
             entries=self.buffers if self.length is None else self.length,
             bound=self.bound,
         )

@@ -21,7 +21,7 @@ _REASONS: dict[StrEnum, str] = {
     ),
     ReasonKind.MAY_BE_NONE: "the interval covers 0, so memory at rest may not have grown at all",
     ReasonKind.COUNTED_BUT_MAY_BE_NONE: (
-        "{path:path} gained {items:,} items in {jobs:,} jobs, but the interval covers 0, so memory at rest may not "
+        "{path:path} gained {items:item} in {jobs:,} jobs, but the interval covers 0, so memory at rest may not "
         "have grown at all"
     ),
     ReasonKind.MAY_BE_A_CACHE: "the growth may be that of a cache that takes thousands of jobs to fill",
@@ -42,9 +42,9 @@ _NOTES: dict[StrEnum, str] = {
         "Of so few items no trend is sure: a cache that few jobs use and that fills slowly would look the same."
     ),
     NoteKind.FOUND_BY_COUNTING: (
-        "Found by counting: {path:path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs."
+        "Found by counting: {path:path} gained {items:item} of {item_bytes:,.0f} B in {jobs:,} jobs."
     ),
-    NoteKind.GAINED: "{path:path} gained {items:,} items of {item_bytes:,.0f} B in {jobs:,} jobs.",
+    NoteKind.GAINED: "{path:path} gained {items:item} of {item_bytes:,.0f} B in {jobs:,} jobs.",
     NoteKind.MAPPED_GROWS: "The growth is memory that is mapped directly, beside all allocators.",
     NoteKind.SLOW_WARM_UP: "The application is slow: the warm-up ended after {jobs} jobs.",
     NoteKind.EXPIRED: (

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from labserver.diagnosis.holders.hint_catalogue import Entry, hint_catalogue
 from labserver.heap.chain import Link
 
+_IMMUTABLE = ("tuple", "frozenset")
+
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -32,6 +34,7 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
     *,
     holder_at: int | None = None,
     item_type: str | None = None,
+    items: int = 0,
     entries: int = 0,
     bound: int | None = None,
 ) -> Hint:
@@ -44,22 +47,25 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
         chain: the path as data, the root first.
         holder_at: which of its links the holder is; None where nobody told.
         item_type: the type of what came with the jobs; None where nobody told.
-        entries: the number of those that the holder has; where it has no length, of the objects that came.
+        items: how many of these came.
+        entries: the number of entries that the holder has; where it has no length, of the objects that came.
         bound: the number of entries that the holder declares to keep at most.
     """
     catalogue = hint_catalogue()
-    place, items = catalogue.of_place(chain, holder_at), catalogue.of_items(chain, holder_at)
+    place, kept = catalogue.of_place(chain, holder_at), catalogue.of_items(chain, holder_at)
     growing = _growing(chain, holder_at, item_type)
+    if growing is not None and _is_made_whole(growing) and entries >= items:
+        growing = None  # each entry came with its item, as the pairs that a queue keeps
     if growing is None:
         kind = catalogue.of_type(holder_type, _bases(holder_type, chain, holder_at))
     else:
         kind = catalogue.of_type(growing.type, growing.bases)
     if bound is not None:
-        said = [place, items]
+        said = [place, kept]
         form = catalogue.beyond if entries > bound else catalogue.filling
         texts = [form.format(bound=bound)]
     else:
-        said, texts = [place, items] if place else [items, kind], []
+        said, texts = [place, kept] if place else [kept, kind], []
     known = [one for one in said if one is not None]
     return _hint("; ".join([*texts, *(one.text for one in known)]), *known)
 
@@ -92,6 +98,11 @@ def _growing(chain: Sequence[Link], holder_at: int | None, item_type: str | None
     if at <= holder_at + 1 or not all(_is_entry(chain[one]) for one in (holder_at + 1, at)):
         return None
     return chain[at - 1]
+
+
+def _is_made_whole(link: Link) -> bool:
+    """Whether nothing can come to it later: it gets more only by being replaced."""
+    return link.type in _IMMUTABLE or any(f"builtins.{name}" in link.bases for name in _IMMUTABLE)
 
 
 def _is_entry(link: Link) -> bool:

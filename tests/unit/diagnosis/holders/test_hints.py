@@ -44,6 +44,14 @@ def test_what_is_mended_is_the_container_that_the_items_come_to(holder, links, i
     assert words in hint_for_holder(holder, links, holder_at=1, item_type=item).text
 
 
+@pytest.mark.parametrize(
+    ("entries", "words"), [(400, "items are appended per job"), (3, "a new tuple is made from the old one")]
+)
+def test_an_entry_that_came_with_its_item_has_not_grown(entries, words):
+    links = chain(("QUEUE", "list"), ("[…]", "tuple"), ("[…]", "Event"))
+    assert words in hint_for_holder("list", links, holder_at=1, item_type="Event", items=400, entries=entries).text
+
+
 def test_a_declared_bound_says_more_than_the_type():
     links = chain(("CACHE", "dict"))
     assert "grows beyond it" in hint_for_holder("dict", links, entries=129, bound=128).text
