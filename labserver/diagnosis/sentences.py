@@ -135,7 +135,7 @@ _FOUND: dict[StrEnum, str] = {
 _PARTS: dict[StrEnum, str] = {
     PartKind.ALTHOUGH: ", although {by} can remove some",
     PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
-    PartKind.BY: ", most of it in {path:path}",
+    PartKind.BY: ", the largest part of it in {path:path}",
     PartKind.THINKS: ", of which it counts {bytes:bytes}",
     PartKind.NOBODY: "",
 }

@@ -20,7 +20,13 @@ _ANALYST_PACKAGES = ("IPython", "ipykernel", "ipywidgets", "traitlets", "jupyter
 # In CPython 3.12 this module shows the collector its list of dead objects for use again; whoever takes a reference to
 # one and lets go of it has it listed twice, and the collector goes round for ever.
 NEVER_TRAVERSED = "_asyncio"
-_ANALYST_ROOMS = ("labserver.heap", "labserver.diagnosis", "labserver.targets.host", "labserver.plugins")
+_ANALYST_ROOMS = (
+    "labserver.heap",
+    "labserver.diagnosis",
+    "labserver.stats",  # which remembers quantiles: a check of a callable decides in the same process
+    "labserver.targets.host",
+    "labserver.plugins",
+)
 # From which the tool calls the application: these stand in the stack of whatever raises there.
 _CALLING_ROOMS = (*_ANALYST_ROOMS, "labserver.targets", "labserver.processes", "labserver.cli")
 _ANALYST_THREADS = ("labserver-agent", "labserver-monitor", "labserver-lifeline")

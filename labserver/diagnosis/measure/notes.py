@@ -52,6 +52,6 @@ def _rises(state: CheckState) -> Iterator[Note]:
     interval, tolerance = state.decision.interval, state.rules.tolerance
     if interval is None or interval.low <= 0 or interval.estimate < state.heuristics.telling.rising * tolerance:
         return
-    kept = state.series.largest
+    kept = next(iter(state.series.suspects()), None)
     by = Fact(PartKind.NOBODY) if kept is None else Fact(PartKind.BY, {"path": kept.path})
     yield Note(NoteKind.RISES, {"per_job": interval.estimate, "tolerance": tolerance, "by": by})

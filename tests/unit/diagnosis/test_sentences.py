@@ -104,7 +104,7 @@ WORDS = {
 PARTS = {
     PartKind.ALTHOUGH: ", although module shop → CACHE can remove some",
     PartKind.UNSEEN: "; the code that could remove some was not all to be seen",
-    PartKind.BY: ", most of it in module shop → {STORE}",
+    PartKind.BY: ", the largest part of it in module shop → {STORE}",
     PartKind.THINKS: ", of which it counts 76.2 KiB",
     PartKind.NOBODY: "",
 }

@@ -15,6 +15,7 @@ from labserver.heap.chains import chain_of, chain_to, objgraph_chain
 from labserver.heap.edge import UNKNOWN
 from labserver.heap.edges import edge_to
 from labserver.heap.graph import heap_graph
+from labserver.stats import student
 
 SIZE = 123_457
 
@@ -251,6 +252,13 @@ def test_the_analysts_own_variables_are_no_holders():
     mine = buffer()
     assert path_of(id(mine)) is None
     assert len(mine) == SIZE
+
+
+def test_what_the_statistics_remember_is_no_holder():
+    """A check of a callable decides in the process that it looks at."""
+    remembered = [student.t_quantile(0.9, dof) for dof in range(5, 50)]
+    assert set(paths_of(*map(id, remembered))) == {None}
+    assert student.t_quantile.cache_info().currsize >= 45
 
 
 def test_the_main_module_of_a_script_is_the_applications(monkeypatch):

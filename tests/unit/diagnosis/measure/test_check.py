@@ -211,6 +211,35 @@ def test_the_rate_is_that_of_the_warm_up_also_where_many_users_try_first():
     assert application.jobs_before == 2 * 200 + 25
 
 
+class Shared(StandIn):
+    """One whose jobs leave something with several holders."""
+
+    def __init__(self, kept, **bytes_per_job):
+        super().__init__(kept, items=each)
+        self.bytes_per_job = bytes_per_job
+
+    def _holders(self):
+        gained = self._items_now() - self.items_before
+        return tuple(
+            replace(HOLDER, path=f"module shop → {name}", fingerprint=name, buffers=gained, growth_bytes=size * gained)
+            for name, size in self.bytes_per_job.items()
+        )
+
+
+@pytest.mark.parametrize(
+    ("holders", "by"),
+    [
+        ({"HOOKS": 140}, ", the largest part of it in module shop → HOOKS."),
+        ({"INDEX": 40, "HOOKS": 60}, ", the largest part of it in module shop → HOOKS."),
+        ({"HOOKS": 60}, "."),
+    ],
+)
+def test_growth_within_the_tolerance_is_told_with_the_largest_of_those_that_explain_it(holders, by):
+    result = run(Shared(lambda jobs: 150 * jobs, **holders))
+    assert result.verdict is Verdict.NO_LEAK
+    assert f"Memory grows by 150 B a job, within the tolerance of 256 B{by}" in result.notes
+
+
 def test_growth_without_a_holder_is_a_finding_with_its_lines():
     result = run(StandIn(leak))
     assert result.verdict is Verdict.LEAK
