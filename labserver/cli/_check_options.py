@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from labserver.diagnosis.measure.options import LoadOptions, MeasureOptions, options_of
+from labserver.cli._duration import Duration
+from labserver.diagnosis.measure.options import DURATION, LoadOptions, MeasureOptions, options_of
 
 # What cannot be right is refused with the option's name in the sentence.
 _TYPES = {"users": click.IntRange(min=1), "max_jobs": click.IntRange(min=1), "stall_ms": click.FloatRange(min=0)}
@@ -26,6 +27,5 @@ def _option(one: Field[Any]) -> Callable[[Callable[..., None]], Callable[..., No
         return click.option(spelling.removesuffix("s"), one.name, multiple=True, **shown)
     if one.default is False:
         return click.option(spelling, is_flag=True, help=shown["help"])
-    return click.option(
-        spelling, default=one.default, show_default=one.default is not None, type=_TYPES.get(one.name), **shown
-    )
+    kind = Duration() if shown["metavar"] == DURATION else _TYPES.get(one.name)
+    return click.option(spelling, default=one.default, show_default=one.default is not None, type=kind, **shown)

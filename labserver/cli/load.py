@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labserver.cli import say
+from labserver.cli._duration import Duration
 from labserver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 @click.command()
 @click.argument("url")
 @click.option("--users", default=5, show_default=True, type=click.IntRange(min=1), help="Virtual users.")
-@click.option("--duration", type=float, help="Seconds in which iterations may begin.  [default: 30]")
+@click.option("--duration", type=Duration(), metavar="DURATION", help="In which iterations may begin.  [default: 30]")
 @click.option(
     "--iterations", type=click.IntRange(min=1), help="Iterations to share among the users, in place of a duration."
 )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labserver.cli._duration import Duration
+
 if TYPE_CHECKING:
     from labserver.suite.result import RunResult
 
@@ -17,7 +19,7 @@ _WRITE_UP = "10_write_the_postmortem"
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("--profile", type=click.Choice(list(_DEADLINES_S)), help="Values from profiles.toml.")
-@click.option("--deadline", type=float, metavar="SECONDS", help="For each notebook [1800; 14400 with --profile seed].")
+@click.option("--deadline", type=Duration(), metavar="DURATION", help="For each notebook [30m; --profile seed: 4h].")
 @click.option("--notebooks", "folder", type=click.Path(path_type=Path), default="notebooks", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), default="outputs/runs", show_default=True)
 def run(  # noqa: PLR0913 - one argument an option

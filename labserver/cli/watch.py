@@ -1,13 +1,13 @@
 """``labserver watch``: a service's memory in time, from outside."""
 
-import math
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
 
-from labserver.errors import CannotRun, UsageError
+from labserver.cli._duration import Duration
+from labserver.errors import CannotRun
 
 _INTERRUPTED = 130
 
@@ -18,16 +18,16 @@ _INTERRUPTED = 130
     "--interval",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0.05),
-    metavar="SECONDS",
+    type=Duration(least=0.05),
+    metavar="DURATION",
     help="Between two samples.",
 )
 @click.option(
     "--duration",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
+    type=Duration(),
+    metavar="DURATION",
     help="Until the last sample.",
 )
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the samples there.")
@@ -47,8 +47,6 @@ def watch(  # noqa: PLR0913 - one argument an option
     from labserver.watch.open import open_source
     from labserver.watch.series import Account, CsvFile, samples
 
-    if not math.isfinite(interval) or math.isnan(duration):
-        raise UsageError("--interval and --duration are numbers of seconds.")
     account, ended, interrupted = Account(), False, False
     with ExitStack() as stack:
         # Opened before the file is made: what cannot be watched must leave no file behind.

@@ -3,9 +3,9 @@
 import ast
 import shlex
 import traceback
-from argparse import RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import Field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import CodeType
@@ -16,8 +16,16 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from labserver.diagnosis.measure.check import Interrupted, run_check
 from labserver.diagnosis.measure.in_process import leak_check
-from labserver.diagnosis.measure.options import CheckOptions, LoadOptions, MeasureOptions, OnProgress, options_of
+from labserver.diagnosis.measure.options import (
+    DURATION,
+    CheckOptions,
+    LoadOptions,
+    MeasureOptions,
+    OnProgress,
+    options_of,
+)
 from labserver.diagnosis.result import CheckResult
+from labserver.durations import seconds_of
 from labserver.errors import LabserverError
 from labserver.plugins.answer_files import AnswerFiles
 from labserver.plugins.notebook_view import live_view
@@ -151,14 +159,27 @@ def _with_options(parser: MagicArgumentParser, *kinds: type[Options]) -> MagicAr
         elif one.default is False:
             parser.add_argument(spelling, action="store_true", **say)
         else:
-            kind = str if one.name == "journey" else int if isinstance(one.default, int) else float
-            parser.add_argument(spelling, type=kind, default=one.default, metavar=one.metadata["metavar"], **say)
+            parser.add_argument(spelling, type=_kind(one), default=one.default, metavar=one.metadata["metavar"], **say)
     parser.add_argument("--into", metavar="VARIABLE", help="Keep the answer there.")
     parser.add_argument("--html", type=Path, metavar="FILE", help="Write the answer as one self-contained page there.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="Write the answer there as JSON; - prints it.")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="Findings that are accepted for a time.")
     parser.add_argument("--help", "-h", action="store_true", help="Show this.")
     return parser
+
+
+def _kind(one: Field[Any]) -> Callable[[str], Any]:
+    """What reads an option's value."""
+    if one.metadata["metavar"] == DURATION:
+        return _duration
+    return str if one.name == "journey" else int if isinstance(one.default, int) else float
+
+
+def _duration(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is none: {error}") from None
 
 
 def _options(arguments: Any, *kinds: type[Options]) -> dict[str, Any]:

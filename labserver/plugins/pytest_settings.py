@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from labserver.diagnosis.measure.options import MeasureKeywords, MeasureOptions
+from labserver.durations import seconds_of
 from labserver.errors import UsageError
 
 NumberT = TypeVar("NumberT", int, float)
@@ -71,13 +72,13 @@ class Settings:
             only=tuple(only or ()),
             only_here=bool(config.getoption("leak_check_only")),
             fixtures=FixtureSetup(setup),
-            seconds=_number(config, "seconds", float, _SECONDS),
+            seconds=_number(config, "seconds", seconds_of, _SECONDS),
             tolerance=_number(config, "tolerance", float, MeasureOptions.tolerance),
             max_jobs=_number(config, "max_jobs", int, MeasureOptions.max_jobs),
             fast=True if fast is None else bool(fast),
-            settle=_number(config, "settle", float, MeasureOptions.settle),
+            settle=_number(config, "settle", seconds_of, MeasureOptions.settle),
             challenge=_number(config, "challenge", int, MeasureOptions.challenge),
-            challenge_seconds=_number(config, "challenge_seconds", float, MeasureOptions.challenge_seconds),
+            challenge_seconds=_number(config, "challenge_seconds", seconds_of, MeasureOptions.challenge_seconds),
             html=page_path(config),
             json=json_directory(config),
         )
@@ -134,8 +135,8 @@ def _number(config: pytest.Config, name: str, kind: Callable[[str], NumberT], de
     try:
         value = kind(said)
     except ValueError as error:
-        number = "a whole number" if kind is int else "a number"
-        raise pytest.UsageError(f"leak_check_{name} is {said!r}: it must be {number}.") from error
+        why = {"int": "it must be a whole number.", "float": "it must be a number."}.get(kind.__name__, str(error))
+        raise pytest.UsageError(f"leak_check_{name} is {said!r}: {why}") from error
     if math.isnan(value):
         raise pytest.UsageError(f"leak_check_{name} is {said!r}: it must be a number.")
     return value

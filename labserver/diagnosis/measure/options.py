@@ -15,6 +15,8 @@ from labserver.errors import UsageError
 if TYPE_CHECKING:
     from labserver.stats.interval import Interval
 
+DURATION = "DURATION"
+"""What options that are seconds ask for where they are written as text: see `labserver.durations`."""
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -42,15 +44,15 @@ class MeasureOptions:
     """
 
     max_jobs: int = _option(4000, "Measured jobs, warm-up left out.")
-    max_seconds: float = _option(300.0, "Seconds until an undecided check ends.")
+    max_seconds: float = _option(300.0, "Until an undecided check ends.", metavar=DURATION)
     tolerance: float = _option(256.0, "Growth per job that is allowed.", metavar="BYTES")
     confidence: float = _option(0.99, "Of the interval.")
-    settle: float = _option(0.0, "Wait before a floor: a result's longest life.", metavar="SECONDS")
+    settle: float = _option(0.0, "Wait before a floor: a result's longest life.", metavar=DURATION)
     fast: bool = _option(default=False, help_text="Half the jobs, a fifth of a challenge, tolerance at least 512.")
     challenge: int = _option(
         25_000, "Entries that a suspected holder may gain to show a bound before it is called a leak; 0 for none."
     )
-    challenge_seconds: float = _option(45.0, "Seconds that it gets for them.")
+    challenge_seconds: float = _option(45.0, "The time that it gets for them.", metavar=DURATION)
     budget: int | None = _option(
         None,
         "Memory that the service may take: a bound beyond it is none. If not given, that of its control group, or of "

@@ -127,7 +127,11 @@ def test_a_file_in_a_folder_that_is_not_there_is_one_sentence(server, tmp_path, 
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("options", [["--interval", "nan"], ["--interval", "inf"], ["--duration", "nan"]])
-def test_what_is_no_number_of_seconds_is_refused(options, capsys):
+@pytest.mark.parametrize(
+    "options", [["--interval", "nan"], ["--interval", "inf"], ["--interval", "0"], ["--duration", "10 minutes"]]
+)
+def test_what_is_no_duration_is_refused(options, capsys):
     assert main(["watch", "1", *options]) == 2
-    assert "numbers of seconds" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert options[0] in error
+    assert error.count("\n") == 1
