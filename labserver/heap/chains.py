@@ -52,7 +52,10 @@ def _named(objects: Sequence[object]) -> tuple[list[Link], list[int]]:
             break
         edge, covered = fold(objects[at], rest)
         child = objects[at + covered]
-        links.append(Link(edge, type_name(child), _name(child), bases_of(type(child))))
+        # Of many modules in a table, each has a name of its own, by which equal paths would not compare.
+        one_of_many = edge.is_one_of_many and is_a(child, types.ModuleType)
+        name = type_name(child) if one_of_many else _name(child)
+        links.append(Link(edge, type_name(child), name, bases_of(type(child))))
         ends.append(at + covered)
         _collapse(objects, links, ends)
     return links, ends

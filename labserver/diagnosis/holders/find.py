@@ -10,6 +10,7 @@ import numpy as np
 from labserver.diagnosis.holders.changes import Changes, changes
 from labserver.diagnosis.holders.composition import Compositions
 from labserver.diagnosis.holders.items import ItemPlaces, items_of
+from labserver.diagnosis.holders.new_modules import hang_new_modules
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.rooting import rooted
 from labserver.diagnosis.holders.siblings import merge_alike
@@ -137,6 +138,7 @@ class _Finder:
     def __init__(self, graph: HeapGraph, before: Snapshot) -> None:
         self._graph = graph
         self._before = before
+        hang_new_modules(graph, before)
         self._parents = graph.parents()
         self._paths = self._shown = Paths(graph, self._parents)
         self._allocated = allocated_for(graph)

@@ -1,6 +1,7 @@
 import asyncio
 import functools
 import gc
+import importlib.util
 import json
 import queue
 import sys
@@ -660,3 +661,57 @@ def test_a_class_that_will_not_be_asked_is_looked_at_all_the_same(shop, make):
         (holder,) = [one for one in find_growth(graph, baseline).holders if "ODD" in one.path]
     assert holder.path == "module shop → ODD → […] → Odd.payload"
     assert (holder.buffers, holder.buffer_type) == (10, "bytes")
+
+
+class LazyModule(types.ModuleType):
+    """As libraries make them, whose attributes are imported when they are asked for."""
+
+
+def made_by_hand(_, name):
+    return types.ModuleType(name)
+
+
+def of_a_class_of_its_own(_, name):
+    return LazyModule(name)
+
+
+def loaded_from_a_file(folder, name):
+    (folder / "plugin.py").write_text("DATA = [bytes(100)]\n", encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, folder / "plugin.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("make", [made_by_hand, of_a_class_of_its_own, loaded_from_a_file])
+def test_modules_that_jobs_make_are_held_by_the_table_of_modules(make, tmp_path):
+    def step(number):
+        name = f"plugin_{number}"
+        sys.modules[name] = make(tmp_path, name)
+        sys.modules[name].source = payload(number)
+
+    before = set(sys.modules)
+    try:
+        holder, *_ = growth_after(step, 30).holders
+    finally:
+        for name in sys.modules.keys() - before:
+            del sys.modules[name]
+    assert holder.path.startswith("module sys → modules → ['…'] → ")
+    assert "plugin_" not in holder.path
+    assert (holder.item_type, holder.items) == (make(tmp_path, "last").__class__.__name__, 30)
+    assert holder.growth_bytes >= 30 * 3000
+
+
+def test_a_few_new_modules_are_late_imports():
+    def step(number):
+        if number < 23:
+            sys.modules[f"late_{number}"] = module = types.ModuleType(f"late_{number}")
+            module.source = payload(number)
+
+    before = set(sys.modules)
+    try:
+        paths = [holder.path for holder in growth_after(step, 30).holders]
+    finally:
+        for name in sys.modules.keys() - before:
+            del sys.modules[name]
+    assert {path.partition(" → ")[0] for path in paths} == {f"module late_{number}" for number in (20, 21, 22)}
