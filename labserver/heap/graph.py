@@ -56,6 +56,7 @@ class HeapGraph:
     notes: tuple[str, ...]
     _cycles: Indices = field(repr=False)
     _parents: Indices = field(repr=False)
+    _no_roots: set[int] = field(default_factory=set, repr=False)
     _tree: DominatorTree | None = field(default=None, repr=False)
 
     def reach(self, *, without: Sequence[int] = ()) -> Mask:
@@ -89,13 +90,20 @@ class HeapGraph:
         """
         return self._parents
 
+    def hang(self, modules: Indices, below: int) -> None:
+        """Let some modules be no roots, but held by a node that refers to them."""
+        self._parents[modules] = below
+        self._no_roots |= set(modules.tolist())
+        self._tree = None
+
     def find(self, obj: object) -> int | None:
         """The node of an object, or None where it is none."""
         found = np.flatnonzero(self.addresses == id(obj))
         return int(found[0]) if found.size else None
 
     def _roots(self) -> Indices:
-        return np.array([*range(self.modules), *self.local_roots], dtype=np.int64)
+        modules = [node for node in range(self.modules) if node not in self._no_roots]
+        return np.array([*modules, *self.local_roots], dtype=np.int64)
 
     def _dominator_tree(self) -> DominatorTree:
         if self._tree is None:

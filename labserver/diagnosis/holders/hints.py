@@ -66,7 +66,7 @@ def hint_for_holder(  # noqa: PLR0913 - each is something that is known of the h
         texts = [form.format(bound=bound)]
     else:
         said, texts = [place, kept] if place else [kept, kind], []
-    known = [one for one in said if one is not None]
+    known = list(dict.fromkeys(one for one in said if one is not None))  # one may be of the place and of the items
     return _hint("; ".join([*texts, *(one.text for one in known)]), *known)
 
 

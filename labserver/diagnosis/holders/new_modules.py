@@ -16,11 +16,11 @@ def hang_new_modules(graph: HeapGraph, before: Snapshot) -> None:
     A module is a root, so that each would hold what came with it under a path of its own.
 
     Args:
-        graph: the heap now; its parents are changed.
+        graph: the heap now, in which they are no roots any more.
         before: the heap at the baseline.
     """
     modules = np.arange(graph.modules)
     new = modules[~np.isin(graph.addresses[modules], before.addresses)]
     table = graph.find(sys.modules)
     if new.size >= _FEWEST and table is not None:
-        graph.parents()[new] = table
+        graph.hang(new, table)

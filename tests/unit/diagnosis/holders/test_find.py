@@ -700,6 +700,8 @@ def test_modules_that_jobs_make_are_held_by_the_table_of_modules(make, tmp_path)
     assert "plugin_" not in holder.path
     assert (holder.item_type, holder.items) == (make(tmp_path, "last").__class__.__name__, 30)
     assert holder.growth_bytes >= 30 * 3000
+    assert holder.retained_bytes >= 30 * 3000
+    assert holder.holder_retained_bytes >= 30 * 3000
 
 
 def test_a_few_new_modules_are_late_imports():

@@ -52,6 +52,11 @@ def test_an_entry_that_came_with_its_item_has_not_grown(entries, words):
     assert words in hint_for_holder("list", links, holder_at=1, item_type="Event", items=400, entries=entries).text
 
 
+def test_what_is_said_of_the_place_is_not_said_again_of_the_items():
+    links = [Link(None, "module", "sys"), *chain(("modules", "dict"), ("['…']", "module"))[1:]]
+    assert hint_for_holder("dict", links, holder_at=1).text.count("sys.modules") == 1
+
+
 def test_a_declared_bound_says_more_than_the_type():
     links = chain(("CACHE", "dict"))
     assert "grows beyond it" in hint_for_holder("dict", links, entries=129, bound=128).text
