@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from labserver.diagnosis.fact import Note, NoteKind, said
 from labserver.diagnosis.measure.holderless import Holderless
 from labserver.diagnosis.measure.thread_finding import ThreadFinding
-from labserver.diagnosis.measure.traced_pass import Traced, traced_pass
+from labserver.diagnosis.measure.traced_pass import TRACED, Traced, traced_pass
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.heap.wire import FloorReading, Garbage, HeapGrowth, HolderGrowth, LostReferences, Site
 from labserver.targets.instrumented import Instrumented
@@ -45,6 +45,7 @@ class Grown:
         at_first: what holders seemed to have gained before there was any job: items and bytes, by fingerprint.
         threads: that the jobs have left, where these are worth a word; else 0.
         collecting: whether the application has left its collector on.
+        jobs_per_s: at full speed.
         at_most: bytes per job that a part of the growth is shown with: the upper bound of the whole.
     """
 
@@ -54,6 +55,7 @@ class Grown:
     at_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     threads: int = 0
     collecting: bool = True
+    jobs_per_s: float = 0.0
     at_most: float = float("inf")
 
 
@@ -97,7 +99,9 @@ def name_holders(
     growth = process.growth() if seen is None else seen
     shares = _Shares.of(growth, grown)
     wanted = [*shares.found, *shares.small, *shares.of_threads]
-    traced = traced_pass(process, drive, wanted, leading=shares.is_left or shares.lost_bytes > 0 or grown.threads > 0)
+    leading = shares.is_left or shares.lost_bytes > 0 or grown.threads > 0
+    jobs = TRACED.jobs_for(shares.items_per_job, grown.jobs_per_s)
+    traced = traced_pass(process, drive, wanted, leading=leading, jobs=jobs)
     findings = _findings(process, shares, traced)
     if grown.threads:
         started = [traced.threads_like(one) for one in growth.threads]
@@ -168,6 +172,12 @@ class _Shares:
         while small and small[0].growth_bytes >= least and _leave_most(grown, lost, [*found, *of_threads], small):
             found.append(small.pop(0))
         return cls(grown, found, small, of_threads, from_c, garbage, owners)
+
+    @property
+    def items_per_job(self) -> float:
+        """What the first of those that are named gets; 0 where none is."""
+        first = next(iter(self.found), None)
+        return 0.0 if first is None else (first.items or first.buffers) / self.grown.jobs
 
     @property
     def lost_bytes(self) -> int:

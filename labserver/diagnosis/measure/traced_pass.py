@@ -1,5 +1,6 @@
 """The last jobs of a check that found growth: with tracing on, for the lines that allocate what stays."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,18 +20,32 @@ class TracedPass:
 
     Attributes:
         jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
+        items: that should come meanwhile. Where few jobs leave one, more jobs are looked at; of five that are expected
+            none comes once in 150 times.
+        seconds: for these jobs at full speed; under tracing they take some times as long.
         first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
         frames: of each allocation: enough to reach the application from below a parser or an ORM, and the server from
             there. A job of JSON and Flask takes 1.5 times as long as with 10, and with 60 no longer than that.
     """
 
     jobs: int = 50
+    items: int = 5
+    seconds: float = 3.0
     first_jobs: int = 10
     frames: int = 25
 
+    def jobs_for(self, items_per_job: float, jobs_per_s: float) -> int:
+        """So many that some items come, as far as there is time.
+
+        Args:
+            items_per_job: that the holder whose lines are wanted gets.
+            jobs_per_s: at full speed.
+        """
+        needed = math.ceil(self.items / items_per_job) if items_per_job > 0 else 0
+        return max(self.jobs, min(needed, int(self.seconds * jobs_per_s)))
+
 
 TRACED = TracedPass()
-_ALL_JOBS = TRACED.first_jobs + TRACED.jobs  # since tracing began
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class Traced:
 
     Attributes:
         bytes_per_job: what stayed of a job, as far as Python's allocators know; None without a pass.
+        jobs: that were run since tracing began.
         note: what the pass cost.
         allocated: what was traced of a holder's items, by the holder's fingerprint and by its path.
         sites: which stacks allocated what stayed, most bytes first.
@@ -49,6 +65,7 @@ class Traced:
     """
 
     bytes_per_job: float | None
+    jobs: int
     note: Note
     allocated: Mapping[str, HolderGrowth] = field(default_factory=dict)
     sites: tuple[Site, ...] = ()
@@ -82,20 +99,17 @@ class Traced:
         alike = (one for one in self.growth.threads if (one.function, one.type) == (threads.function, threads.type))
         return next((one for one in alike if one.allocated_at), threads)
 
-    @staticmethod
-    def lost_per_job(lost: LostReferences) -> float:
+    def lost_per_job(self, lost: LostReferences) -> float:
         """Bytes that each traced job has lost."""
-        return lost.bytes / _ALL_JOBS
+        return lost.bytes / self.jobs
 
-    @staticmethod
-    def unseen_per_job(lost: LostReferences) -> float:
+    def unseen_per_job(self, lost: LostReferences) -> float:
         """Of these, the bytes that no look at the heap sees."""
-        return lost.unseen_bytes / _ALL_JOBS
+        return lost.unseen_bytes / self.jobs
 
-    @staticmethod
-    def items_per_job(lost: LostReferences) -> float:
+    def items_per_job(self, lost: LostReferences) -> float:
         """Objects that each traced job has lost."""
-        return lost.items / _ALL_JOBS
+        return lost.items / self.jobs
 
     def stack_of(self, item: HolderGrowth) -> tuple[Frame, ...]:
         """The whole stack of these lines."""
@@ -128,7 +142,12 @@ def _ways_below(item: HolderGrowth) -> set[str]:
 
 
 def traced_pass(
-    process: Instrumented, drive: Callable[[int], FloorReading], found: Sequence[HolderGrowth], *, leading: bool
+    process: Instrumented,
+    drive: Callable[[int], FloorReading],
+    found: Sequence[HolderGrowth],
+    *,
+    leading: bool,
+    jobs: int = TRACED.jobs,
 ) -> Traced:
     """A few more jobs with tracing on; it slows the application down, so it comes last and is short.
 
@@ -137,24 +156,26 @@ def traced_pass(
         drive: runs so many jobs and gives the floor after them.
         found: the holders whose lines are wanted.
         leading: whether the leading lines of the whole growth are wanted, too.
+        jobs: that are looked at.
     """
+    all_jobs = TRACED.first_jobs + jobs
     allocated: dict[str, HolderGrowth] = {}
     try:
         process.trace(TRACED.frames)
         before = drive(TRACED.first_jobs)
         process.baseline()  # from here on: what the first jobs have replaced is no growth
-        after = drive(TRACED.jobs)
+        after = drive(jobs)
         growth = process.growth() if found or leading else HeapGrowth()
         sites = process.sites()
     except TimeIsUp:
-        return Traced(None, Note(NoteKind.NO_TIME_FOR_LINES))
+        return Traced(None, all_jobs, Note(NoteKind.NO_TIME_FOR_LINES))
     except CannotLook as error:
-        return Traced(None, Note(NoteKind.NO_LINES, {"why": str(error)}))
+        return Traced(None, all_jobs, Note(NoteKind.NO_LINES, {"why": str(error)}))
     for item in reversed(growth.holders):  # the largest has the last word
         allocated[item.holder] = allocated[item.fingerprint] = item
-    note = Note(NoteKind.LINES_TRACED, {"jobs": TRACED.jobs, "frames": TRACED.frames})
+    note = Note(NoteKind.LINES_TRACED, {"jobs": jobs, "frames": TRACED.frames})
     per_job = None  # where the application has stopped the tracing
     if before.traced_bytes is not None and after.traced_bytes is not None:
-        per_job = (after.traced_bytes - before.traced_bytes) / TRACED.jobs
+        per_job = (after.traced_bytes - before.traced_bytes) / jobs
     in_use = after.heap_bytes is not None
-    return Traced(per_job, note, allocated, sites, leading, growth, before.spare_bytes, in_use)
+    return Traced(per_job, all_jobs, note, allocated, sites, leading, growth, before.spare_bytes, in_use)

@@ -82,6 +82,7 @@ def _named(state: CheckState) -> Named | None:
         at_first=series.histories.at_first,
         threads=series.threads_left if leaves_threads(state) else 0,
         collecting=series.collecting,
+        jobs_per_s=state.plan.jobs_per_s,
         at_most=math.inf if whole is None else max(whole.high, 0.0),
     )
     seen = series.growth if series.counted_at[-1:] == series.jobs[-1:] else None

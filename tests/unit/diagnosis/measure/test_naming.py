@@ -130,6 +130,27 @@ def test_the_traced_jobs_are_those_after_the_first_ones_and_their_sites_go_with_
     assert result.sites == (SITE,)
 
 
+@pytest.mark.parametrize(
+    ("items", "jobs_per_s", "jobs"),
+    [
+        (JOBS, 1000, TRACED.jobs),
+        (JOBS // 100, 1000, 500),
+        (JOBS // 100, 100, 300),
+        (JOBS // 100, 0, TRACED.jobs),
+    ],
+)
+def test_where_few_jobs_leave_something_more_are_traced_as_far_as_there_is_time(items, jobs_per_s, jobs):
+    driven = []
+
+    def drive(number):
+        driven.append(number)
+        return FloorReading(traced_bytes=0, threads=1, collecting=True)
+
+    result = name_holders(Process(holder(items, GROWTH)), Grown(GROWTH, JOBS, jobs_per_s=jobs_per_s), drive=drive)
+    assert driven == [TRACED.first_jobs, jobs]
+    assert result.notes[-1].arguments["jobs"] == jobs
+
+
 def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
     floor = FloorReading(traced_bytes=10_000 * JOBS, threads=1, collecting=True)
     floors = iter([FloorReading(traced_bytes=0, threads=1, collecting=True), floor])
