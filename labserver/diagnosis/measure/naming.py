@@ -69,6 +69,8 @@ class Named:
         findings: growth without a holder; what leads comes first.
         notes: what else is to be known.
         traced_per_job: the bytes that Python's allocators kept of a job; None if not traced.
+        traced_share: of the bytes of what the traced jobs left, those that Python's allocators gave; None where they
+            left too little to say.
         unseen_per_job: bytes a job of Python's objects that no look at the heap sees.
         sites: which stacks allocated what the traced jobs left, most bytes first.
     """
@@ -78,6 +80,7 @@ class Named:
     notes: tuple[Note, ...]
     small: tuple[NamedHolder, ...] = ()
     traced_per_job: float | None = None
+    traced_share: float | None = None
     unseen_per_job: float = 0.0
     sites: tuple[Site, ...] = ()
 
@@ -116,6 +119,7 @@ def name_holders(
         findings=tuple(findings),
         notes=tuple(notes),
         traced_per_job=traced.bytes_per_job,
+        traced_share=traced.share_of_objects,
         unseen_per_job=sum(map(traced.unseen_per_job, traced.growth.lost)),
         sites=traced.sites,
     )

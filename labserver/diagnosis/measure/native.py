@@ -17,7 +17,7 @@ class ObjectsKnown:
         unseen_share: of the objects' bytes, what their allocators add and a few of them hide: the bench
             `holder_kinds` allows 3 % of any one kind, and in a mixture errors cancel out.
         owned_share: of the objects' bytes, below which the traced ones show that objects own native memory, such as an
-            image's pixels: a traced pass of 50 jobs is rougher than a quarter of it.
+            image's pixels: the two are rougher than a quarter of it.
     """
 
     normal: float = 2.58
@@ -30,7 +30,12 @@ KNOWN = ObjectsKnown()
 
 
 def native_interval(
-    whole: Interval, *, jobs: int, objects_per_job: float | None, traced_per_job: float | None = None
+    whole: Interval,
+    *,
+    jobs: int,
+    objects_per_job: float | None,
+    traced_per_job: float | None = None,
+    traced_share: float | None = None,
 ) -> Interval | None:
     """Native bytes per job, a part of the whole; None where nobody knows what Python's objects gained.
 
@@ -40,13 +45,14 @@ def native_interval(
         objects_per_job: what Python's objects gained, native memory that they own (an image's pixels) included.
         traced_per_job: what Python's allocators kept of a job in a traced pass: without that memory, but with what the
             tracing itself brings.
+        traced_share: the part of the bytes of the traced jobs' objects that Python's allocators gave: the rest is that
+            memory. The same few jobs tell both, so that it does not depend on how much these jobs left.
     """
     python = traced_per_job if objects_per_job is None else objects_per_job
     if python is None or jobs < 1:
         return None
-    # A traced pass is short, so that its figure is rough; it is believed where objects own much native memory.
-    if traced_per_job is not None and traced_per_job < KNOWN.owned_share * python:
-        python = traced_per_job
+    if traced_share is not None and objects_per_job is not None and traced_share < KNOWN.owned_share:
+        python *= traced_share
     own = KNOWN.normal * KNOWN.noise_bytes / jobs + KNOWN.unseen_share * abs(python)
     half = math.hypot((whole.high - whole.low) / 2, own)
     # Objects that became fewer have made room for native memory, of which no more came than came in all.

@@ -60,8 +60,13 @@ def _native(state: CheckState, whole: Interval, named: Named | None) -> Interval
     objects = series.histories.objects_per_job_since(since)
     if objects is not None and named is not None:
         objects += named.unseen_per_job
-    traced = None if named is None else named.traced_per_job
-    return native_interval(whole, jobs=series.jobs[-1] - since, objects_per_job=objects, traced_per_job=traced)
+    return native_interval(
+        whole,
+        jobs=series.jobs[-1] - since,
+        objects_per_job=objects,
+        traced_per_job=None if named is None else named.traced_per_job,
+        traced_share=None if named is None else named.traced_share,
+    )
 
 
 def _named(state: CheckState) -> Named | None:

@@ -162,6 +162,21 @@ def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
 
 
 @pytest.mark.parametrize(
+    ("objects", "traced", "share"), [(100_000, 100_000, 1.0), (400_000, 100_000, 0.25), (20_000, 5_000, None)]
+)
+def test_the_share_of_pythons_allocators_is_that_of_the_traced_jobs(objects, traced, share):
+    floors = iter([FloorReading(traced_bytes=size, threads=1, collecting=True) for size in (0, traced)])
+    found = holder(JOBS, GROWTH)
+
+    class Grows(Process):
+        def growth(self):
+            return HeapGrowth(holders=(found,), bytes=objects)
+
+    result = name_holders(Grows(found), Grown(GROWTH, JOBS), drive=lambda _: next(floors))
+    assert result.traced_share == share
+
+
+@pytest.mark.parametrize(
     ("stack", "named"),
     [
         ((Frame("shop.py", 2, "parse", Origin.APPLICATION),), True),

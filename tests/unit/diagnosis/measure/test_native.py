@@ -16,14 +16,24 @@ def test_native_is_what_is_more_than_python_has():
 
 
 def test_an_images_pixels_are_native_though_an_object_owns_them():
-    native = native_interval(whole(3000), jobs=350, objects_per_job=3000.0, traced_per_job=200.0)
-    assert 2800 in native
+    native = native_interval(whole(3000), jobs=350, objects_per_job=3000.0, traced_share=0.1)
+    assert 2700 in native
+    assert 0 not in native
+
+
+def test_a_traced_pass_in_which_little_came_makes_no_objects_native():
+    """Where one job in a hundred leaves something, fifty may leave nothing, and five hundred half of it."""
+    for share in (None, 1.0, 0.9, 1.2):
+        native = native_interval(
+            whole(3000), jobs=350, objects_per_job=2990.0, traced_per_job=200.0, traced_share=share
+        )
+        assert 0 in native
 
 
 def test_what_tracing_brings_is_not_taken_for_the_applications():
-    native = native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_per_job=3150.0)
+    native = native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_share=1.05)
     assert 0 in native
-    assert 0 in native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_per_job=2700.0)
+    assert 0 in native_interval(whole(3000), jobs=350, objects_per_job=2990.0, traced_share=0.9)
 
 
 def test_without_either_nobody_knows():
