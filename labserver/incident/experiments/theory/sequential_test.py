@@ -34,7 +34,8 @@ def false_alarms(confidence: float, looks: int, *, shared_over: int) -> float:
 def sequential_test(confidence: float = 0.99) -> Figure:
     """One run without a difference between two limits, and how often each limit is overrun by chance."""
     noise = np.random.default_rng(_SEED).normal(size=LOOKS)
-    number = np.arange(1, LOOKS + 1)
+    numbers = range(1, LOOKS + 1)
+    number = np.array(numbers)
     limits = (("for one look", 1, VERMILLION), (f"shared out over {LOOKS} looks", LOOKS, BLUE))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -44,8 +45,8 @@ def sequential_test(confidence: float = 0.99) -> Figure:
             height = limit(confidence, shared)
             for sign in (-1, 1):
                 left.axhline(sign * height, color=colour, linewidth=1.3, label=f"limit {label}" if sign > 0 else None)
-            alarms = [false_alarms(confidence, looks, shared_over=shared) for looks in number]
-            right.plot(number, alarms, color=colour)
+            alarms = [false_alarms(confidence, looks, shared_over=shared) for looks in numbers]
+            right.plot(numbers, alarms, color=colour)
             outside = np.abs(noise) > height
             left.plot(number[outside], noise[outside], "o", color=colour, markersize=8, markerfacecolor="none")
         left.set(xlabel="look", ylabel="difference, in standard deviations", ylim=(-4.4, 5.8))
