@@ -22,14 +22,14 @@ def run_length(lengths: RunLengths, original: Phrase, needed: tuple[float, float
         run_s: how long its load test ran.
     """
     seen = [
-        f"{ttl:g} s: " + ("not at all" if apart is None else f"after {apart:.2f} s")
+        f"that of {ttl:g} s " + ("not at all" if apart is None else f"after {apart:.2f} s")
         for ttl, apart in lengths.measured.items()
     ]
     soonest, latest = needed
     return Answer.of(
-        f"By its TTL, a store was told apart from the leaky one so late: {'; '.join(seen)}.",
-        f"By the same rule the incident's TTL shows after {soonest:,.0f} to {latest:,.0f} s; its load test ran "
-        f"{run_s:g} s and, to scale, {original}.",
+        f"When each TTL was told apart from the leaky store: {', '.join(seen)}.",
+        f"By the same rule the incident's TTL shows after {soonest:,.0f} to {latest:,.0f} s. Its load test ran "
+        f"{run_s:g} s; to scale, the verdict on it is: {original}.",
     )
 
 

@@ -33,9 +33,9 @@ def test_the_answer_on_the_run_length_is_that_of_the_run(made):
     found = made()
     said = run_length(found)
     for ttl, apart in found.lengths.measured.items():
-        assert f"{ttl:g} s: after {apart:.2f} s" in said
+        assert f"that of {ttl:g} s after {apart:.2f} s" in said
     assert "601 to" in said
-    assert said.endswith("to scale, cannot be told apart.")
+    assert said.endswith("to scale, the verdict on it is: cannot be told apart.")
 
 
 def test_the_answer_says_so_where_the_run_refutes_what_is_expected(made):
