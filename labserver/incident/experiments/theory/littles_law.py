@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.incident.experiments.figure import BLUE, SKY, STYLE, VERMILLION
+from labserver.incident.experiments.measured import Measured
 
 Array = npt.NDArray[np.float64]
 
@@ -19,7 +20,7 @@ _ARRIVALS, _SECONDS, _SERVICE_S = 14, 10.0, 0.55
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class Visits(Measured):
     """Who comes and goes: instants in seconds, each of shape (n,), the first to come is the first to go."""
 
     came_s: Array
