@@ -11,5 +11,6 @@ def test_the_pool_is_exhausted_and_the_queue_gives_it_back(story, settled):
     assert found["sync_throughput_above_per_s"].value < found["capacity_per_s"].value * 1.02
     assert found["health_p50_above_ms"].value > 10 * found["async_health_p50_ms"].value
     assert found["wasted_share"].value > 0.5
+    names = ("littles_law", "sweep", "timeouts", "backlog", "sync_async", "queue")
     figures = {path.name for path in (story.run_dir / "figures").glob("01_*.svg")}
-    assert figures == {f"01_{name}.svg" for name in ("sweep", "timeouts", "backlog", "sync_async", "queue")}
+    assert figures == {f"01_{name}.svg" for name in names}

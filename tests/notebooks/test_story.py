@@ -23,8 +23,14 @@ def finding(result, notebook, name):
 
 def test_every_claim_holds(story, settled):
     assert [(item.name, item.message) for item in settled.notebooks if item.status is not Status.PASSED] == []
-    assert len(settled.notebooks) == len(story.notebooks) == 10
+    assert len(settled.notebooks) == len(story.notebooks) == 11
     assert story.exit_code == any(item.status is Status.CLAIM_FAILED for item in story.notebooks)
+
+
+def test_the_first_page_finds_the_leak_and_believes_the_fix(settled):
+    assert finding(settled, "00", "before_verdict").value == "leak"
+    assert finding(settled, "00", "before_holder").value == "module __main__ → results → ['…']"
+    assert finding(settled, "00", "after_verdict").value == "no-leak"
 
 
 def test_a_job_costs_its_png_and_its_record(settled):

@@ -50,7 +50,7 @@ def exhaustion(trials: Mapping[str, Trial], labels: Mapping[str, str], foretold:
         lowest = min(float(trial.readings.size.min()) for trial in trials.values()) / MIB
         axes.set(ylim=(min(0.0, lowest), room * 1.1), xlim=(0, None), ylabel="address space above the start, MiB")
         axes.set(xlabel="seconds under load (×: the first job fails)")
-        axes.set_title("A time to live does not save a heap, a budget does", loc="left")
+        axes.set_title("Memory under a hard limit, by store", loc="left")
         axes.legend(loc="lower right", fontsize=9)
         return figure
 
@@ -78,7 +78,7 @@ def demand(scales: Sequence[Scale], assumed: Assumptions) -> Figure:
             at, over = (rates[0], gib), (-8, 4)
             axes.annotate(Label(form, size=gib), at, over, textcoords="offset points", fontsize=9)
         axes.set(xscale="log", yscale="log", xlabel="jobs per second", ylabel="memory for results, GiB")
-        axes.set_title("Retained bytes grow with the rate, and hardly swing about their mean", loc="left")
+        axes.set_title("Memory for results, by the rate of jobs", loc="left")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda gib, _: f"{gib:,g}"))
         axes.legend(loc="upper left", fontsize=9)
@@ -98,7 +98,7 @@ def small_cases(cases: Sequence[SmallCase]) -> Figure:
             axes.set_title(f"{case.rate_per_s:.0f} jobs/s, TTL {case.ttl_s:g} s", loc="left", fontsize=10)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(fontsize=8)
-        figure.suptitle("A real store with a TTL keeps what the formula says", x=0.01, ha="left")
+        figure.suptitle("How many results a real store keeps, measured and by the formula", x=0.01, ha="left")
         figure.supxlabel("results kept", fontsize=10)
         figure.supylabel("share of the looks", fontsize=10)
         return figure
@@ -131,7 +131,7 @@ def refusals(rates: Sequence[float], assumed: Assumptions, checked: Sequence[tup
         axes.set(xscale="log", yscale="log", ylim=(1e-5, 1.3), xlabel="budget, MiB (dotted: what ttl keeps on average)")
         axes.set(ylabel="share of new jobs refused")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda mib, _: f"{mib:,.0f}"))
-        axes.set_title("A budget is either too small or large enough: little lies between", loc="left")
+        axes.set_title("The share of jobs that is refused, by budget and rate", loc="left")
         axes.legend(loc="lower left", fontsize=9)
         return figure
 

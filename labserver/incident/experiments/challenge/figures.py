@@ -53,7 +53,7 @@ def run_curves(leaky: Sequence[Run], fixed: Sequence[Run], noise: Noise, apart: 
         above.axhspan(-limit, limit, color="0.5", alpha=0.18, linewidth=0, label=label)
         heaps.set(ylabel="traced heap above\nits start, MiB", ylim=(0, None))
         above.set(ylabel="fixed - leaky at equal\njobs, in results", xlabel="length of the run, seconds")
-        heaps.set_title("Until a sweep finds a result older than the TTL, the two stores do the same", loc="left")
+        heaps.set_title("The heaps of both stores, and how far they are apart", loc="left")
         heaps.legend(loc="upper left")
         above.plot([], [], color="0.4", linestyle=":", linewidth=1, label="one TTL")
         above.legend(loc="lower left")
@@ -107,7 +107,7 @@ def run_length(
         axes.set_ylim(top=6 * latest)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_title("A run must outlast the TTL before it can tell the stores apart", loc="left")
+        axes.set_title("How long a run must be to tell the stores apart", loc="left")
         axes.legend(loc="upper left")
         return figure
 
@@ -129,7 +129,7 @@ def steady_load(leaky: Run, fixed: Run, slopes: Mapping[str, Interval]) -> Figur
         words = f"steady: means of\nsweep periods of {settings.sweep_s:g} s"
         _say(axes, words, (steady, 0), (0, 6), fontsize=8, color=_GREY)
         axes.set(xlabel="finished jobs", ylabel="traced heap above its start, MiB", ylim=(0, None))
-        axes.set_title("Under continuing load the heap is level once the TTL has passed", loc="left")
+        axes.set_title("The heap against finished jobs, while the load goes on", loc="left")
         axes.legend(loc="upper left")
         return figure
 
@@ -163,7 +163,7 @@ def sawtooth(cell: Cell) -> Figure:
         axes.set_ylim(0, 1.45 * cell.predicted_peak_bytes / MIB)
         axes.margins(x=0)
         load = f"λ = {cell.rate_per_s:.1f}/s, TTL {settings.ttl_s:g} s, sweep {settings.sweep_s:g} s"
-        title = f"{load}: a sawtooth as predicted"
+        title = f"{load}: bytes kept"
         axes.set_title(title, loc="left")
         axes.legend(loc="upper left", ncols=2, fontsize=9)
         return figure
@@ -188,7 +188,7 @@ def measured_against_predicted(grid: Grid) -> Figure:
             _scatter(axes, peaks, "^", colour, f"peak, TTL {ttl:g} s")
         axes.set(xscale="log", yscale="log", xlabel="predicted kept bytes, MiB", ylabel="measured kept bytes, MiB")
         _label_ticks(axes, ends)
-        axes.set_title("A TTL bounds the time; the bytes follow the rate", loc="left")
+        axes.set_title("Bytes kept: measured, and by the formula", loc="left")
         axes.legend(loc="upper left")
         return figure
 
@@ -239,7 +239,7 @@ def rate_and_heap(
         axes.set_xticks([heap / MIB for heap in heaps], [f"{heap / MIB:,.0f}" for heap in heaps])
         axes.xaxis.set_minor_formatter("")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_title(Label("The rate at which a TTL of {ttl:g} s no longer saves the server", ttl=ttl_s), loc="left")
+        axes.set_title(Label("The rate at which results with a TTL of {ttl:g} s fill a heap", ttl=ttl_s), loc="left")
         axes.legend(loc="upper left")
         return figure
 
@@ -259,7 +259,7 @@ def slow_job(found: Sequence[SlowJob], *, ttl_s: float) -> Figure:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="seconds since the job was submitted")
-        axes.set_title("Counted from submission, a slow job's result goes at the next sweep", loc="left")
+        axes.set_title("One slow job, by what the age of its result counts from", loc="left")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return figure
 

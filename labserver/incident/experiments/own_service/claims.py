@@ -8,8 +8,6 @@ from labserver.suite.bound import above, below, exactly, says
 from labserver.suite.declared import declares
 from labserver.suite.findings import Findings
 
-_FLOORS = ["figures/09_floors_by_service.svg"]
-
 
 @declares
 def checks(findings: Findings, results: Mapping[str, CheckResult]) -> None:
@@ -49,7 +47,8 @@ def verdicts(
         findings.record(f"{name}_verdict", verdict, holds=verdict == expected, bound=says(expected))
         if result.interval is not None:
             bound = (above if leaks else below)(tolerance, "the tolerance")
-            findings.claim(f"{name}_bytes_per_job", result.interval, bound, unit="B/job", evidence=_FLOORS)
+            floors = [f"figures/{findings.notebook[:2]}_floors_by_service.svg"]
+            findings.claim(f"{name}_bytes_per_job", result.interval, bound, unit="B/job", evidence=floors)
 
 
 @declares

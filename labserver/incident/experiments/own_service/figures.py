@@ -11,6 +11,7 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.incident.experiments.figure import BLUE, STYLE, VERMILLION, draw_floors
 
 _COLUMNS = 2
+_LOWEST_IN = 3.2  # so high that the label of the ordinate is whole
 
 
 def floors_by_service(results: Mapping[str, CheckResult]) -> Figure:
@@ -21,7 +22,7 @@ def floors_by_service(results: Mapping[str, CheckResult]) -> Figure:
     """
     rows = -(-len(results) // _COLUMNS)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 0.6 + 2.1 * rows), layout="constrained")
+        figure = Figure(figsize=(8, max(0.6 + 2.1 * rows, _LOWEST_IN)), layout="constrained")
         panels = figure.subplots(rows, min(len(results), _COLUMNS), squeeze=False).ravel()
         for axes, (name, result) in zip(panels, results.items(), strict=False):
             colour = BLUE if result.verdict is Verdict.NO_LEAK else VERMILLION

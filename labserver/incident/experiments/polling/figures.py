@@ -37,7 +37,7 @@ def requests_over_time(endless: EndlessPolling, users: int, cap: int) -> Figure:
             xlim=(0, endless.observed_s * 1.005),
             ylim=(0, None),
         )
-        axes.set_title("For a job that never ends, a client without a cap asks for ever", loc="left")
+        axes.set_title("Polls for a job that never ends, without a cap and with one", loc="left")
         axes.legend(loc="upper left", title="the experiment ends at the right edge", alignment="left")
         return figure
 
@@ -85,7 +85,7 @@ def arrivals(herds: Mapping[str, Herd], window_s: float, job_s: float) -> Figure
         )  # fmt: skip
         panels[-1].set(xlim=(0, end))
         panels[-1].set_xlabel("seconds since all clients began")
-        figure.suptitle("Equal waits keep a herd together, a random part disperses it", x=0.01, ha="left")
+        figure.suptitle("When the polls of a herd come, by the way of waiting", x=0.01, ha="left")
         figure.supylabel(f"polls in {window_s * 1e3:.0f} ms", fontsize=10)
         return figure
 

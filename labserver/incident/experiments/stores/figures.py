@@ -55,6 +55,17 @@ def kept_over_time(runs: Mapping[str, StoreRun], *, recommended: str, title: str
         return figure
 
 
+def kept_title(run: StoreRun) -> Label:
+    """What `kept_over_time` shows, and how one store fared: its peak, its budget and its end."""
+    return Label(
+        "The same load on every store: {store} peaks at {peak:.2f} MB (budget {budget:.2f}) and ends at {end:.2f}",
+        store=run.store,
+        peak=run.peak_bytes / _MB,
+        budget=run.settings.budget_bytes / _MB,
+        end=run.drained.kept_bytes / _MB,
+    )
+
+
 def peak_and_floor(runs: Mapping[str, StoreRun], *, title: str) -> Figure:
     """Each store's peak as a bar, and beside it what is left after the drain and what was lost unread, as words."""
     with mpl.rc_context(STYLE):

@@ -28,14 +28,14 @@ def load_levels(levels: Sequence[Level], conditions: Conditions) -> Figure:
         capped = np.minimum(dense / conditions.inference_s, conditions.capacity)
         _line(left, dense, capped, "predicted")
         left.plot(users, [level.throughput for level in levels], "o", color=_SYNC, label="measured")
-        left.set(title="Throughput is capped", ylabel="faces per second", ylim=(0, conditions.capacity * 1.25))
+        left.set(title="Throughput", ylabel="faces per second", ylim=(0, conditions.capacity * 1.25))
         _line(middle, dense, dense / capped, "predicted")
         middle.plot(users, [level.response_s for level in levels], "o", color=_SYNC, label="measured")
-        middle.set(title="Response time grows", ylabel="seconds from photographs to face", ylim=(0, None))
+        middle.set(title="Response time", ylabel="seconds from photographs to face", ylim=(0, None))
         for percent, marker in ((95, "^:"), (50, "o-")):
             values = [level.health_ms(percent) for level in levels]
             right.plot(users, values, marker, color=_SYNC, linewidth=1, label=f"p{percent}")
-        right.set(title="/health starves", ylabel="milliseconds for /health", yscale="log")
+        right.set(title="Wait for /health", ylabel="milliseconds for /health", yscale="log")
         for axes in (left, middle, right):
             _mark_pool(axes, users, conditions.pool)
         return figure
@@ -63,7 +63,7 @@ def timeouts(impatience: Impatience, timeout_s: float) -> Figure:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         share = formatted(impatience.wasted_share, ".0%")
-        axes.set(xlabel="count", title=f"Clients time out, and {share} of the model's work is for nobody")
+        axes.set(xlabel="count", title=f"What became of the work: {share} of the model's was for clients that had gone")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2)
         return figure
 
@@ -81,7 +81,7 @@ def backlog(found: Backlog, rate: float) -> Figure:
         axes.set(
             xlabel="seconds since the first arrival",
             ylabel="requests that wait for their face",
-            title=f"{rate:.3g} arrivals a second, {rate - found.predicted_per_s:.3g} served: the backlog only grows",
+            title=f"{rate:.3g} arrivals a second, of which {rate - found.predicted_per_s:.3g} can be served",
             ylim=(0, None),
         )
         axes.margins(x=0)
@@ -97,7 +97,7 @@ def before_and_after(before: Level, after: Level, names: tuple[str, str]) -> Fig
         colours = [_SYNC, _ASYNC]
         bars = left.bar(names, [before.throughput, after.throughput], color=colours, width=0.55)
         left.bar_label(bars, fmt="%.1f", padding=2)
-        left.set(title=Label("{count} users: throughput stays", count=before.users), ylabel="faces per second")
+        left.set(title=Label("{count} users: throughput", count=before.users), ylabel="faces per second")
         places = np.arange(2)
         for shift, level, colour, name in zip((-0.2, 0.2), (before, after), colours, names, strict=True):
             values = [level.health_ms(50), level.health_ms(95)]
@@ -106,7 +106,7 @@ def before_and_after(before: Level, after: Level, names: tuple[str, str]) -> Fig
                 found, [f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms" for value in values], padding=2
             )
         right.set_xticks(places, ["median", "p95"])
-        right.set(title="/health answers again", ylabel="milliseconds for /health", yscale="log")
+        right.set(title="Wait for /health", ylabel="milliseconds for /health", yscale="log")
         for axes in (left, right):
             axes.grid(visible=False, axis="x")
             axes.margins(y=0.15)
@@ -131,7 +131,7 @@ def queue(unbounded: Overload, bounded: Overload, bound: int) -> Figure:
         axes.set(
             xlabel="seconds since the first arrival",
             ylabel="photographs in the queue, MiB",
-            title="Overload: a queue without a bound keeps growing, a bounded one refuses",
+            title="What waits in the queue under overload, without a bound and with one",
             ylim=(0, None),
         )
         axes.margins(x=0)

@@ -1,6 +1,6 @@
 """Every bounded claim of every notebook holds on a good run, and fails where its cause is put back.
 
-The judge is the notebook's own code: its last cell, which declares the claims, is executed on a run made by hand.
+The judge is the notebook's own code: its last cell of it, which declares the claims, is executed on a run made by hand.
 `claims` has a module for each notebook with
 
 - `GOOD`: the figures of a run on which all claims hold,
@@ -67,16 +67,22 @@ class ByHand:
 
 
 @cache
+def sources(path):
+    """The code of each cell, without the lines that only IPython knows."""
+    found = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return ["\n".join(line for line in source.splitlines() if not line.startswith("%")) for source in found]
+
+
 def code(path):
     """The code of all cells."""
-    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    return "\n".join(sources(path))
 
 
 @cache
 def cells(path):
-    """The code that a run made by hand needs: all imports, then the last cell, which declares the claims."""
+    """The code that a run made by hand needs: all imports, then the last one with code, which declares the claims."""
     imports = [node for node in ast.parse(code(path)).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    last = ast.parse(nbformat.read(path, as_version=4).cells[-1].source).body
+    last = ast.parse(sources(path)[-1]).body
     return [compile(ast.Module(body, []), path.stem, "exec") for body in (imports, last)]
 
 

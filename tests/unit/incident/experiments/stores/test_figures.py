@@ -127,3 +127,12 @@ def test_a_reason_is_judged_only_where_what_it_compares_was_measured(comparison)
     *_, row = tables.rejected(comparison).splitlines()
     assert row.startswith("| `timer` | a thread per job | **holds in part** | where a timer is a thread, 24 threads")
     assert row.endswith("| `timer_threads_peak` |")
+
+
+def test_the_title_says_how_the_store_fared_that_it_names(runs):
+    run = runs["byte-budget"]
+    peak, budget, end = run.peak_bytes / MB, run.settings.budget_bytes / MB, run.drained.kept_bytes / MB
+    title = figures.kept_title(run)
+    assert title == (
+        f"The same load on every store: byte-budget peaks at {peak:.2f} MB (budget {budget:.2f}) and ends at {end:.2f}"
+    )

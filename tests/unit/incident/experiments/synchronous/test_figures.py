@@ -31,7 +31,7 @@ def test_the_prediction_bends_at_the_pool():
 
 def test_the_waste_is_named():
     figure = figures.timeouts(Impatience(answered=5, timed_out=45, inferences=20), 0.4)
-    assert "75 % of the model's work is for nobody" in texts(figure)
+    assert "75 % of the model's was for clients that had gone" in texts(figure)
     assert "given up after 0.4 s" in texts(figure)
 
 
@@ -40,7 +40,7 @@ def test_the_backlog_stands_beside_its_prediction():
     measured, predicted = figure.axes[0].lines
     np.testing.assert_allclose(predicted.get_ydata(), [4, 14, 24])
     np.testing.assert_allclose(measured.get_ydata(), [4, 15, 26])
-    assert "30 arrivals a second, 20 served" in texts(figure)
+    assert "30 arrivals a second, of which 20 can be served" in texts(figure)
 
 
 def test_before_and_after_and_the_queue_are_drawn():
