@@ -464,7 +464,10 @@ def test_a_pattern_that_matches_nothing_is_one_sentence(run, workers):
     ("option", "sentence"),
     [
         ("--leak-check-tolerance=-3", "leak_check_tolerance is -3.0: it must be more than 0."),
-        ("--leak-check-seconds=soon", "leak_check_seconds is 'soon': it must be a number."),
+        (
+            "--leak-check-seconds=soon",
+            "leak_check_seconds is 'soon': give a duration, such as 40 or 40s for seconds, 10m or 2h.",
+        ),
         ("--leak-check-seconds=0", "leak_check_seconds is 0.0: it must be more than 0."),
         ("--leak-check-max-jobs=2.5", "leak_check_max_jobs is '2.5': it must be a whole number."),
     ],
