@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable
@@ -104,7 +105,8 @@ def ask(peer: Peer, setting: dict[str, Any], mode: Mode) -> dict[str, Any]:
 
 def ask_ours(mode: Mode) -> dict[str, Any]:
     """The same of a check, which serves the mode."""
-    found = one(mode, 0)
+    with tempfile.TemporaryDirectory() as pages:
+        found = one(mode, 0, Path(pages))
     first = leading(found) if found["verdict"] else []
     types = [each["item_type"] for each in first]
     text = "\n".join(line for each in first for line in (each.get("path", ""), each.get("text", ""), *each["lines"]))
