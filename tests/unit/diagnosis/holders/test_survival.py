@@ -523,10 +523,11 @@ def test_a_pool_that_lends_its_items_keeps_them(shop, instruments):
 
 
 def test_what_threads_hold_are_items(instruments):
-    leave, threads = threading.Event(), []
+    leave, keeps, threads = threading.Event(), threading.Semaphore(0), []
 
     def work(number):
         kept = [f"{number}-{line}" * 50 for line in range(20)]
+        keeps.release()
         leave.wait()
         del kept
 
@@ -534,6 +535,8 @@ def test_what_threads_hold_are_items(instruments):
         for number in range(count):
             threads.append(threading.Thread(target=work, args=(number,)))
             threads[-1].start()
+        for _ in range(count):
+            keeps.acquire()
 
     instruments.baseline()
     try:
