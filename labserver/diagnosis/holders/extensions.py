@@ -5,6 +5,7 @@ nearest to the application's own lines.
 """
 
 import dis
+import sys
 import types
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +19,49 @@ from labserver.heap.tracemalloc_tools import frame_at
 from labserver.heap.wire import Extension
 
 _SUFFIXES = (".so", ".pyd", ".dylib")
+# What every interpreter has built in (Modules/Setup.bootstrap of CPython): to call it says nothing. Others that are
+# built into some, as zlib is, are extensions elsewhere.
+_INTERPRETERS_OWN = frozenset(
+    [
+        "_abc",
+        "_ast",
+        "_codecs",
+        "_collections",
+        "_functools",
+        "_imp",
+        "_io",
+        "_locale",
+        "_operator",
+        "_signal",
+        "_sre",
+        "_stat",
+        "_string",
+        "_suggestions",
+        "_symtable",
+        "_sysconfig",
+        "_thread",
+        "_tokenize",
+        "_tracemalloc",
+        "_types",
+        "_typing",
+        "_warnings",
+        "_weakref",
+        "atexit",
+        "builtins",
+        "errno",
+        "faulthandler",
+        "gc",
+        "itertools",
+        "marshal",
+        "nt",
+        "posix",
+        "pwd",
+        "sys",
+        "time",
+        "winreg",
+    ]
+)
+_BUILT_IN = frozenset(sys.builtin_module_names) - _INTERPRETERS_OWN
 _DEEPEST = 4  # functions and classes of others between the application and an extension
 _MOST_CALLED = 20_000  # functions that are read
 _MOST = 8
@@ -59,7 +103,9 @@ class _Finder:
     def __init__(self) -> None:
         self._modules = {name: module for name, module in loaded_modules() if is_a(module, types.ModuleType)}
         self._files = {name: _file_of(module) for name, module in self._modules.items()}
-        self._extensions = {name for name, file in self._files.items() if file.endswith(_SUFFIXES)}
+        self._extensions = {
+            name for name, file in self._files.items() if file.endswith(_SUFFIXES) or (not file and name in _BUILT_IN)
+        }
         self._by_module = {id(self._modules[name]): name for name in self._extensions}
         self._by_class = dict(self._renamed())
         self._seen: set[int] = set()
@@ -67,7 +113,7 @@ class _Finder:
 
     def is_standard(self, name: str) -> bool:
         """Whether an extension is the standard library's."""
-        return origin_of(self._files[name]) is Origin.STANDARD
+        return name in _BUILT_IN or origin_of(self._files[name]) is Origin.STANDARD
 
     def find(self) -> Iterator[Extension]:
         """Each extension once, by the shortest way to it."""
