@@ -18,9 +18,9 @@ DIRECT = """
         return sqlite3.connect(":memory:")
 """
 FROM = """
-    from math import gcd
+    from math import sqrt
     def work():
-        return gcd(4, 6)
+        return sqrt(4)
 """
 THROUGH_A_LIBRARY = """
     import ctypes
