@@ -1,6 +1,6 @@
 """What each holder kept at each count, and what lasts of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from labserver.diagnosis.decide.count_channel import most_per_job
@@ -193,19 +193,22 @@ class Histories:
                 found.append((gain, most))
         return found
 
-    def lasting(self, passing: Collection[str], tolerance: float) -> Evidence | None:
+    def lasting(
+        self, passing: Collection[str], tolerance: float, memory: Sequence[float] | None = None
+    ) -> Evidence | None:
         """What lasts of memory: all objects but the items of holders that let go of them.
 
-        Both figures are of one instant, so it needs no rest. None where such a holder is not remembered at each count,
-        or may keep more of its items for ever than the tolerance.
+        Objects and items are counted at one instant, so that it needs no rest. None where such a holder is not
+        remembered at each count, or may keep more of its items for ever than the tolerance.
 
         Args:
             passing: those holders' paths.
             tolerance: bytes per job.
+            memory: bytes at each count, where all memory is meant and not objects alone.
         """
         gone = [one for one in self._histories.values() if one.latest.path in passing]
         first = max((next(at for at, look in enumerate(one.looks) if look) for one in gone), default=0)
-        sizes = [float(size) for size in self.object_bytes[first:]]
+        sizes = [float(size) for size in (self.object_bytes if memory is None else memory)[first:]]
         for one in gone:
             looks = one.looks[first:]
             if not all(looks) or self._left_per_job(one) * one.item_bytes >= tolerance:

@@ -45,7 +45,7 @@ class Grown:
         at_first: what holders seemed to have gained before there was any job: items and bytes, by fingerprint.
         threads: that the jobs have left, where these are worth a word; else 0.
         collecting: whether the application has left its collector on.
-        jobs_per_s: at full speed.
+        most_traced: jobs that there is time to trace.
         at_most: bytes per job that a part of the growth is shown with: the upper bound of the whole.
     """
 
@@ -55,7 +55,7 @@ class Grown:
     at_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     threads: int = 0
     collecting: bool = True
-    jobs_per_s: float = 0.0
+    most_traced: int = 0
     at_most: float = float("inf")
 
 
@@ -103,12 +103,13 @@ def name_holders(
     shares = _Shares.of(growth, grown)
     wanted = [*shares.found, *shares.small, *shares.of_threads]
     leading = shares.is_left or shares.lost_bytes > 0 or grown.threads > 0
-    jobs = TRACED.jobs_for(shares.items_per_job, grown.jobs_per_s)
+    jobs = TRACED.jobs_for(shares.items_per_job, grown.most_traced)
     traced = traced_pass(process, drive, wanted, leading=leading, jobs=jobs)
     findings = _findings(process, shares, traced)
     if grown.threads:
         started = [traced.threads_like(one) for one in growth.threads]
-        threads = ThreadFinding(grown.threads, grown.jobs, started, _named(shares.of_threads, grown, traced))
+        holders = _named(shares.of_threads, grown, traced)
+        threads = ThreadFinding(grown.threads, grown.jobs, started, holders, grown.at_most)
         findings = threads.leading(findings)
     notes = [*said(*growth.notes), traced.note]
     if not growth.complete:
@@ -158,7 +159,7 @@ class _Shares:
     def of(cls, growth: HeapGrowth, grown: Grown) -> "_Shares":
         """Share out what a look has seen."""
         least = WORTH.naming_share * grown.bytes
-        gained = [one for one in growth.holders if one.growth_bytes > 0]
+        gained = _one_of_each_name([one for one in growth.holders if one.growth_bytes > 0])
         at_first = dict(grown.at_first)  # of a name that two have, together: it is taken from the larger one
         at_c = [_less(one, at_first.pop(one.fingerprint, None)) for one in gained if one.is_held_by_c]
         from_c = [one for one in at_c if one.growth_bytes >= least]
@@ -202,6 +203,20 @@ class _Shares:
     def is_worth_finding(self, count: float) -> bool:
         """Whether so many bytes are."""
         return count > WORTH.finding_share * self.grown.bytes
+
+
+def _one_of_each_name(holders: Sequence[HolderGrowth]) -> list[HolderGrowth]:
+    """Two that go by one name are told as one: a dictionary that gets lists, and one of its lists that grows."""
+    found: dict[str, HolderGrowth] = {}
+    for one in holders:
+        known = found.setdefault(one.fingerprint, one)
+        if known is not one:
+            found[one.fingerprint] = replace(
+                known,
+                growth_bytes=known.growth_bytes + one.growth_bytes,
+                retained_bytes=known.retained_bytes + one.retained_bytes,
+            )
+    return list(found.values())
 
 
 def _leave_most(grown: Grown, lost: int, named: Sequence[HolderGrowth], small: Sequence[HolderGrowth]) -> bool:

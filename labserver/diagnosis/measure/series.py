@@ -132,15 +132,17 @@ class Series:
     def _of_what_lasts(self, otherwise: Decision, *, final: bool) -> Decision:
         """What memory does beside items that their holder is seen to let go of, where it has such; else the same.
 
-        Of a leak, it is the interval that becomes another: what goes again is no part of it.
+        Of a leak, it is the interval that becomes another: what goes again is no part of it, and native memory is.
         """
         passing = self.histories.passing(self._least_growth)
         paths = {gain.path for gain, _ in passing}
-        lasting = self.histories.lasting(paths, self._rules.tolerance) if passing else None
+        is_leak = otherwise.verdict is Verdict.LEAK
+        memory = [dict(zip(self.jobs, self._heap, strict=True))[jobs] for jobs in self.counted_at] if is_leak else None
+        lasting = self.histories.lasting(paths, self._rules.tolerance, memory) if passing else None
         if lasting is None or self.counted_at[-1] != self.jobs[-1]:
             return otherwise
         enough = self._counting.fewest_lasting if final else self._counting.enough_lasting
-        if len(lasting.jobs) < enough or self._native_grows():
+        if len(lasting.jobs) < enough or (not is_leak and self._native_grows()):
             return otherwise
         decision = decide(lasting, self._rules)
         if decision.verdict is Verdict.INCONCLUSIVE or {decision.verdict, otherwise.verdict} == set(_SURE):

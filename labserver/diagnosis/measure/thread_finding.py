@@ -24,12 +24,14 @@ class ThreadFinding:
         jobs: that left them.
         started: what they run, the most first; empty where nobody knows.
         holders: of what they hold.
+        at_most: bytes per job that a part of the growth is shown with.
     """
 
     threads: int
     jobs: int
     started: Sequence[StartedThreads]
     holders: tuple[NamedHolder, ...]
+    at_most: float = float("inf")
 
     @staticmethod
     def is_of(item: HolderGrowth, started: Collection[StartedThreads]) -> bool:
@@ -48,7 +50,7 @@ class ThreadFinding:
         """The finding, with whatever else may be the threads' in it; then the others."""
         apart = [one for one in others if one.kind in _APART]
         inside = [one for one in others if one not in apart]
-        held = sum(one.growth_bytes for one in self.holders) / self.jobs
+        held = min(sum(one.growth_bytes for one in self.holders) / self.jobs, self.at_most)
         first = self.started[0] if self.started else None
         lines = first.allocated_at if first is not None else ()
         told = Fact(
@@ -66,7 +68,7 @@ class ThreadFinding:
         return [
             Finding(
                 "threads",
-                held + sum(one.bytes_per_job for one in inside),
+                min(held + sum(one.bytes_per_job for one in inside), self.at_most),
                 known,
                 told,
                 stack=first.stack if first is not None and lines else (),

@@ -22,7 +22,8 @@ class TracedPass:
         jobs: that are looked at: each line that keeps something of a job then stands out fifty times.
         items: that should come meanwhile. Where few jobs leave one, more jobs are looked at; of five that are expected
             none comes once in 150 times.
-        seconds: for these jobs at full speed; under tracing they take some times as long.
+        seconds: for these jobs at full speed, at most.
+        slower: how many times as long they may take under tracing, as small answers of JSON do.
         telling_bytes: of objects that must have come for Python's allocators' share of them to be told: eight times
             what a look is off.
         first_jobs: before them, which replace what was allocated before the tracing, in caches and pools.
@@ -33,19 +34,29 @@ class TracedPass:
     jobs: int = 50
     items: int = 5
     seconds: float = 3.0
+    slower: float = 30.0
     telling_bytes: int = 32_768
     first_jobs: int = 10
     frames: int = 25
 
-    def jobs_for(self, items_per_job: float, jobs_per_s: float) -> int:
+    def jobs_for(self, items_per_job: float, most: int) -> int:
         """So many that some items come, as far as there is time.
 
         Args:
             items_per_job: that the holder whose lines are wanted gets.
-            jobs_per_s: at full speed.
+            most: see `most_jobs`.
         """
         needed = math.ceil(self.items / items_per_job) if items_per_job > 0 else 0
-        return max(self.jobs, min(needed, int(self.seconds * jobs_per_s)))
+        return max(self.jobs, min(needed, most))
+
+    def most_jobs(self, jobs_per_s: float, left_s: float) -> int:
+        """The jobs that there is time to trace.
+
+        Args:
+            jobs_per_s: at full speed.
+            left_s: seconds until the check has to end.
+        """
+        return int(jobs_per_s * min(self.seconds, left_s / self.slower))
 
 
 TRACED = TracedPass()

@@ -8,6 +8,7 @@ from labserver.diagnosis.measure.naming import Grown, Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
 from labserver.diagnosis.measure.state import CheckState
+from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.diagnosis.result import NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading
@@ -87,7 +88,7 @@ def _named(state: CheckState) -> Named | None:
         at_first=series.histories.at_first,
         threads=series.threads_left if leaves_threads(state) else 0,
         collecting=series.collecting,
-        jobs_per_s=state.plan.jobs_per_s,
+        most_traced=TRACED.most_jobs(state.plan.jobs_per_s, state.left_s()),
         at_most=math.inf if whole is None else max(whole.high, 0.0),
     )
     seen = series.growth if series.counted_at[-1:] == series.jobs[-1:] else None

@@ -131,24 +131,39 @@ def test_the_traced_jobs_are_those_after_the_first_ones_and_their_sites_go_with_
 
 
 @pytest.mark.parametrize(
-    ("items", "jobs_per_s", "jobs"),
+    ("items", "most", "jobs"),
     [
-        (JOBS, 1000, TRACED.jobs),
-        (JOBS // 100, 1000, 500),
-        (JOBS // 100, 100, 300),
+        (JOBS, 3000, TRACED.jobs),
+        (JOBS // 100, 3000, 500),
+        (JOBS // 100, 300, 300),
         (JOBS // 100, 0, TRACED.jobs),
     ],
 )
-def test_where_few_jobs_leave_something_more_are_traced_as_far_as_there_is_time(items, jobs_per_s, jobs):
+def test_where_few_jobs_leave_something_more_are_traced_as_far_as_there_is_time(items, most, jobs):
     driven = []
 
     def drive(number):
         driven.append(number)
         return FloorReading(traced_bytes=0, threads=1, collecting=True)
 
-    result = name_holders(Process(holder(items, GROWTH)), Grown(GROWTH, JOBS, jobs_per_s=jobs_per_s), drive=drive)
+    result = name_holders(Process(holder(items, GROWTH)), Grown(GROWTH, JOBS, most_traced=most), drive=drive)
     assert driven == [TRACED.first_jobs, jobs]
     assert result.notes[-1].arguments["jobs"] == jobs
+
+
+def test_two_that_go_by_one_name_are_told_as_one():
+    """A dictionary that gets queues, and one of its queues that was there before."""
+    large, small = replace(held(1, GROWTH - 4096), items=300), held(1, 4096)
+    result = name(Seen(holders=(large, small, held(2, 8192))), tolerance=256)
+    (told,) = result.holders
+    assert (told.growth_bytes, told.retained_bytes, told.items) == (GROWTH, GROWTH, 300)
+    assert [one.path for one in result.small] == [held(2, 8192).path]
+
+
+def test_the_time_that_is_left_is_enough_for_jobs_that_tracing_slows_down():
+    assert TRACED.most_jobs(100, left_s=1000) == 300
+    assert TRACED.most_jobs(100, left_s=30) == 100
+    assert TRACED.most_jobs(100, left_s=0) == 0
 
 
 def test_a_holder_and_a_finding_have_the_stack_of_their_lines():
@@ -320,6 +335,14 @@ def test_what_rules_fragmentation_out_is_said(spare, said):
 
 def test_a_native_part_is_shown_no_larger_than_the_whole():
     (finding,) = name(Seen(), at_most=900.0).findings
+    assert finding.bytes_per_job == 900.0
+
+
+def test_threads_and_what_else_may_be_theirs_are_no_more_than_the_whole():
+    (finding,) = name(Seen(), threads=200, at_most=900.0).findings
+    assert (finding.kind, finding.bytes_per_job) == ("threads", 900.0)
+    held_by_a_thread = at_c(growth_bytes=GROWTH // 2)
+    (finding,) = name(Seen(holders=(held_by_a_thread,)), threads=200, at_most=900.0).findings
     assert finding.bytes_per_job == 900.0
 
 

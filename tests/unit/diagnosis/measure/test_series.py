@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 
 from labserver.diagnosis.decide.rules import Rules
-from labserver.diagnosis.fact import Reason, ReasonKind
+from labserver.diagnosis.fact import NoteKind, Reason, ReasonKind
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import FloorReading
+from labserver.heap.chain import Chain
+from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth
 
 
 def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
@@ -45,3 +46,45 @@ def test_mapped_memory_whose_growth_is_not_sure_to_go_on_lets_nothing_be_called_
     decision = series.decide(final=True)
     assert decision.verdict is Verdict.INCONCLUSIVE
     assert decision.reason == Reason(ReasonKind.MAPPED_GROWS)
+
+
+def held(name, cohorts, size):
+    items = sum(cohorts)
+    return HolderGrowth(
+        path=f"module shop → {name}",
+        holder=f"module shop → {name}",
+        holder_type="dict",
+        buffer_type="bytes",
+        buffers=items,
+        growth_bytes=size * items,
+        retained_bytes=size * items,
+        chain=Chain(()),
+        fingerprint=name,
+        cohorts=cohorts,
+    )
+
+
+def beside_what_goes(native_per_job):
+    """The decision on a leak of 1,000 B a job beside results of 5,000 B that live for two looks, and native memory."""
+    series, looks = Series(Rules(), Heuristics()), 12
+    for look in range(looks):
+        jobs, alive = 100 * look, min(look, 2)
+        swept = 500_000 * alive
+        size = 5_000_000 + 1000 * jobs + swept + int(native_per_job * jobs)
+        series.add(jobs, FloorReading(heap_bytes=size, threads=1, collecting=True))
+        kept = held("KEPT", (0, *[100] * look), 1000)
+        going = held("RESULTS", (0, *[0] * (look - alive), *[100] * alive), 5000)
+        growth = HeapGrowth(holders=(kept, going) if look else (), bytes=1000 * jobs + swept)
+        tell = series.count if look else series.begin_counting
+        tell(growth)
+    return series.decide(final=True)
+
+
+@pytest.mark.parametrize("native_per_job", [0, 150])
+def test_a_leak_beside_items_that_go_is_shown_with_the_native_memory_that_stays(native_per_job):
+    decision = beside_what_goes(native_per_job)
+    assert decision.verdict is Verdict.LEAK
+    assert decision.interval.estimate == pytest.approx(1000 + native_per_job, abs=20)
+    assert [note.arguments["path"] for note in decision.notes if note.kind is NoteKind.LETS_GO] == [
+        "module shop → RESULTS"
+    ]
