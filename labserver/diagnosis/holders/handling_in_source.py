@@ -2,11 +2,10 @@
 
 import ast
 import types
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from labserver.diagnosis.holders.expressions import constant, has_all, own_nodes, position, same, terms
+from labserver.diagnosis.holders.expressions import constant, has_all, own_nodes, same, terms
 from labserver.diagnosis.holders.functions import plain
 from labserver.diagnosis.holders.handling import (
     ADDING,
@@ -20,14 +19,12 @@ from labserver.diagnosis.holders.handling import (
     Handling,
     Place,
 )
+from labserver.diagnosis.holders.meanings import Meanings
 from labserver.diagnosis.holders.source_flow import SourceFlow
 from labserver.diagnosis.holders.sources import Definition
 from labserver.diagnosis.holders.spelling import SpellingKind
 from labserver.heap.is_a import is_a, is_any, is_made_in_c, module_of, own_attribute, text_of
 
-_ITEM_OF = frozenset({"get", "setdefault", "pop", "popitem", "popleft", "__getitem__"})
-_VIEWS = frozenset({"values", "items", "copy", "keys"})
-_COPIES = frozenset({"list", "tuple", "sorted", "reversed", "iter", "set", "dict"})
 _C_FUNCTION = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 # Methods of builtins that leave their argument alone: where they keep it, a reference shows.
 _TAKING = frozenset(
@@ -55,10 +52,7 @@ class _Reader:
         # A name that is only declared gets no value.
         self._declared = {node.target for node in self._nodes if isinstance(node, ast.AnnAssign) and node.value is None}
         self._kept = self._kept_on_change()
-        self._locals = set(place.code.co_varnames) | set(place.code.co_cellvars)
-        self._aliases: dict[str, int] = {}
-        self._values: dict[str, ast.expr] = {}
-        self._find_aliases()
+        self._means = Meanings(definition, place, self._nodes)
 
     def handling(self) -> Handling:
         """All of it."""
@@ -79,8 +73,8 @@ class _Reader:
             accounts=tuple(account for node in self._nodes for account in self._accounts(node)),
             counted=self._counted(),
             calls=dict(self._calls()),
-            gives_back=any(self._is_container(value) for value in returned),
-            tells_length=any(self._is_length(value) for value in returned),
+            gives_back=any(self._means.is_container(value) for value in returned),
+            tells_length=any(self._means.is_length(value) for value in returned),
             handed_on=handed_on,
             loses_sight=any(handed.called is None for handed in handed_on) or self._is_yielded(returned),
         )
@@ -91,9 +85,9 @@ class _Reader:
         yield from self._called(REMOVING, holding=True)
         for node in self._nodes:
             match node:
-                case ast.Subscript(value, ctx=ast.Del()) if self._holds(value):
+                case ast.Subscript(value, ctx=ast.Del()) if self._means.holds(value):
                     yield node
-                case ast.Subscript(value, ast.Slice(), ast.Store()) if self._is_container(value):
+                case ast.Subscript(value, ast.Slice(), ast.Store()) if self._means.is_container(value):
                     yield node
                 case ast.Name(ctx=ast.Del()) | ast.Attribute(ctx=ast.Del()) if self._is_variable(node):
                     yield node
@@ -112,7 +106,7 @@ class _Reader:
             and isinstance(node.ctx, ast.Store)
             and not isinstance(node.slice, ast.Slice)
             and node not in self._declared
-            and self._is_container(node.value)
+            and self._means.is_container(node.value)
         }
         calls = {node for node in self._nodes if isinstance(node, ast.Call) and self._takes_out(node, ADDING_FUNCTIONS)}
         stores = {node for node in self._stores() if node in self._kept}
@@ -120,7 +114,7 @@ class _Reader:
 
     def _called(self, methods: frozenset[str], *, holding: bool = False) -> Iterator[ast.Attribute]:
         """Where one of some methods of the container, or of what holds it, is got."""
-        is_meant = self._holds if holding else self._is_container
+        is_meant = self._means.holds if holding else self._means.is_container
         for node in self._nodes:
             match node:
                 case ast.Attribute(value, attr, ast.Load()) if attr in methods and is_meant(value):
@@ -128,9 +122,9 @@ class _Reader:
 
     def _takes_out(self, call: ast.Call, names: frozenset[str]) -> bool:
         """Whether a function made in C with one of some names gets the container first: `heappop(QUEUE)`."""
-        if not call.args or not self._is_container(call.args[0]):
+        if not call.args or not self._means.is_container(call.args[0]):
             return False
-        called = self._resolved(call.func)
+        called = self._means.resolved(call.func)
         return is_any(called, _C_FUNCTION) and text_of(called.__name__) in names
 
     def _stores(self) -> Iterator[ast.expr]:
@@ -140,15 +134,17 @@ class _Reader:
                 case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
                     if node not in self._declared and self._is_variable(node):
                         yield node
-                case ast.Subscript(ctx=ast.Store()) if self._place.spelling.items and self._is_container(node):
+                case ast.Subscript(ctx=ast.Store()) if self._place.spelling.items and self._means.is_container(node):
                     yield node
 
     def _is_variable(self, node: ast.expr) -> bool:
         """Whether it is the name that is looked for, and not a mere local of the function."""
         if isinstance(node, ast.Attribute) and self._place.own and self._place.is_method:
             # In a method of the owner, a variable's attribute is that of another instance: of a copy.
-            return self._is_spelt(node) and (self._is_self(node.value) or not isinstance(node.value, ast.Name))
-        return self._is_spelt(node) and (
+            return self._means.is_spelt(node) and (
+                self._means.is_self(node.value) or not isinstance(node.value, ast.Name)
+            )
+        return self._means.is_spelt(node) and (
             self._place.spelling.kind in {SpellingKind.GLOBAL, SpellingKind.ATTRIBUTE}
             or self._place.spelling.name in self._place.code.co_freevars
         )
@@ -189,7 +185,7 @@ class _Reader:
             # A number that is written out is the size of a pair, of a thing to unpack.
             if exact and constant(limit) is not None:
                 continue
-            if self._is_length(length) and (number := self._number(limit)) is not None:
+            if self._means.is_length(length) and (number := self._means.number(limit)) is not None:
                 return Comparison(number, node.lineno), room and not exact
         return None
 
@@ -197,9 +193,9 @@ class _Reader:
         """How many are left where the container is cut: `len(LOG) - 500` go, `LOG[-500:]` stay."""
         for node in self._nodes:
             match node:
-                case ast.BinOp(length, ast.Sub(), limit) if self._is_length(length):
-                    number = self._number(limit)
-                case ast.Subscript(value, ast.Slice(first, last, None)) if self._is_container(value):
+                case ast.BinOp(length, ast.Sub(), limit) if self._means.is_length(length):
+                    number = self._means.number(limit)
+                case ast.Subscript(value, ast.Slice(first, last, None)) if self._means.is_container(value):
                     number = self._cut(first, last)
                 case _:
                     continue
@@ -211,7 +207,7 @@ class _Reader:
         end = first if last is None else last if first is None else None
         if isinstance(end, ast.UnaryOp) and isinstance(end.op, ast.USub):
             end = end.operand
-        return None if end is None else self._number(end)
+        return None if end is None else self._means.number(end)
 
     def _accounts(self, node: ast.AST) -> Iterator[Account]:
         """Two numbers that are compared, or taken from one another."""
@@ -224,10 +220,10 @@ class _Reader:
                 return
         for one, other in pairs:
             for account, limit in ((one, other), (other, one)):
-                name, value = self._named_number(account)
-                number = self._number(limit)
+                name, value = self._means.named_number(account)
+                number = self._means.number(limit)
                 if name and value is not None and number is not None:
-                    yield Account(name, value, number, self._named_number(limit)[0], node.lineno)
+                    yield Account(name, value, number, self._means.named_number(limit)[0], node.lineno)
 
     def _counted(self) -> dict[str, bool]:
         """The attributes and globals that are counted up or down, and whether by the size of something."""
@@ -235,12 +231,12 @@ class _Reader:
         for node in self._nodes:
             match node:
                 case ast.AugAssign(target, ast.Add() | ast.Sub(), amount):
-                    name = self._name_of(target)
+                    name = self._means.name_of(target)
                     found[name] = found.get(name, False) or self._is_size(amount)
                 case ast.Assign([target], ast.BinOp(left, ast.Add() | ast.Sub(), right)) if same(target, left) or same(
                     target, right
                 ):
-                    name = self._name_of(target)
+                    name = self._means.name_of(target)
                     found[name] = found.get(name, False) or self._is_size(left) or self._is_size(right)
         return {name: by_size for name, by_size in found.items() if name}
 
@@ -250,7 +246,7 @@ class _Reader:
             case ast.Call(ast.Name(name) | ast.Attribute(attr=name)) | ast.Attribute(attr=name):
                 return name == "len" or "size" in name or "bytes" in name
             case ast.Name(name):
-                value = self._values.get(name)
+                value = self._means.values.get(name)
                 return "size" in name or "bytes" in name or (value is not None and self._is_size(value))
         return False
 
@@ -260,11 +256,11 @@ class _Reader:
             match node:
                 case ast.Call(ast.Name(name)):
                     yield name, node.lineno
-                case ast.Call(ast.Attribute(value, attr)) if self._is_self(value) or attr not in REMOVING:
+                case ast.Call(ast.Attribute(value, attr)) if self._means.is_self(value) or attr not in REMOVING:
                     yield attr, node.lineno
-                case ast.Subscript(value, ctx=ast.Del()) if self._is_self(value):
+                case ast.Subscript(value, ctx=ast.Del()) if self._means.is_self(value):
                     yield "__delitem__", node.lineno
-                case ast.Subscript(value, ctx=ast.Store()) if self._is_self(value):
+                case ast.Subscript(value, ctx=ast.Store()) if self._means.is_self(value):
                     yield "__setitem__", node.lineno
 
     # Who else gets it.
@@ -273,12 +269,12 @@ class _Reader:
         arguments: list[tuple[int | str | None, ast.expr]] = list(enumerate(call.args))
         arguments += [(keyword.arg, keyword.value) for keyword in call.keywords]
         for at, value in arguments:
-            if isinstance(value, ast.Starred) or not self._is_container(value):
+            if isinstance(value, ast.Starred) or not self._means.is_container(value):
                 continue  # its items are handed on, not the container
             match call.func:
                 case ast.Attribute(_, attr) if attr in _TAKING:
                     continue
-            called = self._resolved(call.func)
+            called = self._means.resolved(call.func)
             if is_a(called, type):
                 if is_made_in_c(called) or module_of(called) == "collections":
                     continue  # a copy
@@ -296,7 +292,7 @@ class _Reader:
         """Whether a function is got from an instance, which is then its first argument."""
         match function:
             case ast.Attribute(value):
-                owner = self._resolved(value)
+                owner = self._means.resolved(value)
                 return owner is not None and not is_any(owner, (types.ModuleType, type))
         return False
 
@@ -304,203 +300,16 @@ class _Reader:
         """Whether others get it in another way than by an argument or as the result."""
         for node in self._nodes:
             match node:
-                case ast.Yield(ast.expr() as value) | ast.YieldFrom(value) if self._is_container(value):
+                case ast.Yield(ast.expr() as value) | ast.YieldFrom(value) if self._means.is_container(value):
                     return True
         # In a tuple, a list, a condition: whoever takes it apart is not followed.
         return any(
-            self._is_container(part)
+            self._means.is_container(part)
             for value in returned
             if isinstance(value, ast.Tuple | ast.List | ast.Dict)
             for part in ast.iter_child_nodes(value)
             if isinstance(part, ast.expr)
         )
-
-    # What a piece of syntax stands for.
-
-    def _is_length(self, node: ast.expr) -> bool:
-        found = False
-        match node:
-            case ast.Call(ast.Name("len"), [argument], []):
-                told = "__len__" in self._place.lengths and self._is_owner(argument)
-                found = told or self._is_container(argument)
-            case ast.Call(ast.Attribute(value, "__len__"), [], []):
-                found = self._is_container(value)
-            case (
-                ast.Call(ast.Attribute(attr=name), [], []) | ast.Call(ast.Name(name), [], []) | ast.Attribute(attr=name)
-            ):
-                found = name in self._place.lengths
-            case ast.Name(name) if name in self._values:
-                found = self._is_length(self._values[name])
-            case ast.NamedExpr(_, value) | ast.BinOp(value, ast.Add(), ast.Constant(int())):
-                found = self._is_length(value)
-        return found
-
-    def _is_container(self, node: ast.expr) -> bool:
-        return self._depth(node) == self._place.spelling.items
-
-    def _holds(self, node: ast.expr) -> bool:
-        """Whether it is the container, or what it is an item of."""
-        depth = self._depth(node)
-        return depth is not None and depth <= self._place.spelling.items
-
-    def _depth(self, node: ast.expr) -> int | None:
-        """How many subscripts an expression is below the wanted name; None where it is of something else."""
-        if self._is_spelt(node):
-            return 0
-        found: int | None = None
-        match node:
-            case ast.Name(name):
-                found = self._aliases.get(name)
-            case ast.NamedExpr(_, value):
-                found = self._depth(value)
-            case ast.Subscript(value, index) if not isinstance(index, ast.Slice):
-                found = _below(self._depth(value))
-            case ast.Call(ast.Attribute(value, attr)) if attr in _ITEM_OF:
-                found = _below(self._depth(value))
-            case ast.Call(ast.Name("next"), [iterated, *_]):
-                found = self._iterated(iterated)
-            case ast.BoolOp(_, values):
-                found = next((depth for value in values if (depth := self._depth(value)) is not None), None)
-            case ast.IfExp(_, body, otherwise):
-                depth = self._depth(body)
-                found = self._depth(otherwise) if depth is None else depth
-        return found
-
-    def _iterated(self, node: ast.expr) -> int | None:
-        """The depth of what a loop over an expression gives."""
-        match node:
-            case ast.Call(ast.Attribute(value, attr), [], []) if attr in _VIEWS:
-                return _below(self._depth(value))
-            case ast.Call(ast.Name(name), [argument, *_]) if name in _COPIES or name == "enumerate":
-                return self._iterated(argument)
-        return _below(self._depth(node))
-
-    def _is_spelt(self, node: ast.expr) -> bool:
-        """Whether it is the name that is looked for."""
-        kind, wanted = self._place.spelling.kind, self._place.spelling.name
-        found = False
-        match kind, node:
-            case SpellingKind.OWN, ast.Name(name):
-                found = name == self._place.first and self._place.is_method
-            case SpellingKind.OWN, ast.Call(ast.Name("super"), []):
-                found = True
-            case SpellingKind.LOCAL | SpellingKind.GLOBAL, ast.Name(name) if self._definition.mangled(name) == wanted:
-                # In an inner function it may be another variable of that name.
-                inner = wanted in self._locals or wanted in self._place.code.co_freevars
-                found = inner if kind is SpellingKind.LOCAL else not inner and self._place.own
-            case SpellingKind.GLOBAL, ast.Attribute(value, attr) if not self._place.doubtful:
-                found = attr == wanted and self._resolved(value) is self._place.owner
-            case SpellingKind.ATTRIBUTE | SpellingKind.GLOBAL, ast.Attribute(value, attr):
-                found = self._definition.mangled(attr) == wanted and not self._is_anothers(value)
-            case SpellingKind.RESULT, ast.Call(ast.Name(name)):
-                found = name == wanted and name not in self._locals
-            case SpellingKind.RESULT, ast.Call(ast.Attribute(value, attr)):
-                found = self._definition.mangled(attr) == wanted and not self._is_anothers(value)
-        return found
-
-    def _is_anothers(self, owner: ast.expr) -> bool:
-        """Whether an attribute is of another object than the container's owner: of another class's `self`."""
-        return self._is_self(owner) and not self._place.own and self._place.is_method
-
-    def _is_self(self, node: ast.expr) -> bool:
-        match node:
-            case ast.Name(name):
-                return name == self._place.first
-            case ast.Call(ast.Name("super"), []):
-                return True
-        return False
-
-    def _is_owner(self, node: ast.expr) -> bool:
-        if self._is_self(node):
-            return self._place.own
-        resolved = self._resolved(node)
-        return resolved is not None and resolved is self._place.owner
-
-    def _number(self, node: ast.expr) -> int | None:
-        names = self._dotted(node)
-        if names is None:
-            return constant(node)
-        if len(names) == 1 and names[0] in self._locals:
-            value = self._values.get(names[0])
-            return self._place.default(names[0]) if value is None else self._number(value)
-        return self._place.number(names)
-
-    def _named_number(self, node: ast.expr) -> tuple[str, int | None]:
-        """The attribute or global that an expression is, and its number."""
-        match node:
-            case ast.Name(name) if name in self._values:
-                return self._named_number(self._values[name])
-        name = self._name_of(node)
-        return name, self._number(node) if name else None
-
-    def _name_of(self, node: ast.expr) -> str:
-        """The attribute or global that an expression is; empty for all else."""
-        match node:
-            case ast.Attribute(_, attr):
-                return self._definition.mangled(attr)
-            case ast.Name(name) if name not in self._locals:
-                return self._definition.mangled(name)
-        return ""
-
-    def _dotted(self, node: ast.expr) -> list[str] | None:
-        """The names in `a.b["c"]`; None for anything else."""
-        match node:
-            case ast.Name(name):
-                return [self._definition.mangled(name)]
-            case ast.Attribute(value, attr):
-                above = self._dotted(value)
-                return None if above is None else [*above, self._definition.mangled(attr)]
-            case ast.Subscript(value, ast.Constant(str(key))):
-                above = self._dotted(value)
-                return None if above is None else [*above, key]
-        return None
-
-    def _resolved(self, node: ast.expr) -> Any:
-        """What an expression of names stands for; None where nobody knows."""
-        names = self._dotted(node)
-        return None if names is None else self._place.resolved(names)
-
-    def _find_aliases(self) -> None:
-        """The local variables that stand for the container, or for another value that is set once."""
-        stored = Counter(
-            node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        )
-        for node in sorted(self._nodes, key=position):
-            match node:
-                case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
-                    pairs = list(zip(targets, values, strict=True))
-                case ast.Assign(targets, value):
-                    pairs = [(target, value) for target in targets]
-                case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
-                    pairs = [(target, value)]
-                case ast.For(target, over) | ast.AsyncFor(target, over) | ast.comprehension(target, over):
-                    self._loop(target, over)
-                    continue
-                case _:
-                    continue
-            for target, value in pairs:
-                if isinstance(target, ast.Name) and target.id in self._locals:
-                    self._alias(target.id, self._depth(value))
-                    # Only of names that have their value by then, so that nothing is defined by itself.
-                    used = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
-                    if stored[target.id] == 1 and all(not stored[name] or name in self._values for name in used):
-                        self._values[target.id] = value
-
-    def _loop(self, target: ast.expr, over: ast.expr) -> None:
-        depth = self._iterated(over)
-        if isinstance(target, ast.Tuple) and target.elts:  # of `items()` or `enumerate()`, the second
-            target = target.elts[-1]
-        if isinstance(target, ast.Name):
-            self._alias(target.id, depth)
-
-    def _alias(self, name: str, depth: int | None) -> None:
-        # One that is the container itself at a time wins over one that only holds it.
-        if depth is not None and not self._is_spelt(ast.Name(name)):
-            self._aliases[name] = max(depth, self._aliases.get(name, 0))
-
-
-def _below(depth: int | None) -> int | None:
-    return None if depth is None else depth + 1
 
 
 def _is_known(function: Any) -> bool:
