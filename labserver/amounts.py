@@ -40,6 +40,5 @@ def percent(share: float) -> str:
 
 def count(many: float, what: str) -> str:
     """So many of something: `1 holder`, `1,200 items`, `300 entries`."""
-    if many == 1:
-        return f"{many:,} {what}"
-    return f"{many:,} {f'{what[:-1]}ies' if what.endswith('y') else f'{what}s'}"
+    several = f"{what[:-1]}ies" if what.endswith("y") and what[-2] not in "aeiou" else f"{what}s"
+    return f"{many:,} {what if many == 1 else several}"

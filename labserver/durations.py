@@ -1,5 +1,6 @@
 """Durations as people write them: `40`, `40s`, `10m`, `2h`."""
 
+import math
 import re
 
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(ms|s|m|min|h|d)?")
@@ -13,7 +14,7 @@ def seconds_of(text: str) -> float:
         ValueError: it is no duration; the sentence says how one is written.
     """
     found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    seconds = math.inf if found is None else float(found[1]) * _IN_SECONDS[found[2] or "s"]
+    if seconds == math.inf:
         raise ValueError("give a duration, such as 40 or 40s for seconds, 10m or 2h.")
-    number, unit = found.groups()
-    return float(number) * _IN_SECONDS[unit or "s"]
+    return seconds

@@ -147,7 +147,9 @@ def _application_parser() -> MagicArgumentParser:
 
 
 def _parser(name: str, description: str) -> MagicArgumentParser:
-    return MagicArgumentParser(name, description=description, formatter_class=RawDescriptionHelpFormatter)
+    parser = MagicArgumentParser(name, description=description, formatter_class=RawDescriptionHelpFormatter)
+    parser.color = False  # from CPython 3.14 on help is coloured, also where it is shown as text
+    return parser
 
 
 def _with_options(parser: MagicArgumentParser, *kinds: type[Options]) -> MagicArgumentParser:

@@ -135,7 +135,7 @@ def _number(config: pytest.Config, name: str, kind: Callable[[str], NumberT], de
     try:
         value = kind(said)
     except ValueError as error:
-        why = {"int": "it must be a whole number.", "float": "it must be a number."}.get(kind.__name__, str(error))
+        why = "it must be a whole number." if kind is int else "it must be a number." if kind is float else str(error)
         raise pytest.UsageError(f"leak_check_{name} is {said!r}: {why}") from error
     if math.isnan(value):
         raise pytest.UsageError(f"leak_check_{name} is {said!r}: it must be a number.")
