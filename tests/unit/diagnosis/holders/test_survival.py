@@ -403,9 +403,12 @@ def test_every_way_to_look_remembers(shop, instruments, monkeypatch, way):
 @pytest.mark.parametrize("make", [dict, list])
 def test_addresses_that_are_used_again_are_other_items(shop, instruments, make, kind):
     """On purpose at the same keys or places, too."""
-    shop.KEPT = make()
+    shop.KEPT, job, neighbours = make(), cleared if make is dict else appended, []
     instruments.baseline()
-    driven(shop, cleared if make is dict else appended, 0, 120, kind)
+    for number in range(120):
+        job(shop, number, ITEMS[kind](number))
+        neighbours.append(ITEMS[kind](number))  # so that the pool stays one for items of this size
+    gc.collect()
     assert of(instruments.growth()) == (0, 120)
     items = shop.KEPT.values() if make is dict else shop.KEPT
     key_at = {id(item): key for key, item in enumerate(items)}
