@@ -17,7 +17,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from labserver.targets.attach.ptrace import Gone, Late, Tracee, all_but
 from labserver.targets.attach.refusal import CannotAttach, NotAttachable
 
 _PAGE = 65536  # the largest that a kernel uses
-_STACK_BYTES = 4 * _PAGE
+_TEXT_BYTES, _STACK_BYTES = _PAGE, 4 * _PAGE
 _READ_WRITE, _PRIVATE_ANONYMOUS, _NO_FILE = 3, 0x22, -1
 _TEXT_READ_BYTES = 8 * 2**20
 _FULL = -1  # what `Py_AddPendingCall` returns where its queue is full
@@ -87,12 +87,16 @@ def machine_of(interpreter: Interpreter) -> Machine:
     return machine
 
 
-def inject(interpreter: Interpreter, text: bytes) -> Injected:
+Text = Callable[[Page], bytes]
+"""Makes the text, a C string without a zero in it, for the place where it will stand."""
+
+
+def inject(interpreter: Interpreter, text: Text) -> Injected:
     """Have the main thread run Python text when it next can.
 
     Args:
         interpreter: of the process, CPython 3.11 to 3.13.
-        text: as a C string, without a zero in it.
+        text: gives the text.
 
     Raises:
         NotAttachable: the processor is not known.
@@ -121,13 +125,14 @@ def inject(interpreter: Interpreter, text: bytes) -> Injected:
     return result
 
 
-def _inject(interpreter: Interpreter, machine: Machine, text: bytes) -> Injected:
+def _inject(interpreter: Interpreter, machine: Machine, text: Text) -> Injected:
     pid = interpreter.pid
     try:
         with Memory(pid, writable=True) as memory:
             instruction = _syscall_instruction(machine, mappings_of(pid), memory)
             with _stopped(pid, machine, memory, interpreter.locking) as stopped:
-                return _Visit(stopped, machine, memory, instruction).plant(interpreter, text)
+                page = _Visit(stopped, machine, memory, instruction).plant(interpreter, text)
+            return Injected(page, time.monotonic() - stopped.since)
     except Gone:
         raise CannotAttach(f"Process {pid} has ended.") from None
     except Late:
@@ -234,17 +239,16 @@ class _Visit:
     """
 
     def __init__(self, stopped: _Stopped, machine: Machine, memory: Memory, instruction: int) -> None:
-        self._thread, self._registers, self._since, self._stray = stopped
+        self._thread, self._registers, _, self._stray = stopped
         self._machine = machine
         self._memory = memory
         self._instruction = instruction
 
-    def plant(self, interpreter: Interpreter, text: bytes) -> Injected:
+    def plant(self, interpreter: Interpreter, text: Text) -> Page:
         """Give the process the text, and have the call made."""
-        text_bytes = -(-(len(text) + 1) // _PAGE) * _PAGE
-        page = Page(self._allocate(text_bytes), text_bytes)
+        page = Page(self._allocate(_TEXT_BYTES), _TEXT_BYTES)
         stack = Page(self._allocate(_STACK_BYTES), _STACK_BYTES)
-        self._memory.write(page.address, text + b"\0")
+        self._memory.write(page.address, text(page)[: _TEXT_BYTES - 1] + b"\0")
         functions = interpreter.functions
         if not self._call(functions["Py_IsInitialized"], (), stack):
             self._free(page)
@@ -255,7 +259,7 @@ class _Visit:
         if added == _FULL:
             self._free(page)
             raise CannotAttach(f"The main thread of process {interpreter.pid} has no room for a further pending call.")
-        return Injected(page, time.monotonic() - self._since)
+        return page
 
     def _allocate(self, size: int) -> int:
         arguments = (0, size, _READ_WRITE, _PRIVATE_ANONYMOUS, _NO_FILE, 0)
