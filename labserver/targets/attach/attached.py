@@ -13,13 +13,13 @@ from labserver.targets.attach.permission import require_permission
 from labserver.targets.attach.refusal import CannotAttach
 from labserver.targets.attach.remote_exec import require_same_minor, run_remotely
 
-ATTACH_TIMEOUT_S = 10.0
 _REMOTE_EXEC = (3, 14)
 _IMPORT_S = 60.0  # to import the instruments' packages on a slow machine
 _GONE_S = 5.0
 _REFUSED = {
     "threads": "its threads are replaced (by gevent or eventlet?), and an agent needs one of its own",
     "build": "it lacks {detail}, and the check's own is of another build of Python: install labserver in it",
+    "older": "its own labserver is older than the check's: upgrade it",
     "failed": "the agent did not start there ({detail})",
 }
 

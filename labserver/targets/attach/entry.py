@@ -65,6 +65,8 @@ def enter(*, meeting: str, offered: dict[str, str], suffix: str, page: tuple[int
             importlib.import_module(_GUEST).start(connection, finder, page)
             return
         _tell(connection, *refused)
+    except ModuleNotFoundError as error:
+        _tell(connection, "older" if str(error.name).startswith("labserver.") else "failed", str(error))
     except Exception as error:  # noqa: BLE001 - the process must not notice
         _tell(connection, "failed", f"{type(error).__name__}: {error}")
     finder.remove()
