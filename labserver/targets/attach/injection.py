@@ -28,10 +28,18 @@ from labserver.targets.attach.maps import Mapping, Memory, mappings_of
 from labserver.targets.attach.ptrace import Gone, Late, Tracee, all_but
 from labserver.targets.attach.refusal import CannotAttach, NotAttachable
 
+class Page(NamedTuple):
+    """Memory that the process was given for the text, and that it may give back when the text has run."""
+
+    address: int
+    size: int
+
+
 _PAGE = 65536  # the largest that a kernel uses
 _TEXT_BYTES, _STACK_BYTES = _PAGE, 4 * _PAGE
 _READ_WRITE, _PRIVATE_ANONYMOUS, _NO_FILE = 3, 0x22, -1
 _TEXT_READ_BYTES = 8 * 2**20
+_NOTHING = Page(0, 0)  # to give that back is an error that changes nothing
 _FULL = -1  # what `Py_AddPendingCall` returns where its queue is full
 
 
@@ -53,13 +61,6 @@ class Patience:
 
 
 PATIENCE = Patience()
-
-
-class Page(NamedTuple):
-    """Memory that the process was given for the text, and that it may give back when the text has run."""
-
-    address: int
-    size: int
 
 
 class Injected(NamedTuple):
@@ -246,16 +247,16 @@ class _Visit:
 
     def plant(self, interpreter: Interpreter, text: Text) -> Page:
         """Give the process the text, and have the call made."""
-        page = Page(self._allocate(_TEXT_BYTES), _TEXT_BYTES)
-        stack = Page(self._allocate(_STACK_BYTES), _STACK_BYTES)
+        # Few stops: each one costs two changes of the running thread.
+        page = Page(self._allocate(_TEXT_BYTES + _STACK_BYTES), _TEXT_BYTES)
+        stack = Page(page.address + _TEXT_BYTES, _STACK_BYTES)
         self._memory.write(page.address, text(page)[: _TEXT_BYTES - 1] + b"\0")
         functions = interpreter.functions
-        if not self._call(functions["Py_IsInitialized"], (), stack):
-            self._free(page)
-            self._free(stack)
+        if not self._call(functions["Py_IsInitialized"], (), stack, _NOTHING):
+            self._free(Page(page.address, page.size + stack.size))
             raise CannotAttach(f"The interpreter of process {interpreter.pid} is not ready; try again.")
-        added = self._call(functions["Py_AddPendingCall"], (functions["PyRun_SimpleString"], page.address), stack)
-        self._free(stack)
+        planted = (functions["PyRun_SimpleString"], page.address)
+        added = self._call(functions["Py_AddPendingCall"], planted, stack, stack)
         if added == _FULL:
             self._free(page)
             raise CannotAttach(f"The main thread of process {interpreter.pid} has no room for a further pending call.")
@@ -280,8 +281,8 @@ class _Visit:
                 raise _Stuck
         return self._machine.result(self._thread.registers)
 
-    def _call(self, function: int, arguments: tuple[int, ...], stack: Page) -> int:
-        """Have a function called, and return what it returns."""
+    def _call(self, function: int, arguments: tuple[int, ...], stack: Page, afterwards: Page) -> int:
+        """Have a function called, then memory given back, and return what the function returns."""
         top = stack.address + stack.size - 64
         # It returns to an instruction that calls the kernel, where the thread stands before anything is done.
         self._memory.write(top - 8, self._instruction.to_bytes(8, "little"))
@@ -295,7 +296,7 @@ class _Visit:
                 raise _Stuck
             registers = self._thread.registers
             if self._machine.place(registers) == after and self._machine.top(registers) == top:
-                self._thread.change_syscall(Call(self._machine.numbers["munmap"], (0, 0)))  # which does nothing
+                self._thread.change_syscall(Call(self._machine.numbers["munmap"], afterwards))
                 self._thread.resume(to_syscall=True)
                 if not self._at_syscall(PATIENCE.call_s):
                     raise _Stuck

@@ -23,8 +23,7 @@ _AT_SYSCALL = signal.SIGTRAP | 0x80
 _NT_PRSTATUS = 1
 _MOST_VECTOR_BYTES = 2**18
 _MASK = 8
-_EAGER = 200  # looks before the first pause between two
-_PAUSE_S = 0.00005
+_PAUSE_S = 0.00002  # between two looks: who sleeps, however briefly, is woken before those who were running
 # They tell of a mistake at this very instruction: a blocked one would end the process.
 _BY_INSTRUCTION = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
 
@@ -100,7 +99,7 @@ class Tracee:
             Gone: it has ended.
             Late: it does not stand within these seconds.
         """
-        deadline, looks = time.monotonic() + within_s, 0
+        deadline = time.monotonic() + within_s
         while True:
             try:
                 found, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
@@ -112,8 +111,7 @@ class Tracee:
                 raise Gone
             if time.monotonic() > deadline:
                 raise Late
-            looks += 1
-            time.sleep(0 if looks < _EAGER else _PAUSE_S)
+            time.sleep(_PAUSE_S)
 
     @property
     def registers(self) -> dict[str, int]:
