@@ -1,4 +1,4 @@
-"""A process that is attached to is never harmed: the soak's circumstances, with few rounds each, and those that fail."""
+"""A process that is attached to is never harmed: the soak's circumstances, with few rounds each, and failures."""
 
 import importlib.util
 import os
@@ -45,7 +45,7 @@ def test_attaching_harms_nothing_and_the_agent_is_gone_afterwards(circumstance):
     assert (outcome.wrong, outcome.rounds) == ([], 3)
 
 
-RIGHT = {name: 1 for name in soak.SAME} | {"threads": 1}
+RIGHT = dict.fromkeys(soak.SAME, 1) | {"threads": 1}
 AFTER = RIGHT | {"rounds": 5, "wrong": 0, "seen": None, "signals": 3, "workers": 0}
 
 
@@ -65,7 +65,7 @@ def test_a_main_thread_that_waits_for_ever_is_one_sentence_and_what_comes_late_d
             assert "--attach-timeout" in str(caught.value)
         after, code, said = soak.ended(process)  # which lets the main thread run what is pending
     assert list(soak.faults(before, after | {"rounds": 1}, code, said, 0)) == []
-    assert not leftovers(process.pid)
+    assert not leftovers()
 
 
 def test_a_wait_that_is_longer_than_the_patience_is_not_cut_short_and_the_next_attempt_succeeds():
@@ -77,7 +77,7 @@ def test_a_wait_that_is_longer_than_the_patience_is_not_cut_short_and_the_next_a
     assert list(soak.faults(before, after, code, said, 0)) == []
 
 
-def leftovers(pid):
+def leftovers():
     """Files of a meeting that nobody has removed."""
     return [path for path in Path("/tmp").glob("labserver-attach-*") if path.stat().st_uid == os.getuid()]
 
@@ -92,7 +92,7 @@ def test_two_checks_at_once_are_one_too_many():
 
 
 def test_a_checker_that_is_killed_leaves_no_agent():
-    code = f"""
+    code = """
 import sys, time
 from labserver.targets.attach.attached import attach
 attached = attach(int(sys.argv[1]), 20)
@@ -212,13 +212,13 @@ def test_a_blocked_main_thread_ends_a_check_with_125_and_a_watch_goes_on_from_ou
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
-        done = labserver(
-            "check", f"pid:{process.pid}", "--request", "GET /", "--quiet", "--attach-timeout", "0.5"
-        )
+        done = labserver("check", f"pid:{process.pid}", "--request", "GET /", "--quiet", "--attach-timeout", "0.5")
         assert done.returncode == 125
         assert "ran no Python code within 0.5 s" in done.stderr
         assert done.stderr.count("\n") == 1
-        watched = labserver("watch", str(process.pid), "--duration", "0.2", "--interval", "0.1", "--attach-timeout", "0.5")
+        watched = labserver(
+            "watch", str(process.pid), "--duration", "0.2", "--interval", "0.1", "--attach-timeout", "0.5"
+        )
         assert watched.returncode == 0
         assert "from outside. The main thread" in watched.stdout
         process.kill()

@@ -155,7 +155,10 @@ def main():
         outcome = attach_to(given.python, circumstance, rounds=rounds)
         pauses += outcome.pauses_s
         wrong += len(outcome.wrong)
-        print(f"{circumstance:12} {outcome.rounds:5} rounds  {shown(outcome.pauses_s)}  {outcome.wrong or 'unharmed'}", flush=True)
+        print(
+            f"{circumstance:12} {outcome.rounds:5} rounds  {shown(outcome.pauses_s)}  {outcome.wrong or 'unharmed'}",
+            flush=True,
+        )
     print(f"{'together':12} {shown(pauses)}")
     return int(bool(wrong))
 

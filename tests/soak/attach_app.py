@@ -18,11 +18,16 @@ import sys
 import threading
 import time
 import zlib
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 ending = threading.Event()
 state = {"rounds": 0, "wrong": 0, "seen": None}
 signals = 0
+
+
+def tasks():
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def check(right, seen=None):
@@ -82,8 +87,8 @@ DIGEST = hashlib.sha256(PACKED).hexdigest()
 
 def vectors():
     """Long loops over vector registers, the same each time to the last bit."""
-    global expected
-    values = numpy.sin(numpy.arange(60_000) * 0.001) * 1.0001 + numpy.sqrt(numpy.arange(60_000))
+    global expected  # noqa: PLW0603 - there is one
+    values = np.sin(np.arange(60_000) * 0.001) * 1.0001 + np.sqrt(np.arange(60_000))
     found = (values @ values[::-1], values.cumsum()[-1], (values * 3 - 1).sum())
     found = struct.pack("3d", *found)
     expected = expected or found
@@ -202,8 +207,8 @@ CIRCUMSTANCES = {
 
 def tell(**more):
     told = {
-        "descriptors": sorted(os.listdir("/proc/self/fd")),
-        "threads": len(os.listdir("/proc/self/task")),
+        "descriptors": sorted(one.name for one in Path("/proc/self/fd").iterdir()),
+        "threads": tasks(),
         "finders": len(sys.meta_path),
         "path": list(sys.path),
         "names": sorted(globals()),
@@ -238,15 +243,15 @@ def main():
         worker.join()
     came = os.read(told, 65_536).count(bytes([signal.SIGRTMIN]))
     patience = time.monotonic() + 10
-    while len(os.listdir("/proc/self/task")) > 1 + THREADS and time.monotonic() < patience:  # timers that end
+    while tasks() > 1 + THREADS and time.monotonic() < patience:  # timers that end
         time.sleep(0.01)
     tell(**state, signals=came, workers=len(workers))
 
 
 if sys.argv[1] == "vectors":
-    import numpy
+    import numpy as np
 
-THREADS = len(os.listdir("/proc/self/task")) - 1  # of a library for matrices
+THREADS = tasks() - 1  # of a library for matrices
 
 if __name__ == "__main__":
     main()

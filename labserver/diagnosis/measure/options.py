@@ -125,9 +125,7 @@ class LoadOptions:
     no_attach: bool = _option(
         default=False, help_text="Put no agent into a service that runs already; read its memory from outside."
     )
-    attach_timeout: float = _option(
-        10.0, "How long its main thread gets to let the agent in.", metavar="SECONDS"
-    )
+    attach_timeout: float = _option(10.0, "How long its main thread gets to let the agent in.", metavar="SECONDS")
 
     def validate(self) -> None:
         """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""

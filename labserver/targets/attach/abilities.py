@@ -33,7 +33,9 @@ def abilities() -> Iterator[Ability]:
     forbidden = _forbidden() if linux else _ONLY_LINUX
     unknown = "" if platform.machine() in MACHINES else f"{platform.machine()} is not known: x86-64 and aarch64 are"
     yield Ability("ptrace", f"CPython 3.11 to 3.13, {_whose()}", forbidden or unknown)
-    older = "" if sys.version_info >= (3, 14) else f"to attach to CPython 3.14 and later, run labserver with it, not {here}"
+    older = (
+        "" if sys.version_info >= (3, 14) else f"to attach to CPython 3.14 and later, run labserver with it, not {here}"
+    )
     yield Ability("sys.remote_exec", f"CPython {here}, {_whose()}", forbidden or older)
 
 

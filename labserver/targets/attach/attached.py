@@ -100,9 +100,7 @@ def _have_run(interpreter: Interpreter, meeting: Meeting) -> float | None:
         text = bootstrap(pid=meeting.pid, meeting=meeting.address, script=meeting.script)
         run_remotely(interpreter, meeting, text)
         return None
-    return inject(
-        interpreter, lambda page: bootstrap(pid=meeting.pid, meeting=meeting.address, page=page)
-    ).pause_s
+    return inject(interpreter, lambda page: bootstrap(pid=meeting.pid, meeting=meeting.address, page=page)).pause_s
 
 
 def _greet(pid: int, attached: Attached) -> None:
@@ -110,7 +108,9 @@ def _greet(pid: int, attached: Attached) -> None:
     try:
         said = attached.lines.receive(_IMPORT_S)
     except Closed:
-        raise CannotAttach(f"Process {pid} let no agent in, for it may be asked by its own user and by root alone.") from None
+        raise CannotAttach(
+            f"Process {pid} let no agent in, for it may be asked by its own user and by root alone."
+        ) from None
     except (Silent, ValueError):
         raise CannotAttach(f"The agent in process {pid} did not answer within {_IMPORT_S:g} s.") from None
     if "refused" in said:

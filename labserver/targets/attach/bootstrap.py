@@ -41,7 +41,7 @@ def bootstrap(*, pid: int, meeting: str, page: tuple[int, int] | None = None, sc
     place = None if page is None else tuple(page)
     given: dict[str, Any] = {"meeting": meeting, "offered": offered(), "suffix": EXTENSION_SUFFIXES[0], "page": place}
     entering = f"{Path(entry.__file__).read_text(encoding='utf-8')}\nenter(**{given!r})\n"
-    source = f"try:\n exec({ascii(entering)})\nexcept BaseException:\n pass\n"  # nothing may be printed there
+    source = f"try:\n exec({entering!a})\nexcept BaseException:\n pass\n"  # nothing may be printed there
     text = _TEXT.format(pid=pid, meeting=ascii(meeting), source=ascii(source))
     if script is not None:
         text += _REMOVE_SCRIPT.format(script=ascii(script), folder=ascii(str(Path(script).parent)))

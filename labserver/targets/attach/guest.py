@@ -31,7 +31,7 @@ class Offer(Protocol):
         """Offer nothing any longer."""
 
 
-class Busy(Exception):
+class Busy(Exception):  # noqa: N818 - a result, and no mistake
     """Another check is in this process already."""
 
 

@@ -1,10 +1,10 @@
 """One call of `Py_AddPendingCall(PyRun_SimpleString, text)` by the main thread of a process, from outside.
 
-The main thread alone is stopped, for a millisecond or less; all others run on. It calls the function on a stack of its
-own, with its signals blocked, so that they wait in the kernel as they came, and goes on with all registers as they were:
-also in the midst of a system call, which the kernel restarts as it does after every stop. The call takes no lock but
-that of the pending calls, allocates nothing, and needs no global lock; the interpreter runs the text at the main thread's
-next boundary between two bytecodes.
+The main thread alone is stopped, for about a millisecond; all others run on. It calls the function on a stack of its
+own, with its signals blocked, so that they wait in the kernel as they came, and goes on with all registers as they
+were: also in the midst of a system call, which the kernel restarts as it does after every stop. The call takes no lock
+but that of the pending calls, allocates nothing, and needs no global lock; the interpreter runs the text at the main
+thread's next boundary between two bytecodes.
 
 Not `PyGILState_Ensure` and `PyRun_SimpleString` at once, as debuggers do it: the thread stands anywhere, also in malloc
 and in the collector, and Python must not run there.
@@ -27,6 +27,7 @@ from labserver.targets.attach.machine import MACHINES, Call, Machine
 from labserver.targets.attach.maps import Mapping, Memory, mappings_of
 from labserver.targets.attach.ptrace import Gone, Late, Tracee, all_but
 from labserver.targets.attach.refusal import CannotAttach, NotAttachable
+
 
 class Page(NamedTuple):
     """Memory that the process was given for the text, and that it may give back when the text has run."""
@@ -52,12 +53,14 @@ class Patience:
         call_s: until a call returns. Microseconds, unless another thread holds the lock.
         tries: how often it is stopped anew where it stands in an unlucky place.
         between_s: that it runs between two of them.
+        settle_s: until it stands again after a call. It goes on in an unknown state otherwise, so there is no hurry.
     """
 
     stop_s: float = 2.0
     call_s: float = 2.0
     tries: int = 50
     between_s: float = 0.0005
+    settle_s: float = 60.0
 
 
 PATIENCE = Patience()
@@ -70,7 +73,7 @@ class Injected(NamedTuple):
     pause_s: float
 
 
-class _Stuck(Exception):
+class _Stuck(Exception):  # noqa: N818 - a result, and no mistake
     """A call did not return."""
 
 
@@ -157,9 +160,7 @@ class _Stopped(NamedTuple):
 
 
 @contextmanager
-def _stopped(
-    pid: int, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...]
-) -> Iterator[_Stopped]:
+def _stopped(pid: int, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...]) -> Iterator[_Stopped]:
     """The main thread, standing for the length of the block; afterwards it goes on with all that it had."""
     thread = Tracee(pid, machine)
     since = _halt(thread, machine, memory, locking)
@@ -221,7 +222,7 @@ def _settle(thread: Tracee, stray: list[int]) -> None:
         thread.interrupt()
         thread.resume()
     while True:
-        stop = thread.wait(PATIENCE.stop_s)
+        stop = thread.wait(PATIENCE.settle_s)
         if stop.is_ours:
             return
         if not stop.is_at_syscall:
@@ -323,8 +324,8 @@ def _syscall_instruction(machine: Machine, mappings: list[Mapping], memory: Memo
         OSError: there is none.
     """
     likely = [one for one in mappings if one.path == "[vdso]"]
-    likely += [one for one in mappings if "x" in one.rights and "libc" in one.path or "ld-" in one.path]
-    likely += [one for one in mappings if "x" in one.rights and one.path.startswith("/")]
+    likely += [one for one in mappings if "libc" in one.path or "ld-" in one.path]
+    likely += [one for one in mappings if one.path.startswith("/")]
     for one in likely:
         if "x" not in one.rights:
             continue

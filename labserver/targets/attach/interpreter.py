@@ -3,7 +3,6 @@
 The files are those of the process's own mount namespace, below `/proc/N/root`.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ def _opened(pid: int, path: str, mappings: list[Mapping]) -> BinaryIO:
     """The very file that is mapped, where this user may ask for it, else the one of that name."""
     mapped = next(one for one in mappings if one.path == path)
     try:
-        return open(f"/proc/{pid}/map_files/{mapped.start:x}-{mapped.end:x}", "rb")
+        return Path(f"/proc/{pid}/map_files/{mapped.start:x}-{mapped.end:x}").open("rb")
     except OSError:
         return Path(f"/proc/{pid}/root", path.removesuffix(_DELETED).lstrip("/")).open("rb")
 
@@ -137,6 +136,6 @@ def _same(elf: Elf, file: BinaryIO, memory: Memory, bias: int) -> bool:
 
 def _link(pid: int) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        return str(Path(f"/proc/{pid}/exe").readlink())
     except OSError:
         return ""

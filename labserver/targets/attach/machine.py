@@ -70,7 +70,9 @@ class Machine:
         """The registers of a thread that stands before a system call, with which it makes another one."""
         raise NotImplementedError
 
-    def calling(self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int) -> dict[str, int]:
+    def calling(
+        self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int
+    ) -> dict[str, int]:
         """The registers with which a function begins.
 
         Args:
@@ -117,7 +119,9 @@ class _X86(Machine):
     def changed(self, registers: Mapping[str, int], call: Call) -> dict[str, int]:
         return {**registers, **dict(zip(_X86_ARGUMENTS, call.arguments, strict=False)), "orig_rax": call.number}
 
-    def calling(self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int) -> dict[str, int]:
+    def calling(
+        self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int
+    ) -> dict[str, int]:
         named = dict(zip(("rdi", "rsi"), arguments, strict=False))
         flags = registers["eflags"] & ~(_DIRECTION | _SINGLE_STEP)
         entry = {"rip": function, "rsp": top - 8, "rax": 0, "orig_rax": _ORIG_RAX_NONE, "eflags": flags}
@@ -159,7 +163,9 @@ class _Arm(Machine):
     def changed(self, registers: Mapping[str, int], call: Call) -> dict[str, int]:
         return {**registers, **_numbered(call.arguments)}  # the number has a set of its own
 
-    def calling(self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int) -> dict[str, int]:
+    def calling(
+        self, registers: Mapping[str, int], function: int, arguments: tuple[int, ...], top: int
+    ) -> dict[str, int]:
         return {**registers, **_numbered(arguments), "pc": function, "sp": top}
 
     def returning(self, registers: Mapping[str, int], at: int) -> dict[str, int]:
@@ -186,7 +192,8 @@ def _signed(value: int, *, bits: int = 64) -> int:
 
 
 _X86_NAMES = (
-    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
+    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base "
+    "ds es fs gs"
 )
 _NT_FPREGSET, _NT_X86_XSTATE, _NT_ARM_SVE = 2, 0x202, 0x405
 MACHINES: Mapping[str, Machine] = {

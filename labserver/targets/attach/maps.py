@@ -6,11 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-_LINE = re.compile(r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S{4}) (?P<offset>[0-9a-f]+) \S+ \d+ *(?P<path>.*)")
+_LINE = re.compile(
+    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S{4}) (?P<offset>[0-9a-f]+) \S+ \d+ *(?P<path>.*)"
+)
 
 
 class Mapping(NamedTuple):
-    """One line: from address `start` to before `end`, the rights such as `r-xp`, and of which file from which offset."""
+    """One line: from address `start` to before `end`, rights such as `r-xp`, of which file from which offset."""
 
     start: int
     end: int

@@ -115,8 +115,8 @@ class Meeting:
 
 def _folders(pid: int) -> tuple[Path, Path]:
     """A folder for short-lived things, as it is seen from here and from the process."""
-    here = os.stat("/proc/self/root/"), Path("/proc/self/ns/mnt").readlink()
-    there = os.stat(f"/proc/{pid}/root/"), Path(f"/proc/{pid}/ns/mnt").readlink()
+    here = Path("/proc/self/root/").stat(), Path("/proc/self/ns/mnt").readlink()
+    there = Path(f"/proc/{pid}/root/").stat(), Path(f"/proc/{pid}/ns/mnt").readlink()
     if (here[0].st_dev, here[0].st_ino, here[1]) != (there[0].st_dev, there[0].st_ino, there[1]):
         return Path(f"/proc/{pid}/root/tmp"), Path("/tmp")  # noqa: S108 - private below
     folder = Path(tempfile.gettempdir())

@@ -10,7 +10,8 @@ from labserver.targets.attach.refusal import NotAttachable
 _CAP_SYS_PTRACE = 19
 _SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 _SCOPES = {
-    1: "the kernel lets only a parent attach to its children (kernel.yama.ptrace_scope is 1): run the check as root, or set it to 0",
+    1: "the kernel lets only a parent attach to its children (kernel.yama.ptrace_scope is 1): run the check as root, or "
+    "set it to 0",
     2: "the kernel lets only administrators attach (kernel.yama.ptrace_scope is 2): run the check as root",
     3: "the kernel lets nobody attach to a process until it is booted anew (kernel.yama.ptrace_scope is 3)",
 }
@@ -50,7 +51,7 @@ def why_denied(pid: int) -> str:
     if os.geteuid() == 0 and not may_trace_all():
         return "this container lacks the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE)"
     try:
-        if os.stat(f"/proc/{pid}").st_uid != os.geteuid() and os.geteuid() != 0:
+        if Path(f"/proc/{pid}").stat().st_uid != os.geteuid() and os.geteuid() != 0:
             return "it has hidden its memory from its own user (prctl PR_SET_DUMPABLE): run the check as root"
     except OSError:
         return "it has ended"

@@ -8,7 +8,6 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from labserver.targets.attach.machine import Call, Machine
@@ -58,7 +57,12 @@ class _Vector(ctypes.Structure):
 
 
 class _Rseq(ctypes.Structure):
-    _fields_ = (("address", ctypes.c_uint64), ("size", ctypes.c_uint32), ("signature", ctypes.c_uint32), ("rest", ctypes.c_uint64))
+    _fields_ = (
+        ("address", ctypes.c_uint64),
+        ("size", ctypes.c_uint32),
+        ("signature", ctypes.c_uint32),
+        ("rest", ctypes.c_uint64),
+    )
 
 
 class Tracee:
@@ -75,9 +79,9 @@ class Tracee:
     def __init__(self, tid: int, machine: Machine) -> None:
         self.tid = tid
         self._machine = machine
-        self._ptrace: Callable[..., int] = ctypes.CDLL(None, use_errno=True).ptrace
-        self._ptrace.restype = ctypes.c_long  # type: ignore[attr-defined] # ctypes knows no other way
-        self._ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)  # type: ignore[attr-defined]
+        self._ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        self._ptrace.restype = ctypes.c_long
+        self._ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
         self._call(_SEIZE, data=_TRACE_SYSGOOD)
 
     def interrupt(self) -> None:
@@ -154,7 +158,7 @@ class Tracee:
         self._call(_SETSIGMASK, address=_MASK, data=ctypes.addressof(block))
 
     def rseq(self) -> int:
-        """The address of what it tells the kernel of restartable sequences; 0 where it does not, see rseq(2)."""
+        """Where it tells the kernel of restartable sequences, an address; 0 where it does not."""
         block = _Rseq()
         try:
             self._call(_GET_RSEQ, address=ctypes.sizeof(block), data=ctypes.addressof(block))
