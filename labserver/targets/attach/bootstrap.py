@@ -10,14 +10,16 @@ from labserver.targets.attach import entry
 
 _NEEDED = ("labserver", "numpy", "psutil")
 # It runs in the application's `__main__` and must leave no name in it: expressions alone. It is in vain where the
-# process is a child that was forked meanwhile, and where nobody waits any longer. An exception that is not of this
-# text comes from a handler of a signal that came just now: it is raised anew, in the application.
+# process is a child that was forked meanwhile, and where nobody waits any longer. What is raised here and is no
+# `Exception`, such as KeyboardInterrupt and SystemExit, comes from a handler of a signal that came just now: it is
+# raised anew, in the application.
 _TEXT = """
 try:
  __import__("os").getpid() == {pid} and __import__("os").path.exists({meeting}) and __import__("threading") and \
 __import__("_thread").start_new_thread(__import__("builtins").exec, ({source}, {{"__name__": "labserver_entry"}}))
 except:
- __import__("sys").exc_info()[2].tb_next is not None and __import__("ctypes").pythonapi.PyThreadState_SetAsyncExc(\
+ __import__("builtins").isinstance(__import__("sys").exc_info()[1], __import__("builtins").Exception) or \
+__import__("ctypes").pythonapi.PyThreadState_SetAsyncExc(\
 __import__("ctypes").c_ulong(__import__("_thread").get_ident()), \
 __import__("ctypes").py_object(__import__("sys").exc_info()[0]))
 """

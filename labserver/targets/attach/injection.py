@@ -12,6 +12,7 @@ and in the collector, and Python must not run there.
 
 import contextlib
 import errno
+import mmap
 import os
 import platform
 import signal
@@ -36,10 +37,10 @@ class Page(NamedTuple):
     size: int
 
 
-_PAGE = 65536  # the largest that a kernel uses
-_TEXT_BYTES, _STACK_BYTES = _PAGE, 4 * _PAGE
+_TEXT_BYTES, _STACK_BYTES = max(16_384, mmap.PAGESIZE), 4 * 65_536
 _READ_WRITE, _PRIVATE_ANONYMOUS, _NO_FILE = 3, 0x22, -1
 _TEXT_READ_BYTES = 8 * 2**20
+_DISTURBING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 _NOTHING = Page(0, 0)  # to give that back is an error that changes nothing
 _FULL = -1  # what `Py_AddPendingCall` returns where its queue is full
 
@@ -117,16 +118,23 @@ def inject(interpreter: Interpreter, text: Text) -> Injected:
 
     # In a thread: Ctrl-C does not cut it off, and the kernel lets go of the process when the thread has ended.
     thread = threading.Thread(target=work, name="labserver-attach")
-    thread.start()
-    try:
+    with _undisturbed():
+        thread.start()
         thread.join()
-    except KeyboardInterrupt:
-        thread.join()
-        raise
     (result,) = done
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Be neither stopped nor ended from the keyboard for the length of the block: another process would stand still."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _DISTURBING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _inject(interpreter: Interpreter, machine: Machine, text: Text) -> Injected:
@@ -251,7 +259,10 @@ class _Visit:
         # Few stops: each one costs two changes of the running thread.
         page = Page(self._allocate(_TEXT_BYTES + _STACK_BYTES), _TEXT_BYTES)
         stack = Page(page.address + _TEXT_BYTES, _STACK_BYTES)
-        self._memory.write(page.address, text(page)[: _TEXT_BYTES - 1] + b"\0")
+        block = text(page) + b"\0"
+        if len(block) > page.size:
+            raise OSError(errno.E2BIG, "the text is too long")
+        self._memory.write(page.address, block)
         functions = interpreter.functions
         if not self._call(functions["Py_IsInitialized"], (), stack, _NOTHING):
             self._free(Page(page.address, page.size + stack.size))

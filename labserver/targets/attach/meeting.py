@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,16 +83,17 @@ class Meeting:
 
     def wait(self, within_s: float) -> tuple[socket.socket, Lines] | None:
         """The process's connection, once it has come; None where it does not come in these seconds."""
-        self._listener.settimeout(within_s)
-        try:
-            connection, _ = self._listener.accept()
-        except TimeoutError:
-            return None
-        peer = peer_of(connection)
-        if peer is None or peer.pid != self._target or peer.uid not in {self._owner, 0}:
+        deadline = time.monotonic() + within_s
+        while True:
+            self._listener.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                return None
+            peer = peer_of(connection)
+            if peer is not None and peer.pid == self._target and peer.uid in {self._owner, 0}:
+                return connection, Lines(connection)
             connection.close()
-            return None
-        return connection, Lines(connection)
 
     def close(self, *, but_script: bool = False) -> None:
         """Wait no longer: whoever comes now finds nobody.
@@ -115,10 +117,10 @@ class Meeting:
 
 def _folders(pid: int) -> tuple[Path, Path]:
     """A folder for short-lived things, as it is seen from here and from the process."""
-    here = Path("/proc/self/root/").stat(), Path("/proc/self/ns/mnt").readlink()
-    there = Path(f"/proc/{pid}/root/").stat(), Path(f"/proc/{pid}/ns/mnt").readlink()
+    here = Path("/proc/self", "root").stat(), Path("/proc/self/ns/mnt").readlink()
+    there = Path(f"/proc/{pid}", "root").stat(), Path(f"/proc/{pid}/ns/mnt").readlink()
     if (here[0].st_dev, here[0].st_ino, here[1]) != (there[0].st_dev, there[0].st_ino, there[1]):
-        return Path(f"/proc/{pid}/root/tmp"), Path("/tmp")  # noqa: S108 - private below
+        return Path(f"/proc/{pid}", "root", "tmp"), Path("/tmp")  # noqa: S108 - private below
     folder = Path(tempfile.gettempdir())
     if len(os.fsencode(folder / f"{_PREFIX}12345678" / _SOCKET)) > LONGEST_PATH:
         folder = Path("/tmp")  # noqa: S108 - the same

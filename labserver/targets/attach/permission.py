@@ -10,7 +10,7 @@ from labserver.targets.attach.refusal import NotAttachable
 _CAP_SYS_PTRACE = 19
 _SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 _SCOPES = {
-    1: "the kernel lets only a parent attach to its children (kernel.yama.ptrace_scope is 1): run the check as root, or "
+    1: "the kernel lets only a parent attach to its children (kernel.yama.ptrace_scope is 1): run the check as root or "
     "set it to 0",
     2: "the kernel lets only administrators attach (kernel.yama.ptrace_scope is 2): run the check as root",
     3: "the kernel lets nobody attach to a process until it is booted anew (kernel.yama.ptrace_scope is 3)",
