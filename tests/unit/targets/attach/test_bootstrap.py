@@ -100,14 +100,17 @@ os.getpid = told
 
 AFTERWARDS = """
 input()
-import sys
+import sys, time
+patience = time.monotonic() + 10
+while refused and len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < patience:
+    time.sleep(0.01)
 print(len(os.listdir("/proc/self/task")), [type(one).__name__ for one in sys.meta_path].count("Finder"))
 """
 
 
-def meet(place, text, before=""):
+def meet(place, text, before, *, refused):
     """The first message of a process that runs the text and has no packages, and its threads and finders afterwards."""
-    code = f"import os\n{before}\nexec({text!r}.replace(b'%PID%', str(os.getpid()).encode())){AFTERWARDS}"
+    code = f"import os\nrefused = {refused}\n{before}\nexec({text!r}.replace(b'%PID%', str(os.getpid()).encode())){AFTERWARDS}"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen(1)
@@ -150,7 +153,7 @@ sys.meta_path.insert(0, Broken())
 )
 def test_why_the_agent_does_not_start_is_told_to_the_other_side_alone(place, before, suffix, refused):
     text = text_for(place).replace(HERE.encode(), suffix.encode())
-    message, (threads, finders) = meet(place, text, before)
+    message, (threads, finders) = meet(place, text, before, refused=refused is not None)
     assert message.get("refused") == refused
     assert message.get("ready", False) == (refused is None)
     if refused is not None:
