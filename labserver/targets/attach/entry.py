@@ -95,7 +95,8 @@ def _refused(offered: dict[str, str], suffix: str) -> tuple[str, str] | None:
     missing = [name for name in offered if name not in sys.modules and importlib.util.find_spec(name) is None]
     if missing and suffix != EXTENSION_SUFFIXES[0]:
         return "build", ", ".join(missing)
-    return None
+    unread = [name for name in missing if PathFinder.find_spec(name, [offered[name]]) is None]
+    return ("files", ", ".join(unread)) if unread else None
 
 
 def _tell(connection: Any, refused: str, detail: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labserver.targets.attach.bootstrap import bootstrap
+from labserver.targets.attach.bootstrap import bootstrap, offered
 from labserver.targets.attach.meeting import Meeting
 
 pytestmark = pytest.mark.linux("only there is an agent put into a process")
@@ -142,17 +142,20 @@ sys.meta_path.insert(0, Broken())
 
 
 @pytest.mark.parametrize(
-    ("before", "suffix", "refused"),
+    ("before", "replaced", "refused"),
     [
-        ("", HERE, None),
-        ("", ".cpython-27-of-another-build.so", "build"),
-        (REPLACED, HERE, "threads"),
-        (BROKEN, HERE, "failed"),
+        ("", {}, None),
+        ("", {HERE: ".cpython-27-of-another-build.so"}, "build"),
+        ("", {offered()["numpy"]: "/nowhere"}, "files"),
+        (REPLACED, {}, "threads"),
+        (BROKEN, {}, "failed"),
     ],
-    ids=["as it should be", "another build", "greenlets", "an error"],
+    ids=["as it should be", "another build", "files that cannot be read", "greenlets", "an error"],
 )
-def test_why_the_agent_does_not_start_is_told_to_the_other_side_alone(place, before, suffix, refused):
-    text = text_for(place).replace(HERE.encode(), suffix.encode())
+def test_why_the_agent_does_not_start_is_told_to_the_other_side_alone(place, before, replaced, refused):
+    text = text_for(place)
+    for old, new in replaced.items():
+        text = text.replace(old.encode(), new.encode())
     message, (threads, finders) = meet(place, text, before, refused=refused is not None)
     assert message.get("refused") == refused
     assert message.get("ready", False) == (refused is None)
