@@ -19,8 +19,7 @@ _GONE_S = 5.0
 _REFUSED = {
     "threads": "its threads are replaced (by gevent or eventlet?), and an agent needs one of its own",
     "build": "it lacks {detail}, and the check's own is of another build of Python: install labserver in it",
-    "files": "it lacks {detail}, and cannot read the check's own (has it files or a user of its own?): install labserver "
-    "in it",
+    "files": "it lacks {detail}, and cannot read the check's own (are its files others?): install labserver in it",
     "older": "its own labserver is older than the check's: upgrade it",
     "failed": "the agent did not start there ({detail})",
 }

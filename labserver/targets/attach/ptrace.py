@@ -22,7 +22,8 @@ _AT_SYSCALL = signal.SIGTRAP | 0x80
 _NT_PRSTATUS = 1
 _MOST_VECTOR_BYTES = 2**18
 _MASK = 8
-_PAUSE_S = 0.00002  # between two looks: who sleeps, however briefly, is woken before those who were running
+# Between two looks: who sleeps, however briefly, is woken before those who were running. After a while it may be longer.
+_PAUSE_S, _LATER_S, _LONG_S = 0.00002, 0.1, 0.001
 # They tell of a mistake at this very instruction: a blocked one would end the process.
 _BY_INSTRUCTION = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
 
@@ -103,7 +104,7 @@ class Tracee:
             Gone: it has ended.
             Late: it does not stand within these seconds.
         """
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while True:
             try:
                 found, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
@@ -113,9 +114,10 @@ class Tracee:
                 return Stop(status >> 8 & 0xFF, status >> 16)
             if found:
                 raise Gone
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > within_s:
                 raise Late
-            time.sleep(_PAUSE_S)
+            time.sleep(_PAUSE_S if waited < _LATER_S else _LONG_S)
 
     @property
     def registers(self) -> dict[str, int]:

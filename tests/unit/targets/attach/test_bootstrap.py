@@ -110,7 +110,8 @@ print(len(os.listdir("/proc/self/task")), [type(one).__name__ for one in sys.met
 
 def meet(place, text, before, *, refused):
     """The first message of a process that runs the text and has no packages, and its threads and finders afterwards."""
-    code = f"import os\nrefused = {refused}\n{before}\nexec({text!r}.replace(b'%PID%', str(os.getpid()).encode())){AFTERWARDS}"
+    begin = f"import os\nrefused = {refused}\n{before}\n"
+    code = f"{begin}exec({text!r}.replace(b'%PID%', str(os.getpid()).encode())){AFTERWARDS}"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen(1)
