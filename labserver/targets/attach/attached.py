@@ -5,7 +5,7 @@ import socket
 import time
 
 from labserver.heap.protocol import Closed, Lines, Silent
-from labserver.targets.attach.bootstrap import bootstrap
+from labserver.targets.attach.bootstrap import bootstrap, movable
 from labserver.targets.attach.injection import inject, machine_of
 from labserver.targets.attach.interpreter import Interpreter, interpreter_of
 from labserver.targets.attach.meeting import Meeting
@@ -101,7 +101,7 @@ def _have_run(interpreter: Interpreter, meeting: Meeting) -> float | None:
         text = bootstrap(pid=meeting.pid, meeting=meeting.address, script=meeting.script)
         run_remotely(interpreter, meeting, text)
         return None
-    return inject(interpreter, lambda page: bootstrap(pid=meeting.pid, meeting=meeting.address, page=page)).pause_s
+    return inject(interpreter, movable(pid=meeting.pid, meeting=meeting.address)).pause_s
 
 
 def _greet(pid: int, attached: Attached) -> None:

@@ -1,6 +1,7 @@
 """The text that the main thread runs in the process that is attached to: it starts `entry` in a thread, or nothing."""
 
 import importlib.util
+from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from labserver.errors import CannotRun
 from labserver.targets.attach import entry
 
+_ANYWHERE = (2**62 + 4711, 2**62 + 4712)  # no address and no size
 _NEEDED = ("labserver", "numpy", "psutil")
 # It runs in the application's `__main__` and must leave no name in it: expressions alone. It is in vain where the
 # process is a child that was forked meanwhile, and where nobody waits any longer. What is raised here and is no
@@ -48,6 +50,12 @@ def bootstrap(*, pid: int, meeting: str, page: tuple[int, int] | None = None, sc
     if script is not None:
         text += _REMOVE_SCRIPT.format(script=ascii(script), folder=ascii(str(Path(script).parent)))
     return text.encode("ascii")
+
+
+def movable(*, pid: int, meeting: str) -> Callable[[tuple[int, int]], bytes]:
+    """The same, all but done: what is returned is called while the process stands still, with the memory for the text."""
+    text = bootstrap(pid=pid, meeting=meeting, page=_ANYWHERE)
+    return lambda page: text.replace(str(_ANYWHERE).encode(), str(tuple(page)).encode())
 
 
 def offered() -> dict[str, str]:

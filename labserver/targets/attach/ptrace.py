@@ -22,7 +22,7 @@ _AT_SYSCALL = signal.SIGTRAP | 0x80
 _NT_PRSTATUS = 1
 _MOST_VECTOR_BYTES = 2**18
 _MASK = 8
-# Between two looks: who sleeps, however briefly, is woken before those who were running. After a while it may be longer.
+# Between two looks: who sleeps, however briefly, is woken before those who were running. Later it may be longer.
 _PAUSE_S, _LATER_S, _LONG_S = 0.00002, 0.1, 0.001
 # They tell of a mistake at this very instruction: a blocked one would end the process.
 _BY_INSTRUCTION = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)

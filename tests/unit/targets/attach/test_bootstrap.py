@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labserver.targets.attach.bootstrap import bootstrap, offered
+from labserver.targets.attach.bootstrap import bootstrap, movable, offered
 from labserver.targets.attach.meeting import Meeting
 
 pytestmark = pytest.mark.linux("only there is an agent put into a process")
@@ -162,6 +162,11 @@ def test_why_the_agent_does_not_start_is_told_to_the_other_side_alone(place, bef
     assert message.get("ready", False) == (refused is None)
     if refused is not None:
         assert (threads, finders) == ("1", "0")
+
+
+def test_a_text_that_is_moved_says_where_it_stands():
+    move = movable(pid=7, meeting="/tmp/x")
+    assert move((140_000, 16_384)) == bootstrap(pid=7, meeting="/tmp/x", page=(140_000, 16_384))
 
 
 def test_a_meeting_is_private_and_leaves_nothing():
