@@ -53,7 +53,7 @@ def bootstrap(*, pid: int, meeting: str, page: tuple[int, int] | None = None, sc
 
 
 def movable(*, pid: int, meeting: str) -> Callable[[tuple[int, int]], bytes]:
-    """The same, all but done: what is returned is called while the process stands still, with the memory for the text."""
+    """The same, all but done: what is returned is called while the process stands, with the memory for the text."""
     text = bootstrap(pid=pid, meeting=meeting, page=_ANYWHERE)
     return lambda page: text.replace(str(_ANYWHERE).encode(), str(tuple(page)).encode())
 

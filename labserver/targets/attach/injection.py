@@ -233,9 +233,10 @@ def _in_sequence(thread: Tracee, memory: Memory, place: int) -> bool:
 
 def _settle(thread: Tracee, stray: list[int]) -> None:
     """Bring a thread that may stand or run to a stop of our own, without an instruction of its own in between."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(ProcessLookupError):  # it has ended, as the wait will say
         thread.interrupt()
-        thread.resume()
+        if thread.stands:
+            thread.resume()
     while True:
         stop = thread.wait(PATIENCE.settle_s)
         if stop.is_ours:

@@ -69,6 +69,10 @@ class _Rseq(ctypes.Structure):
 class Tracee:
     """A seized thread; it runs on until it is interrupted.
 
+    Attributes:
+        tid: its number.
+        stands: whether it was last seen to stand, and was not let run since.
+
     Args:
         tid: the thread.
         machine: the processor.
@@ -79,6 +83,7 @@ class Tracee:
 
     def __init__(self, tid: int, machine: Machine) -> None:
         self.tid = tid
+        self.stands = False
         self._machine = machine
         self._ptrace = ctypes.CDLL(None, use_errno=True).ptrace
         self._ptrace.restype = ctypes.c_long
@@ -92,6 +97,7 @@ class Tracee:
     def resume(self, *, to_syscall: bool = False, signal: int = 0) -> None:
         """Let it run, until its next system call or without an end; a signal is delivered where it stands at one."""
         self._call(_SYSCALL if to_syscall else _CONT, data=signal)
+        self.stands = False
 
     def detach(self) -> None:
         """Let it run, and let go of it."""
@@ -111,6 +117,7 @@ class Tracee:
             except ChildProcessError:
                 raise Gone from None
             if found and os.WIFSTOPPED(status):
+                self.stands = True
                 return Stop(status >> 8 & 0xFF, status >> 16)
             if found:
                 raise Gone
