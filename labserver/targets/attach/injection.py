@@ -203,6 +203,7 @@ def _halt(thread: Tracee, machine: Machine, memory: Memory, locking: tuple[tuple
         stop = thread.wait(PATIENCE.stop_s)
         since = time.monotonic()
         while not stop.is_ours:  # a signal is on its way: it is delivered as without us
+            thread.interrupt()  # again: any other stop makes the kernel forget it
             thread.resume(signal=stop.signal)
             stop = thread.wait(PATIENCE.stop_s)
             since = time.monotonic()
@@ -233,17 +234,16 @@ def _in_sequence(thread: Tracee, memory: Memory, place: int) -> bool:
 
 def _settle(thread: Tracee, stray: list[int]) -> None:
     """Bring a thread that may stand or run to a stop of our own, without an instruction of its own in between."""
-    with contextlib.suppress(ProcessLookupError):  # it has ended, as the wait will say
-        thread.interrupt()
-        if thread.stands:
-            thread.resume()
     while True:
+        with contextlib.suppress(ProcessLookupError):  # it has ended, as the wait will say
+            thread.interrupt()  # each time: any other stop makes the kernel forget it
+            if thread.stands:
+                thread.resume()
         stop = thread.wait(PATIENCE.settle_s)
         if stop.is_ours:
             return
         if not stop.is_at_syscall:
             stray.append(stop.signal)
-        thread.resume()
 
 
 class _Visit:
