@@ -91,6 +91,16 @@ def test_two_checks_at_once_are_one_too_many():
         assert soak.visit(process.pid, looks=0) is None or sys.version_info < (3, 14)
 
 
+def test_threads_that_numpy_starts_when_it_is_loaded_are_ended_also_without_a_look():
+    with soak.running(sys.executable, "idle") as (process, before):
+        attached = attach(process.pid, 20)
+        soak.ask(attached.lines, "collect")  # which has the instruments imported
+        attached.close()
+        assert eventually(lambda: psutil.Process(process.pid).num_threads() == before["threads"])
+        after, code, said = soak.ended(process)
+    assert list(soak.faults(before, after, code, said, 0)) == []
+
+
 def test_a_checker_that_is_killed_leaves_no_agent():
     code = """
 import sys, time
