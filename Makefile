@@ -71,10 +71,11 @@ bench-verdict: $(READY)  ## how often a check is right: 200,000 simulated server
 bench-verdict-peers: $(READY)  ## some of the real ones through other tools, in environments of their own (ONLY some); two hours
 	$(BIN)/python tests/bench/verdict_peers.py $(ONLY:%=--only %)
 
-soak: $(READY)  ## hostile requests and load for two stores; then 200 looks at an application in each difficult circumstance
+soak: $(READY)  ## hostile requests and load for two stores; then 200 looks at an application in each difficult circumstance, and 1,000 attachments
 	$(BIN)/python tests/soak/hostile_requests.py
 	$(BIN)/python tests/soak/hostile_load.py
 	$(BIN)/python tests/soak/harmlessness.py
+	$(BIN)/python tests/soak/attach.py
 
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check guppy3 pympler

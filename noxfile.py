@@ -19,8 +19,8 @@ PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
 EXPECTED = ["3.13", "3.14", "3.15"]
 OPTIONAL = ["3.12"]  # the archive has none
 OLDEST = "3.11"  # `make test` runs on it
-TESTS = [f"tests/unit/{room}" for room in ("heap", "diagnosis", "plugins")]
-TESTS += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness")]
+TESTS = [f"tests/unit/{room}" for room in ("heap", "diagnosis", "plugins", "targets/attach")]
+TESTS += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness", "attach")]
 NOTEBOOKS = ["02", "03", "04"]
 ON_MACOS = ["tests/unit", "tests/integration/test_pythons.py", "--ignore=tests/unit/test_docs_build.py"]
 

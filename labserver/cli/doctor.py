@@ -58,7 +58,7 @@ def rows() -> Iterator[Row]:
         "/proc", Path("/proc/self/smaps_rollup").exists(), "memory that is mapped directly, apart from the heap"
     )
     yield _asgi_server()
-    yield "gdb, ptrace", "not needed", "a running service is asked through labserver.listen()"
+    yield from _attaching()
     yield _tool("Graphviz dot", ("dot",), "pictures of reference chains")
     yield _tool("Chromium", _BROWSERS, "the browser tests")
     yield _tool("redis-server", ("redis-server",), "the store redis")
@@ -71,6 +71,14 @@ def _python() -> Row:
     implementation = platform.python_implementation()
     here = f"{platform.python_version()} ({implementation})"
     return "Python", here, "" if implementation == "CPython" else "exact figures, heap graphs and allocation sites"
+
+
+def _attaching() -> Iterator[Row]:
+    """How an agent gets into a service that runs already and does not call `labserver.listen()`."""
+    from labserver.targets.attach.abilities import abilities
+
+    for way in abilities():
+        yield f"attach: {way.name}", "missing" if way.missing else way.reach, way.missing
 
 
 def _asgi_server() -> Row:

@@ -32,9 +32,26 @@ _INTERRUPTED = 130
 )
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the samples there.")
 @click.option("--force", is_flag=True, help="Write a --csv file anew that is there already.")
+@click.option("--no-attach", is_flag=True, help="Put no agent into the process.")
+@click.option(
+    "--attach-timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long the process's main thread gets to let the agent in.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary only.")
 def watch(  # noqa: PLR0913 - one argument an option
-    *, target: str, interval: float, duration: float, csv_path: Path | None, force: bool, quiet: bool
+    *,
+    target: str,
+    interval: float,
+    duration: float,
+    csv_path: Path | None,
+    force: bool,
+    no_attach: bool,
+    attach_timeout: float,
+    quiet: bool,
 ) -> None:
     """Follow the memory of a service at URL (Spring Boot's Actuator, Prometheus' format) or of a process PID.
 
@@ -50,7 +67,7 @@ def watch(  # noqa: PLR0913 - one argument an option
     account, ended, interrupted = Account(), False, False
     with ExitStack() as stack:
         # Opened before the file is made: what cannot be watched must leave no file behind.
-        source = stack.enter_context(closing(open_source(target)))
+        source = stack.enter_context(closing(open_source(target, attach_s=None if no_attach else attach_timeout)))
         file = stack.enter_context(closing(CsvFile(csv_path, force=force))) if csv_path is not None else None
         show = stack.enter_context(view(source.what, quiet=quiet))
         try:

@@ -12,22 +12,16 @@ import socket
 import tempfile
 import threading
 import time
-import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from labserver.errors import CannotRun
-from labserver.heap.agent import Command, converse, light_commands, memory_commands
 from labserver.heap.at_fork import find_hooks
-from labserver.heap.interpreter import require_global_lock
 from labserver.heap.protocol import Lines
-from labserver.job_counters import count_jobs
 from labserver.processes.sockets import LONGEST_PATH, is_private, socket_name
 from labserver.system import peer_of
-from labserver.targets.commands import instruments_of
-from labserver.targets.listeners import served_connections
+from labserver.targets.service_agent import answer
 
 _PAUSE_S = 1.0
 _lock = threading.Lock()
@@ -91,35 +85,7 @@ class _Listener:
                 peer = peer_of(connection)
                 # Where the system does not tell who asks, the directory alone protects.
                 if peer is None or peer.uid in {os.getuid(), 0}:
-                    self._talk(connection)
-
-    def _talk(self, connection: socket.socket) -> None:
-        """Answer until the other side has gone, and leave the process as it was."""
-        process = psutil.Process()
-        others = served_connections(process)  # of other clients, before there is any load
-        tracing = tracemalloc.is_tracing()
-
-        def commands() -> dict[str, Command]:
-            require_global_lock()
-            memory = memory_commands(lambda: max(served_connections(process) - others, 0))
-            return memory | instruments_of(self._instruments)
-
-        try:
-            converse(Lines(connection), commands, _watching())
-        finally:
-            if tracemalloc.is_tracing() and not tracing:
-                tracemalloc.stop()
-
-
-def _watching() -> dict[str, Command]:
-    """The command `reading` with the jobs of the services in this process that count theirs."""
-    commands = light_commands()
-
-    def reading() -> dict[str, Any]:
-        memory: dict[str, Any] = commands["reading"]()
-        return memory | count_jobs()
-
-    return {"reading": reading}
+                    answer(Lines(connection), self._instruments)
 
 
 def _private_directory(name: str) -> Path:

@@ -15,6 +15,8 @@ from labserver.heap.wire import FloorReading
 from labserver.processes.running import runs
 from labserver.processes.sockets import is_private, socket_name
 from labserver.system import peer_of
+from labserver.targets.attach.attached import Attached, attach
+from labserver.targets.attach.refusal import NotAttachable
 from labserver.targets.conversation import Conversation
 from labserver.targets.instrumented import Target
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
@@ -43,13 +45,18 @@ class Running(Target):
         notes: sentences about how it is measured.
     """
 
-    def __init__(self, host: str, port: int, found: list[psutil.Process]) -> None:
+    def __init__(self, host: str, port: int, found: list[psutil.Process], *, attach_s: float | None = None) -> None:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._port = port
         self._watched = _serving(host, port, found)
         self.pid = self._watched[0].pid
         self.notes: list[str] = []
-        self._conversation = self._converse()
+        self._attached: Attached | None = None
+        outside = ""
+        try:
+            self._conversation = self._converse(attach_s)
+        except NotAttachable as error:
+            self._conversation, outside = None, f" {error}"
         self.instrumented = self._conversation is not None
         if len(self._watched) > 1:
             self.notes.append(
@@ -57,7 +64,7 @@ class Running(Target):
                 "outside, in whole pages; with one worker that calls labserver.listen(), its holders can be named."
             )
         elif not self.instrumented:
-            self.notes.append(_FROM_OUTSIDE)
+            self.notes.append(_FROM_OUTSIDE + outside)
         self._others = self._connections()  # of other clients, before there is any load
 
     def floor(self, *, threads: int | None = None, settle_s: float | None = None) -> FloorReading:
@@ -94,6 +101,8 @@ class Running(Target):
 
     def close(self) -> None:
         """Let go of the service; may be called again."""
+        if self._attached is not None:
+            self._attached.close()
         if self._conversation is not None:
             self._conversation.close()
 
@@ -106,9 +115,19 @@ class Running(Target):
             )
         return self._conversation.ask(command, arguments, within_s)
 
-    def _converse(self) -> Conversation | None:
-        """The conversation with the agent, where one process serves and has one."""
-        lines = agent_of(self._watched[0]) if len(self._watched) == 1 else None
+    def _converse(self, attach_s: float | None) -> Conversation | None:
+        """The conversation with the agent, where one process serves and has one, or may be given one.
+
+        Raises:
+            NotAttachable: it has none, and something that attaching takes is missing.
+            CannotAttach: it has none, and could not be given one.
+        """
+        if len(self._watched) > 1:
+            return None
+        lines = agent_of(self._watched[0])
+        if lines is None and attach_s is not None:
+            self._attached = attach(self.pid, attach_s)
+            lines = self._attached.lines
         return None if lines is None else Conversation(lines, self.alive, self.death, lambda: _BUSY)
 
     def _connections(self) -> int:
@@ -127,24 +146,34 @@ class Running(Target):
                     yield member
 
 
-def at_port(host: str, port: int) -> Running:
+def at_port(host: str, port: int, *, attach_s: float | None = None) -> Running:
     """The service that listens there.
 
+    Args:
+        host: of this machine.
+        port: where it answers.
+        attach_s: seconds that its main thread gets to let an agent in, where it has none; None to put none into it.
+
     Raises:
-        CannotRun: no process of this user does.
+        CannotRun: no process of this user does, or an agent could not be put into it.
     """
     found = listeners(port)
     if not found:
         raise CannotRun(f"No process that may be looked at listens on port {port}: is the service up, and yours?")
     host = "127.0.0.1" if host == "localhost" and "127.0.0.1" in _hosts(found, port) else host
-    return _opened(host, port, found)
+    return _opened(host, port, found, attach_s)
 
 
-def of_pid(pid: int) -> Running:
+def of_pid(pid: int, *, attach_s: float | None = None) -> Running:
     """The service that a process is, or is a part of.
 
+    Args:
+        pid: its number.
+        attach_s: as for `at_port`.
+
     Raises:
-        CannotRun: there is no such process, it may not be looked at, or listens on no port or on several.
+        CannotRun: there is no such process, it may not be looked at, listens on no port or on several, or an agent
+            could not be put into it.
     """
     try:
         process = psutil.Process(pid)
@@ -160,12 +189,12 @@ def of_pid(pid: int) -> Running:
         known = ", ".join(map(str, sorted(ports)))
         raise CannotRun(f"Process {pid} listens on the ports {known}: give the one to load as http://127.0.0.1:PORT.")
     ((port, host),) = ports.items()
-    return _opened(host, port, listeners(port))
+    return _opened(host, port, listeners(port), attach_s)
 
 
-def _opened(host: str, port: int, found: list[psutil.Process]) -> Running:
+def _opened(host: str, port: int, found: list[psutil.Process], attach_s: float | None) -> Running:
     try:
-        return Running(host, port, found)
+        return Running(host, port, found, attach_s=attach_s)
     except psutil.NoSuchProcess as error:
         raise CannotRun(f"The service on port {port} has just ended (process {error.pid}).") from None
 

@@ -55,23 +55,30 @@ def parse_target(text: str) -> Spec:
 
 @contextmanager
 def open_target(
-    spec: str, *, http_threads: int = 4, instruments: str | None = None, start_s: float = START_S
+    spec: str,
+    *,
+    http_threads: int = 4,
+    instruments: str | None = None,
+    start_s: float = START_S,
+    attach_s: float | None = None,
 ) -> Iterator[Target]:
     """Have a target ready for load and questions, for the length of a `with` block.
 
     An application is started in a process of its own and ended afterwards. A service that runs already is found by the
-    port it listens on, is only looked at, and runs on afterwards; where it has called `labserver.listen()`, every
-    instrument works in it.
+    port it listens on, is only looked at, and runs on afterwards; where it has called `labserver.listen()`, or an agent
+    may be put into it, every instrument works in it.
 
     Args:
         spec: `module:attribute`, `http://host:port` with a host of this machine, or `pid:N`.
         http_threads: requests that a started application handles at the same time.
         instruments: `module:callable` that gives a started application's process further commands.
         start_s: seconds that an application has to get ready.
+        attach_s: seconds that a running service's main thread gets to let an agent in; None to put none into it.
 
     Raises:
         UsageError: the target is spelt in no known way, or names another machine.
-        CannotRun: the application cannot be imported or does not get ready, or no single service is found.
+        CannotRun: the application cannot be imported or does not get ready, no single service is found, or an agent
+            could not be put into it.
     """
     parsed = parse_target(spec)
     if parsed.application is not None:
@@ -80,7 +87,11 @@ def open_target(
         ) as application:
             yield application
         return
-    service: Running = at_port(*parsed.address) if parsed.address is not None else of_pid(parsed.pid or 0)
+    service: Running
+    if parsed.address is not None:
+        service = at_port(*parsed.address, attach_s=attach_s)
+    else:
+        service = of_pid(parsed.pid or 0, attach_s=attach_s)
     try:
         yield service
     finally:

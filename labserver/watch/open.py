@@ -8,8 +8,12 @@ from labserver.watch.process import Process
 from labserver.watch.sample import Source
 
 
-def open_source(target: str) -> Source:
+def open_source(target: str, *, attach_s: float | None = None) -> Source:
     """The source that a URL or a process's number (also as pid:NUMBER) names.
+
+    Args:
+        target: the one or the other.
+        attach_s: seconds that a process's main thread gets to let an agent in; None to put none into it.
 
     Raises:
         UsageError: it is neither.
@@ -17,7 +21,7 @@ def open_source(target: str) -> Source:
     """
     number = target.removeprefix("pid:")
     if number.isdecimal() and int(number):
-        return Process(int(number))
+        return Process(int(number), attach_s=attach_s)
     try:
         parts = urlsplit(target)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -7,6 +7,8 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.heap.wire import ANSWER_TIMES, MemoryNow
 from labserver.processes.running import runs
+from labserver.targets.attach.attached import Attached, attach
+from labserver.targets.attach.refusal import CannotAttach
 from labserver.targets.conversation import Conversation
 from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample
@@ -15,11 +17,15 @@ from labserver.watch.sample import Sample
 class Process:
     """A process by its id; psutil knows it by its start as well, so another one with its number is none of it.
 
+    Args:
+        pid: its number.
+        attach_s: seconds that its main thread gets to let an agent in, where it has none; None to put none into it.
+
     Raises:
         CannotRun: there is no such process, or it may not be looked at.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, attach_s: float | None = None) -> None:
         try:
             self._process = psutil.Process(pid)
             name = self._process.name()
@@ -28,8 +34,14 @@ class Process:
             raise CannotRun(f"Process {pid} may not be looked at: watch it as the user it belongs to.") from None
         except (psutil.Error, OverflowError, ValueError):
             raise CannotRun(f"There is no process {pid}: give a running one's number, or a URL.") from None
-        self._conversation = self._converse()
-        inside = " and its own instruments" if self._conversation is not None else ""
+        self._attached: Attached | None = None
+        inside = ""
+        try:
+            self._conversation = self._converse(attach_s)
+        except CannotAttach as error:
+            self._conversation, inside = None, f". {error}"
+        if self._conversation is not None:
+            inside = " and its own instruments" if self._attached is None else " and instruments put into it"
         self.what = f"process {pid} ({name}), from outside{inside}"
 
     def read(self) -> Sample:
@@ -60,11 +72,16 @@ class Process:
 
     def close(self) -> None:
         """End the conversation."""
+        if self._attached is not None:
+            self._attached.close()
         if self._conversation is not None:
             self._conversation.close()
 
-    def _converse(self) -> Conversation | None:
+    def _converse(self, attach_s: float | None) -> Conversation | None:
         lines = agent_of(self._process)
+        if lines is None and attach_s is not None:
+            self._attached = attach(self._process.pid, attach_s)
+            lines = self._attached.lines
         if lines is None:
             return None
         conversation = Conversation(lines, lambda: runs(self._process), self._death, lambda: "")

@@ -68,6 +68,7 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
             http_threads=max(_LEAST_HTTP_THREADS, options.users),
             instruments=COMMANDS,
             start_s=min(START_S, options.max_seconds),
+            attach_s=None if options.no_attach else options.attach_timeout,
         ) as process,
         driving(options, process, began, report) as driver,
     ):

@@ -111,6 +111,8 @@ class LoadOptions:
         requests: one job, request by request.
         journey: one job, as `module:callable`, in place of requests.
         users: jobs under way at the same time.
+        no_attach: put no agent into a service that runs already and has none: its memory is read from outside.
+        attach_timeout: seconds that such a service's main thread gets to let the agent in.
     """
 
     target: str
@@ -120,6 +122,10 @@ class LoadOptions:
         None, "Called as callable(session, base_url) for each job.", metavar="MODULE:CALLABLE"
     )
     users: int = _option(5, "Jobs at the same time.")
+    no_attach: bool = _option(
+        default=False, help_text="Put no agent into a service that runs already; read its memory from outside."
+    )
+    attach_timeout: float = _option(10.0, "How long its main thread gets to let the agent in.", metavar="SECONDS")
 
     def validate(self) -> None:
         """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
@@ -136,7 +142,8 @@ class LoadOptions:
             if not all(part.isidentifier() for part in [*module.split("."), name]):
                 raise UsageError(f"{self.journey!r} is no journey: give it as module:callable.")
         _require_numbers(self, ("users",), Integral)
-        _require_positive(self, ("users",))
+        _require_numbers(self, ("attach_timeout",), Real)
+        _require_positive(self, ("users", "attach_timeout"))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""The way into a process that is attached to. It is sent as text, and runs there in a thread of its own.
+
+So it imports nothing of labserver before it knows that it may, and tells the other side alone what went wrong: nothing
+is printed, and nothing stays behind.
+"""
+
+import _socket  # not `socket`, which an application may have replaced
+import _thread
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import struct
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
+from types import BuiltinFunctionType
+from typing import Any
+
+_GUEST = "labserver.targets.attach.guest"
+_CONNECT_S = 5.0
+_SO_PEERCRED = 17
+
+
+class Finder:
+    """Offers the other side's packages to the threads of the agent alone, after all that the process has itself.
+
+    Args:
+        offered: the folder of each package.
+    """
+
+    def __init__(self, offered: dict[str, str]) -> None:
+        self.offered = offered
+        self.threads = {_thread.get_ident()}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Where a package is; None for anybody else and for anything else."""
+        if path is None and name in self.offered and _thread.get_ident() in self.threads:
+            return PathFinder.find_spec(name, [self.offered[name]], target)
+        return None
+
+    def remove(self) -> None:
+        """Offer nothing any longer."""
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(self)
+
+
+def enter(*, meeting: str, offered: dict[str, str], suffix: str, page: tuple[int, int] | None) -> None:
+    """Meet the other side, and start the agent; nothing where the other side has gone.
+
+    Args:
+        meeting: the path of its socket.
+        offered: the folder of each package that the agent needs.
+        suffix: of the extension modules that can be loaded where these are.
+        page: the memory that this text came in, by address and size; None where it came in no such way.
+    """
+    connection = _connected(meeting)
+    if connection is None:
+        return
+    finder = Finder(offered)
+    try:
+        refused = _refused(offered, suffix)
+        if refused is None:
+            sys.meta_path.append(finder)
+            importlib.import_module(_GUEST).start(connection, finder, page)
+            return
+        _tell(connection, *refused)
+    except ModuleNotFoundError as error:
+        _tell(connection, "older" if str(error.name).startswith("labserver.") else "failed", str(error))
+    except Exception as error:  # noqa: BLE001 - the process must not notice
+        _tell(connection, "failed", f"{type(error).__name__}: {error}")
+    finder.remove()
+    connection.close()
+
+
+def _connected(meeting: str) -> Any:
+    """The connection; None where nobody is there, or one who may not ask."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_CONNECT_S)
+        connection.connect(meeting)
+        _, user, _ = struct.unpack("3i", connection.getsockopt(_socket.SOL_SOCKET, _SO_PEERCRED, 12))
+    except OSError:
+        user = None
+    if user in {os.getuid(), 0}:
+        return connection
+    connection.close()
+    return None
+
+
+def _refused(offered: dict[str, str], suffix: str) -> tuple[str, str] | None:
+    """Why the agent cannot work here, as a word and what it is about; None where it can."""
+    if not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        return "threads", ""
+    missing = [name for name in offered if name not in sys.modules and importlib.util.find_spec(name) is None]
+    if missing and suffix != EXTENSION_SUFFIXES[0]:
+        return "build", ", ".join(missing)
+    unread = [name for name in missing if PathFinder.find_spec(name, [offered[name]]) is None]
+    return ("files", ", ".join(unread)) if unread else None
+
+
+def _tell(connection: Any, refused: str, detail: str) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(json.dumps({"refused": refused, "detail": detail}).encode() + b"\n")
