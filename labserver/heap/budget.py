@@ -44,11 +44,24 @@ def look_budget() -> Budget:
     Raises:
         CannotLook: so little is free that it would be at the application's cost. The text says how much and where.
     """
+    return _budget(_LEAST_SEEN)
+
+
+def whole_look() -> None:
+    """See that a look at the whole heap fits, of which nothing may be left out.
+
+    Raises:
+        CannotLook: it does not. The text says how much and where.
+    """
+    _budget(1.0)
+
+
+def _budget(least_seen: float) -> Budget:
     blocks = sys.getallocatedblocks()
     copied = small_objects_bytes() or _COPIED * blocks
     free, where = min(_free())
     most, own = round(_SHARE * free) - copied, _OBJECT_BYTES * blocks
-    if most < _LEAST_SEEN * own:
+    if most < least_seen * own:
         raise CannotLook(
             f"it needs about {_mib(copied + own)} MiB ({_mib(copied)} of them copied pages), and of the "
             f"{_mib(free)} MiB that are free {where} it takes half at most"
