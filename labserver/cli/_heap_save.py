@@ -34,7 +34,9 @@ def save(target: str, file: Path, *, with_names: bool, force: bool) -> HeapSaved
             _hand_over(temporary, process)
             saved = process.save_heap(temporary, target=target, with_names=with_names)
             if not temporary.stat().st_size:
-                raise CannotRun(f"{target} has written its heap elsewhere: it does not see the directory {file.parent}.")
+                raise CannotRun(
+                    f"{target} has written its heap elsewhere: it does not see the directory {file.parent}."
+                )
             _hand_over(temporary)
             temporary.replace(file)
         finally:

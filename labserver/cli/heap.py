@@ -54,8 +54,8 @@ def show(*, file: Path, name: str | None, most: int, html_file: Path | None) -> 
     from labserver.files import require_writable
     from labserver.heap.file import HeapFile
     from labserver.report.heap.page import page_of
-    from labserver.report.heap.terminal import paths_page, show_page
     from labserver.report.heap.printing import print_page
+    from labserver.report.heap.terminal import paths_page, show_page
 
     require_writable(html_file)
     kept = HeapFile(file)

@@ -1,7 +1,7 @@
 """Two or three heaps of one process: what came, went and stayed, and who holds it.
 
-Within one process an object is known again by its address and type. An address is given anew, though: what went may look
-as if it had stayed. So a holder counts as growing by how many items it has, and not by what came to it alone.
+Within one process an object is known again by its address and type. An address is given anew, though: what went may
+look as if it had stayed. So a holder counts as growing by how many items it has, and not by what came to it alone.
 """
 
 from collections.abc import Iterator
@@ -42,6 +42,17 @@ class HolderChange:
     went_bytes: int
     kept: int | None = None
     kept_bytes: int | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether it has more than before, and not only others."""
+        more = self.items[0] < self.items[1] or self.items[0] == self.items[1] == 0
+        return more and self.came_bytes > self.went_bytes
+
+    @property
+    def grows_on(self) -> bool:
+        """Whether it has still more in the third heap."""
+        return self.items[-1] > self.items[1]
 
     @property
     def keeps(self) -> bool:
@@ -94,7 +105,7 @@ def compare_heaps(old: HeapView, new: HeapView, newer: HeapView | None = None) -
     views = [old, new] if newer is None else [old, new, newer]
     places = [after, np.arange(after.size), *([] if later is None else [later])]
     holders = tuple(_holders(views, places, came, went, before))
-    order = (lambda one: (-(one.kept_bytes or 0), -one.came_bytes)) if newer is not None else _by_growth
+    order = _by_growth if newer is None else _by_kept
     return Comparison(
         holders=tuple(sorted(holders, key=order)),
         types=tuple(_types(old.record, new.record, came, went)),
@@ -108,6 +119,10 @@ def compare_heaps(old: HeapView, new: HeapView, newer: HeapView | None = None) -
 
 def _by_growth(change: HolderChange) -> int:
     return change.went_bytes - change.came_bytes
+
+
+def _by_kept(change: HolderChange) -> tuple[bool, int]:
+    return not change.grows_on, -(change.kept_bytes or 0)
 
 
 def _matches(record: Record, other: Record) -> Indices:
@@ -166,7 +181,7 @@ def _below(view: HeapView, changed: Mask, kept: Mask) -> _Below:
     nodes = np.flatnonzero(changed)
     tops, which = np.unique(up[nodes], return_inverse=True)
     sizes = np.bincount(which, weights=view.record.sizes[nodes], minlength=tops.size)
-    later = np.bincount(which, weights=view.record.sizes[nodes] * kept[nodes], minlength=tops.size)
+    later = np.bincount(which, weights=np.where(kept[nodes], view.record.sizes[nodes], 0), minlength=tops.size)
     holders = np.where(parents[tops] >= 0, parents[tops], tops)
     return _Below(tops, holders, sizes.astype(np.int64), later.astype(np.int64))
 
@@ -210,9 +225,7 @@ def _holders(
             item_type=str(item),
             came=tops.size,
             went=int((views[0].record.types[left.tops[lost]] == lost_kind).sum()),
-            items=tuple(
-                one.of(place[holders], str(item)) for one, place in zip(counted, places, strict=True)
-            ),
+            items=tuple(one.of(place[holders], str(item)) for one, place in zip(counted, places, strict=True)),
             came_bytes=int(arrived.sizes[ats].sum()),
             went_bytes=int(left.sizes[lost].sum()),
             kept=int(stays[tops].sum()) if len(views) > 2 else None,
@@ -254,10 +267,10 @@ def paths_alike(view: HeapView) -> Indices:
     own[root] = np.arange(parents.size, dtype=np.uint64)[root] + np.uint64(1 << 62)
     mixed = _mixed(own)
     up = np.where(root, np.arange(parents.size), parents)
-    power = np.where(root, np.uint64(0), _FACTOR)
+    power: Indices = np.where(root, np.uint64(0), _FACTOR)
     while power.any():
-        mixed = mixed + power * mixed[up]
-        power = power * power[up]
+        mixed += power * mixed[up]
+        power *= power[up]
         up = up[up]
     return mixed
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -16,10 +17,12 @@ from labserver.heap.file.code_names import is_plain, names_in, of_thread
 from labserver.heap.file.edge_names import EdgeNames
 from labserver.heap.file.record import About, CodeLine, Record, ThreadStack, TypeName
 from labserver.heap.graph import HeapGraph
-from labserver.heap.is_a import module_of, of_class, own_attribute, text_of
+from labserver.heap.is_a import is_a, module_of, of_class, own_attribute, text_of
 from labserver.heap.layout.objects import Indices
 from labserver.heap.roots import Roots
 from labserver.heap.tracemalloc_tools import short_path
+
+T = TypeVar("T")
 
 _LONGEST_TEXT = 64
 _LONGEST_KEY = 40
@@ -56,7 +59,7 @@ def record_of(graph: HeapGraph, roots: Roots, about: About) -> Record:
     _, first, kind = np.unique(graph.types, return_index=True, return_inverse=True)
     kind = kind.astype(np.int32)
     classes = [type(graph.objects[at]) for at in first.tolist()]
-    code = {node: graph.objects[node] for node in np.flatnonzero(graph.types == id(types.CodeType)).tolist()}
+    code = dict(_exactly(graph, types.CodeType))
     names = EdgeNames(graph, classes, kind, names_in(code.values()), _key_text if about.with_names else None)
     texts, checksums = _texts(graph) if about.with_names else ({}, np.zeros(0, dtype=np.int64))
     return Record(
@@ -88,11 +91,19 @@ def _names(graph: HeapGraph, classes: list[type], kind: Indices) -> Iterator[tup
         yield node, name if all(map(is_plain, name.split("."))) else _UNTOLD
     of_classes = np.array([issubclass(cls, type) for cls in classes])[kind]
     for node in np.flatnonzero(of_classes).tolist():
-        yield node, text_of(of_class(graph.objects[node], "__qualname__"))
-    for node in np.flatnonzero(graph.types == id(types.FunctionType)).tolist():
-        yield node, text_of(graph.objects[node].__qualname__)
-    for node in np.flatnonzero(graph.types == id(types.CodeType)).tolist():
-        yield node, text_of(graph.objects[node].co_qualname)
+        cls = graph.objects[node]
+        if is_a(cls, type):
+            yield node, text_of(of_class(cls, "__qualname__"))
+    yield from ((node, text_of(one.__qualname__)) for node, one in _exactly(graph, types.FunctionType))
+    yield from ((node, one.co_qualname) for node, one in _exactly(graph, types.CodeType))
+
+
+def _exactly(graph: HeapGraph, cls: type[T]) -> Iterator[tuple[int, T]]:
+    """The objects of exactly that type."""
+    for node in np.flatnonzero(graph.types == id(cls)).tolist():
+        obj = graph.objects[node]
+        if is_a(obj, cls):
+            yield node, obj
 
 
 def _threads(roots: Roots) -> Iterator[ThreadStack]:
@@ -104,10 +115,10 @@ def _threads(roots: Roots) -> Iterator[ThreadStack]:
 
 
 def _texts(graph: HeapGraph) -> tuple[dict[int, str], Indices]:
-    nodes = np.flatnonzero(graph.types == id(str)).tolist()
-    texts = [graph.objects[node] for node in nodes]
-    sums = np.fromiter((zlib.crc32(text.encode(errors="surrogatepass")) for text in texts), np.int64, len(texts))
-    return {node: _short(text, _LONGEST_TEXT) for node, text in zip(nodes, texts, strict=True)}, sums
+    texts = dict(_exactly(graph, str))
+    sums = (zlib.crc32(text.encode(errors="surrogatepass")) for text in texts.values())
+    short = {node: _short(text, _LONGEST_TEXT) for node, text in texts.items()}
+    return short, np.fromiter(sums, np.int64, len(texts))
 
 
 def _key_text(key: object) -> str:

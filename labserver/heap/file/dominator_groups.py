@@ -1,14 +1,11 @@
 """The dominator tree for people: what goes with whom, and objects of one type below one owner as one group."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from labserver.heap.chain import Link, step
-from labserver.heap.edge import UNKNOWN, Edge
+from labserver.heap.edge import UNKNOWN
 from labserver.heap.file.heap_view import HeapView
-from labserver.heap.file.record import NAMESPACE
 from labserver.heap.layout.objects import Indices
 from labserver.heap.root import RootKind
 
@@ -49,14 +46,17 @@ class DominatorGroups:
         view: the heap.
         least: bytes that a group must retain to be shown by itself.
         most: groups below one.
+        most_tops: groups that go with no other.
     """
 
-    def __init__(self, view: HeapView, *, least: int, most: int) -> None:
-        self._view, self._least, self._most = view, least, most
+    def __init__(self, view: HeapView, *, least: int, most: int, most_tops: int) -> None:
+        self._view, self._least, self._most, self._most_tops = view, least, most, most_tops
         idom = view.dominator_tree.idom
         self._order = np.argsort(idom, kind="stable")
         self._first = np.searchsorted(idom[self._order], np.arange(idom.size + 1))
         self._tops = self._order[: self._first[0]]
+        # A module's functions hold its namespace, too, so that it does not go with the module.
+        self._space_of = view.module_namespaces
 
     def tree(self) -> Group:
         """The whole heap as one group, down to what is too small to be shown."""
@@ -66,7 +66,7 @@ class DominatorGroups:
         return whole
 
     def _below(self, nodes: Indices) -> tuple[Indices, int]:
-        """What some objects dominate next, and the bytes of namespaces among it, in whose place stands what they hold."""
+        """What some objects dominate next, what namespaces hold in their place; and the bytes of these."""
         children = self._children(nodes)
         spaces = children[self._view.namespaces[children]]
         inside = self._children(spaces)
@@ -76,7 +76,8 @@ class DominatorGroups:
     def _children(self, nodes: Indices) -> Indices:
         counts = self._first[nodes + 1] - self._first[nodes]
         at = np.arange(counts.sum()) + np.repeat(self._first[nodes] - (np.cumsum(counts) - counts), counts)
-        return self._order[at]
+        children: Indices = self._order[at]
+        return children
 
     def _grouped(self, owners: Indices | None, nodes: Indices, depth: int) -> list[Group]:
         record, sizes = self._view.record, self._view.retained_sizes
@@ -84,14 +85,18 @@ class DominatorGroups:
             return []
         edges = self._edges_to(owners, nodes)
         # A module, a class, a function and a root have a name, and stand alone.
-        alone = np.array([node in record.names or (owners is None and self._root(node)) for node in nodes.tolist()])
+        alone = np.array([node in record.names or (owners is None and self._is_named(node)) for node in nodes.tolist()])
         keys = np.stack([record.types[nodes], edges, np.where(alone, nodes, -1)])
         _, example, which = np.unique(keys, axis=1, return_index=True, return_inverse=True)
         which = which.reshape(-1)
         retained = np.bincount(which, weights=sizes[nodes]).astype(np.int64)
         order = np.argsort(-retained, kind="stable")
-        shown = [at for at in order[: self._most].tolist() if retained[at] >= self._least]
-        groups = [self._group(owners, nodes[which == at], int(nodes[example[at]]), int(edges[example[at]]), depth) for at in shown]
+        most = self._most_tops if owners is None else self._most
+        shown = [at for at in order[:most].tolist() if retained[at] >= self._least]
+        groups = []
+        for at in shown:
+            alike, one = nodes[which == at], int(example[at])
+            groups.append(self._group(owners, alike, int(nodes[one]), int(edges[one]), depth))
         left = nodes[~np.isin(which, shown)]
         if left.size:
             small = int(sizes[left].sum())
@@ -116,7 +121,12 @@ class DominatorGroups:
         root = self._view.record.roots.get(node)
         return "" if root is None or root.kind is RootKind.C_CODE else root.title
 
+    def _is_named(self, node: int) -> bool:
+        return node in self._space_of or bool(self._root(node))
+
     def _title(self, node: int) -> str:
+        if node in self._space_of:
+            return f"module {self._view.record.names.get(self._space_of[node], '?')}"
         if node < self._view.record.modules:
             return f"module {self._view.record.names.get(node, '?')}"
         root = self._root(node)
@@ -145,12 +155,14 @@ class DominatorGroups:
         return found
 
 
-def groups_in(view: HeapView, *, least_share: float, most: int) -> Group:
+def groups_in(view: HeapView, *, least_share: float, most: int, most_tops: int) -> Group:
     """The dominator tree of a heap.
 
     Args:
         view: the heap.
         least_share: of the heap's bytes, that a group must retain to be shown by itself.
         most: groups below one that are.
+        most_tops: groups that go with no other.
     """
-    return DominatorGroups(view, least=max(round(least_share * view.bytes), 1), most=most).tree()
+    least = max(round(least_share * view.bytes), 1)
+    return DominatorGroups(view, least=least, most=most, most_tops=most_tops).tree()

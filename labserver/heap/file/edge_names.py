@@ -6,8 +6,8 @@ the names are those of all. Dictionaries behind attributes tell their own keys.
 """
 
 import types
-from collections.abc import Callable, Collection, Sequence
 from collections import deque
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from labserver.heap.edges import attributes_of, edge_to
 from labserver.heap.file.code_names import is_plain
 from labserver.heap.file.record import NAMESPACE
 from labserver.heap.graph import HeapGraph, Indices, Mask
-from labserver.heap.is_a import is_a, named, namespace_of, of_class, text_of
+from labserver.heap.is_a import is_a, is_any, named, namespace_of, text_of
 from labserver.heap.layout.objects import lengths
 
 _SAMPLES = 3  # of a group
@@ -93,15 +93,17 @@ class EdgeNames:
         length = lengths(graph.objects, graph.addresses, dictionaries)
         count = self._counts[dictionaries]
         both = dictionaries[(count == 2 * length) & (length > 0)]
-        apart, by_turns = [], []
+        apart: list[int] = []
+        by_turns: list[int] = []
         for node in both.tolist():
             held = graph.objects[node]
             first = next(iter(dict.keys(held)), None) if is_a(held, dict) else None
             second = graph.addresses[graph.targets[graph.starts[node] + 1]]
             (apart if id(first) != second and type(first) is str else by_turns).append(node)
-        for nodes, is_key in ((apart, lambda at, n: at >= n // 2), (by_turns, lambda at, _: at % 2 == 1)):
-            where, at, sizes = self._references(np.array(nodes, dtype=np.int64))
-            self.of[where[is_key(at, sizes)]] = key
+        where, at, sizes = self._references(np.array(apart, dtype=np.int64))
+        self.of[where[at >= sizes // 2]] = key
+        where, at, _ = self._references(np.array(by_turns, dtype=np.int64))
+        self.of[where[at % 2 == 1]] = key
 
     def _references(self, nodes: Indices) -> tuple[Indices, Indices, Indices]:
         """All references of some nodes: where each is, its place at its owner, and how many that one has."""
@@ -116,7 +118,7 @@ class EdgeNames:
             return
         alike = self._signatures(owners)
         order = np.argsort(alike, kind="stable")
-        begins = np.flatnonzero(np.diff(alike[order], prepend=alike[order[0]] + np.uint64(1)))
+        begins = np.flatnonzero(np.append(True, alike[order[1:]] != alike[order[:-1]]))  # noqa: FBT003 - a first begins
         ends = np.append(begins[1:], order.size)
         largest = np.argsort(begins - ends, kind="stable")[:_MOST_GROUPS]
         for begin, end in zip(begins[largest].tolist(), ends[largest].tolist(), strict=True):
@@ -142,14 +144,14 @@ class EdgeNames:
         sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed, dtype=np.uint64)])
         ends = np.cumsum(self._counts[owners])
         whole: Indices = sums[ends] - sums[ends - self._counts[owners]]
-        return whole ^ (self._kind[owners].astype(np.uint64) * powers[_PLACES])
+        whole ^= self._kind[owners].astype(np.uint64) * powers[_PLACES]
+        return whole
 
     def _agreed(self, samples: Indices) -> Indices | None:
         """The names of each place where all samples say the same; None where none has any."""
         found = [self._names_at(node) for node in samples.tolist()]
         names = [
-            first if all(first == other for other in others) else UNKNOWN
-            for first, *others in zip(*found, strict=True)
+            first if all(first == other for other in others) else UNKNOWN for first, *others in zip(*found, strict=True)
         ]
         named_here = any(edge != UNKNOWN for edge in names)
         return np.array([self._at(edge) for edge in names], dtype=np.int32) if named_here else None
@@ -178,7 +180,7 @@ class EdgeNames:
         return found
 
     def _may_be_told(self, owner: object, name: str) -> bool:
-        return name in self._spelt or (is_a(owner, types.ModuleType) or is_a(owner, type)) and is_plain(name)
+        return name in self._spelt or (is_any(owner, (types.ModuleType, type)) and is_plain(name))
 
     @staticmethod
     def _plain(edge: Edge) -> Edge:
@@ -190,8 +192,10 @@ class EdgeNames:
         graph, owner_of = self._graph, self._owners_of_namespaces()
         known: dict[tuple[object, ...], Indices] = {}
         key = self._at(KEY)
-        dictionaries = np.flatnonzero(graph.types == id(dict)) if self._key_text else np.array(list(owner_of), dtype=int)
-        for node in dictionaries.tolist():
+        dictionaries = (
+            np.flatnonzero(graph.types == id(dict)) if self._key_text else np.array(list(owner_of), dtype=int)
+        )
+        for node in dictionaries:
             held = graph.objects[node]
             keys = tuple(dict.keys(held)) if is_a(held, dict) else ()
             if not keys or any(type(one) is not str for one in keys):

@@ -53,10 +53,17 @@ class HeapFile(HeapView):
         at = np.array([places[name] for name in names], dtype=np.int64)[record.types]
         count = np.bincount(at, minlength=len(places))
         own = np.bincount(at, weights=record.sizes, minlength=len(places)).astype(np.int64)
-        kept = {record.names.get(node, "?"): int(self.retained_sizes[node]) for node in range(record.modules)}
+        kept = dict.fromkeys((record.names.get(node, "?") for node in range(record.modules)), 0)
+        for node in range(record.modules):
+            kept[record.names.get(node, "?")] += int(self.retained_sizes[node])
+        for space, module in self.module_namespaces.items():
+            # Its functions hold it, too, so that it does not go with the module.
+            if self.dominator_tree.idom[space] < 0:
+                kept[record.names.get(module, "?")] += int(self.retained_sizes[space])
         found = {name: (int(count[place]), int(own[place]), kept.pop(name, 0)) for name, place in places.items()}
         found |= {name: (0, 0, size) for name, size in kept.items()}
-        rows = ((name, *figures) for name, figures in sorted(found.items(), key=lambda one: -one[1][2]))
+        order = sorted(found, key=lambda name: -found[name][2])
+        rows = ((name, *found[name]) for name in order)
         return Table(("module", "objects_of_its_types", "their_bytes", "retained_bytes"), rows)
 
     def dominators(self, most: int = _MOST) -> Table:
@@ -90,7 +97,8 @@ class HeapFile(HeapView):
         ):
             alike[text, total, size] = alike.get((text, total, size), 0) + 1
         found = [(text, times, size * (times - 1)) for (text, _, size), times in alike.items() if times > 1]
-        return Table(("text", "times", "wasted_bytes"), sorted(found, key=lambda one: -one[2]))
+        found.sort(key=lambda one: -one[2])
+        return Table(("text", "times", "wasted_bytes"), found)
 
     def threads(self) -> list[ThreadStack]:
         """The threads that ran, and where they were."""

@@ -1,6 +1,7 @@
 """A heap from a file as a graph: who holds whom, who goes with whom, and what each is called."""
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -94,9 +95,17 @@ class HeapView:
         found[record.targets[np.isin(record.edge_of, at)]] = True
         return found
 
+    @cached_property
+    def module_namespaces(self) -> dict[int, int]:
+        """The dictionaries that are modules' namespaces, and of which each is."""
+        record = self.record
+        end = int(record.starts[record.modules])
+        at = np.flatnonzero(self.namespaces[record.targets[:end]])
+        return dict(zip(record.targets[at].tolist(), self.owners[at].tolist(), strict=True))
+
     def type_of(self, node: int) -> str:
         """The name of an object's type."""
-        return self.record.type_names[self.record.types[node]].name
+        return self.record.type_names[int(self.record.types[node])].name
 
     def title_of(self, node: int) -> str:
         """An object by its name, where it has one, and its type."""
@@ -127,7 +136,7 @@ class HeapView:
             way.append(int(self.parents[way[-1]]))
         way.reverse()
         links = [self.link(None, way[0])]
-        for owner, child in zip(way, way[1:], strict=False):
+        for owner, child in pairwise(way):
             edge = self.edge(owner, child)
             if edge != NAMESPACE or child == node:
                 links.append(self.link(edge, child))

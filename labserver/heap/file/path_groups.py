@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from labserver.errors import UsageError
 from labserver.heap.chain import Chain, Link
@@ -46,7 +47,7 @@ class _Way:
     """
 
     nodes: Indices
-    paths: Indices
+    paths: npt.NDArray[np.float64]
     links: tuple[Link, ...] = field(default=())
 
 
@@ -65,7 +66,9 @@ def objects_named(view: HeapView, name: str) -> Indices:
         known = {one.name for one in record.type_names} | {*map(str, record.type_names)} | {*record.names.values()}
         near = closest(name, known, alike=_ALIKE)
         hint = f": did you mean {near!r}?" if near else "."
-        raise UsageError(f"The heap has no object of a type {name!r}, and no module, class or function of that name{hint}")
+        raise UsageError(
+            f"The heap has no object of a type {name!r}, and no module, class or function of that name{hint}"
+        )
     return found
 
 
@@ -126,7 +129,7 @@ class _Back:
         for group, one in enumerate(example.tolist()):
             inside = which.reshape(-1) == group
             nodes, place = np.unique(owners[inside], return_inverse=True)
-            summed = np.bincount(place, weights=paths[inside])
+            summed = np.bincount(place, weights=paths[inside]).astype(np.float64)
             edge = record.edges[int(record.edge_of[edges[one]])]
             skipped = edge == NAMESPACE and way.links
             links = way.links if skipped else (*way.links, view.link(edge, int(ends[one])))

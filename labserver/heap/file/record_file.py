@@ -1,7 +1,6 @@
 """A record of a heap as a file, and back; see `docs/heap-file.md`."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,18 +100,18 @@ def _require_whole(record: Record) -> None:
     Raises:
         ValueError: one does not.
     """
-    n, m = record.types.size, int(record.starts[-1])
-    by_size = {n: (record.sizes, record.addresses), m: (record.targets, record.edge_of)}
-    by_limit: tuple[tuple[int, Iterable[Indices]], ...] = (
-        (n, (record.targets, record.cycles, record.garbage, _nodes(record.roots), _nodes(record.names))),
-        (len(record.type_names), (record.types,)),
-        (len(record.edges), (record.edge_of,)),
-        (n + 1, (np.array([record.modules]),)),
-    )
-    fits = record.starts.size == n + 1 and all(one.size == size for size, them in by_size.items() for one in them)
-    fits = fits and (np.diff(record.starts) >= 0).all()
-    inside = (one.size == 0 or (one.min() >= 0 and one.max() < limit) for limit, them in by_limit for one in them)
-    if not (fits and all(inside)):
+    n, m = record.types.size, record.targets.size
+    lengths = [
+        (record.starts, n + 1), (record.sizes, n), (record.addresses, n), (record.edge_of, m),
+    ]  # fmt: skip
+    limits = [
+        (record.targets, n), (record.cycles, n), (record.garbage, n), (_nodes(record.roots), n),
+        (_nodes(record.names), n), (_nodes(record.lines), n), (_nodes(record.texts), n),
+        (record.types, len(record.type_names)), (record.edge_of, len(record.edges)),
+        (np.array([record.modules]), n + 1), (np.diff(record.starts), m + 1), (record.starts[-1:], m + 1),
+    ]  # fmt: skip
+    fits = all(one.size == length for one, length in lengths) and int(record.starts[-1]) == m
+    if not fits or any(one.size and (one.min() < 0 or one.max() >= limit) for one, limit in limits):
         raise ValueError(n)
 
 

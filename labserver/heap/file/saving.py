@@ -63,9 +63,7 @@ def _require_room(file: IO[bytes]) -> None:
     disk = os.fstatvfs(file.fileno())
     free, needed = disk.f_bavail * disk.f_frsize, _OBJECT_BYTES * sys.getallocatedblocks()
     if needed > free:
-        raise CannotLook(
-            f"the file may take {needed / 2**20:,.0f} MiB, and its disk has {free / 2**20:,.0f} MiB free"
-        )
+        raise CannotLook(f"the file may take {needed / 2**20:,.0f} MiB, and its disk has {free / 2**20:,.0f} MiB free")
 
 
 def commands() -> dict[str, Command]:
@@ -78,7 +76,9 @@ def _save_there(*, path: str, target: str = "", with_names: bool = False) -> dic
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise UsageError(f"{Path(path).parent} cannot be written from inside of the process ({error.strerror})") from error
+        raise UsageError(
+            f"{Path(path).parent} cannot be written from inside of the process ({error.strerror})"
+        ) from error
     with os.fdopen(descriptor, "wb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"{path} is no file")

@@ -7,7 +7,8 @@ from labserver.heap.file.dominator_groups import Group, groups_in
 from labserver.heap.file.heap_view import HeapView
 
 _LEAST_SHARE = 0.0005
-_MOST = 40
+_INNER = 0.9  # of a change, that one further in must be to be told in its place
+_MOST, _MOST_TOPS = 40, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ def compare_strangers(old: HeapView, new: HeapView) -> list[PathChange]:
         then, now = before.get(path, (0, 0)), after.get(path, (0, 0))
         if then[1] != now[1]:
             changes.append((path, then[0], now[0], now[1] - then[1]))
-    inner = {path[:at]: more for path, _, _, more in changes for at in range(1, len(path))}
-    told = [one for one in changes if abs(inner.get(one[0], 0)) < 0.9 * abs(one[3])]
+    inner: dict[tuple[str, ...], int] = {}
+    for path, _, _, more in changes:
+        inner[path[:-1]] = max(inner.get(path[:-1], 0), abs(more))
+    told = [one for one in changes if inner.get(one[0], 0) < _INNER * abs(one[3])]
     told.sort(key=lambda one: -abs(one[3]))
     return [PathChange(in_one_line(path), then, now, more) for path, then, now, more in told]
 
@@ -53,5 +56,5 @@ def _flat(view: HeapView) -> dict[tuple[str, ...], tuple[int, int]]:
                 found[here] = count + one.count, retained + one.retained
                 walk(one, here)
 
-    walk(groups_in(view, least_share=_LEAST_SHARE, most=_MOST), ())
+    walk(groups_in(view, least_share=_LEAST_SHARE, most=_MOST, most_tops=_MOST_TOPS), ())
     return found

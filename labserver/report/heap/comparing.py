@@ -1,6 +1,7 @@
 """What is different between heaps, or between two checks, as a page for the terminal."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from rich.text import Text
@@ -39,7 +40,7 @@ def comparison_page(old: Path, new: Path, newer: Path | None, most: int) -> Page
         if third:
             raise UsageError("Three heaps are compared of one process: these are of several.")
         return lambda width: _strangers(first, second, compare_strangers(first, second), most, width)
-    if any(earlier.about.taken > later.about.taken for earlier, later in zip(files, files[1:], strict=False)):
+    if any(earlier.about.taken > later.about.taken for earlier, later in pairwise(files)):
         raise UsageError(f"{new} is older than {old}: give the heaps in the order in which they were taken.")
     found = compare_heaps(first, second, third[0] if third else None)
     return lambda width: _compared(files, found, most, width)
@@ -56,7 +57,7 @@ def _compared(files: list[HeapFile], found: Comparison, most: int, width: int) -
     else:
         yield Text()
         yield Text("Who holds what came", STRONG)
-        for change in [one for one in found.holders if one.came_bytes > one.went_bytes][:most]:
+        for change in [one for one in found.holders if one.grows][:most]:
             yield from _holder(change, width)
     yield Text()
     yield Text("By type", STRONG)
@@ -88,7 +89,8 @@ def _holder(change: HolderChange, width: int) -> Iterator[Text]:
     elif change.went:
         came += f"; {number(change.went)} went, {size(change.went_bytes)}"
     yield Text(f"  {came}")
-    yield Text(f"    items: {_ARROW.join(map(number, change.items))}", FAINT)
+    once = "; it has not grown since" if change.kept is not None and not change.grows_on else ""
+    yield Text(f"    items: {_ARROW.join(map(number, change.items))}{once}", FAINT)
     for line in _path(change.path, width - 4):
         yield Text(f"    {line}")
 
@@ -112,9 +114,7 @@ def _strangers(old: HeapFile, new: HeapFile, found: list[PathChange], most: int,
         yield Text(shortened(f"{file.path.name}: {heap_sentence(file)}", width), FAINT)
     yield Text("Objects of two processes are not the same, so what each path retains is compared.", FAINT)
     yield Text()
-    rows = [
-        [one.path, number(one.old_count), number(one.new_count), _signed(one.more_bytes)] for one in found[:most]
-    ]
+    rows = [[one.path, number(one.old_count), number(one.new_count), _signed(one.more_bytes)] for one in found[:most]]
     if not rows:
         yield Text("No path retains more or less.", STRONG)
         return

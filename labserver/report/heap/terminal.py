@@ -13,7 +13,7 @@ from labserver.report.heap.printing import FAINT, STRONG, Page, shortened, table
 from labserver.text import one_line
 
 _LEAST_SHARE = 0.005  # of the heap, that a line of the tree must retain
-_MOST_BELOW = 5  # lines of the tree below one
+_MOST_BELOW, _MOST_TOPS = 5, 12  # lines of the tree below one, and of those below none
 _DEEPEST = 7
 _MOST_STACK = 6  # lines of a thread's stack
 
@@ -29,7 +29,8 @@ def show_page(heap: HeapFile, most: int) -> Page:
     def page(width: int) -> Iterator[Text]:
         yield from _head(heap)
         yield from _titled("What goes with whom: bytes that would be free without it")
-        yield from _tree(groups_in(heap, least_share=_LEAST_SHARE, most=_MOST_BELOW), heap.bytes, width)
+        whole = groups_in(heap, least_share=_LEAST_SHARE, most=_MOST_BELOW, most_tops=_MOST_TOPS)
+        yield from _tree(whole, heap.bytes, width)
         yield from _titled("By type")
         yield from _types(heap, most, width)
         yield from _titled("By module")
@@ -84,7 +85,9 @@ def origin_sentence(heap: HeapFile) -> str:
     about = heap.about
     when = datetime.fromisoformat(about.taken).strftime("%Y-%m-%d %H:%M:%S UTC") if about.taken else "at some time"
     named = "with keys and strings" if about.with_names else "without contents"
-    return f"{about.target or f'process {about.pid}'}, {about.python}, process {about.pid}, {when}, {named}"
+    process = f"process {about.pid}"
+    target = "" if about.target in {"", f"pid:{about.pid}"} else f"{about.target}, "
+    return f"{target}{process}, {about.python}, {when}, {named}"
 
 
 def _head(heap: HeapFile) -> Iterator[Text]:
