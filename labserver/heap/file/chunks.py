@@ -25,7 +25,8 @@ PIECE = 1 << 16
 """Numbers in a chunk: so many are in memory at once beside the column that they are of."""
 
 _HEAD = struct.Struct("<8sHHI")
-_CHUNK = struct.Struct("<12sBBHIII")  # name, kind, width, nothing, numbers, bytes, checksum
+_CHUNK = struct.Struct("<12sBBHII")  # name, kind, width, nothing, numbers, bytes
+_SUM = struct.Struct("<I")  # of both, that and what follows
 _JSON, _NUMBERS, _DIFFERENCES = range(3)
 _LEVEL = 1  # of zlib; level 6 takes twice the time for a fifth less
 _LARGEST_NAME = 12
@@ -93,7 +94,8 @@ class ChunkWriter:
         packed = zlib.compress(content, _LEVEL)
         called = name.encode("ascii")
         assert len(called) <= _LARGEST_NAME  # noqa: S101 - a mistake of a developer
-        self._file.write(_CHUNK.pack(called, kind, width, 0, count, len(packed), zlib.crc32(packed)))
+        head = _CHUNK.pack(called, kind, width, 0, count, len(packed))
+        self._file.write(head + _SUM.pack(zlib.crc32(packed, zlib.crc32(head))))
         self._file.write(packed)
         self._chunks += 1
 
@@ -131,14 +133,14 @@ def chunks_of(file: IO[bytes], name: str) -> Iterator[Chunk]:
 
 
 def _read(file: IO[bytes], name: str) -> Chunk:
-    head = file.read(_CHUNK.size)
-    if len(head) < _CHUNK.size:
+    head = file.read(_CHUNK.size + _SUM.size)
+    if len(head) < _CHUNK.size + _SUM.size:
         raise _ends_early(name)
-    called, kind, width, _, count, length, checksum = _CHUNK.unpack(head)
+    called, kind, width, _, count, length = _CHUNK.unpack_from(head)
     packed = file.read(length) if length <= _LARGEST_TEXT else b""
     if len(packed) < length:
         raise _ends_early(name)
-    if zlib.crc32(packed) != checksum:
+    if zlib.crc32(packed, zlib.crc32(head[: _CHUNK.size])) != _SUM.unpack_from(head, _CHUNK.size)[0]:
         raise _is_damaged(name)
     try:
         content = _unpacked(packed, None if kind == _JSON else width * count)

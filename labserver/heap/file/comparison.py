@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labserver.heap.file.heap_view import HeapView
-from labserver.heap.file.record import Mask, Record
+from labserver.heap.file.record import Mask, Record, TypeName
 from labserver.heap.layout.objects import Indices
 
 _KEPT = 0.5  # of the items by which a holder has grown, that are still there in the third heap
@@ -131,9 +131,9 @@ def _matches(record: Record, other: Record) -> Indices:
     addresses = other.addresses[order]
     at = np.minimum(np.searchsorted(addresses, record.addresses), addresses.size - 1)
     found = order[at]
-    place = {one: at for at, one in enumerate(other.type_names)}
-    kinds = np.array([place.get(one, -1) for one in record.type_names], dtype=np.int64)
-    same = (addresses[at] == record.addresses) & (kinds[record.types] == other.types[found])
+    number: dict[TypeName, int] = {}  # two types may have one name
+    mine, its = (np.array([number.setdefault(name, len(number)) for name in one.type_names]) for one in (record, other))
+    same = (addresses[at] == record.addresses) & (mine[record.types] == its[other.types[found]])
     matches: Indices = np.where(same, found, -1)
     return matches
 

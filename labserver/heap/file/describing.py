@@ -12,7 +12,6 @@ from typing import TypeVar
 import numpy as np
 import psutil
 
-from labserver import __version__
 from labserver.heap.file.code_names import is_plain, names_in, of_thread
 from labserver.heap.file.edge_names import EdgeNames
 from labserver.heap.file.record import About, CodeLine, Record, ThreadStack, TypeName
@@ -38,7 +37,6 @@ def about_this_process(*, target: str = "", with_names: bool = False) -> About:
         with_names: whether keys and strings are told, shortened; bytes never are.
     """
     return About(
-        labserver=__version__,
         python=f"{platform.python_implementation()} {platform.python_version()}",
         pid=os.getpid(),
         started=psutil.Process().create_time(),

@@ -8,11 +8,12 @@ the names are those of all. Dictionaries behind attributes tell their own keys.
 import types
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from labserver.heap.edge import ITEM, KEY, MEMBER, UNKNOWN, VALUE, Edge, EdgeKind, attribute
-from labserver.heap.edges import attributes_of, edge_to
+from labserver.heap.edges import attributes_of, edge_to, fold
 from labserver.heap.file.code_names import is_plain
 from labserver.heap.file.record import NAMESPACE
 from labserver.heap.graph import HeapGraph, Indices, Mask
@@ -118,7 +119,7 @@ class EdgeNames:
             return
         alike = self._signatures(owners)
         order = np.argsort(alike, kind="stable")
-        begins = np.flatnonzero(np.append(True, alike[order[1:]] != alike[order[:-1]]))  # noqa: FBT003 - a first begins
+        begins = np.flatnonzero(np.append(True, alike[order[1:]] != alike[order[:-1]]))
         ends = np.append(begins[1:], order.size)
         largest = np.argsort(begins - ends, kind="stable")[:_MOST_GROUPS]
         for begin, end in zip(begins[largest].tolist(), ends[largest].tolist(), strict=True):
@@ -173,7 +174,7 @@ class EdgeNames:
         for child in children:
             known = names.get(id(child))
             if known is None:
-                edge = attribute("__class__") if child is type(owner) else self._plain(edge_to(owner, child))
+                edge = attribute("__class__") if child is type(owner) else self._unnamed(owner, child)
             else:  # the second of two attributes that are None has the second name
                 edge = known.pop(0) if len(known) > 1 else known[0]
             found.append(edge)
@@ -183,9 +184,11 @@ class EdgeNames:
         return name in self._spelt or (is_any(owner, (types.ModuleType, type)) and is_plain(name))
 
     @staticmethod
-    def _plain(edge: Edge) -> Edge:
-        """An edge that is the same for all objects of a kind: without a line."""
-        return Edge(edge.kind, edge.name if edge.kind is not EdgeKind.OTHER else "")
+    def _unnamed(owner: object, child: object) -> Edge:
+        """How an object refers to what is no attribute of its own, without a line: the same for all that are alike."""
+        suspended = is_any(owner, _WITH_A_CODE_OF_ITS_OWN)
+        edge = fold(owner, [child])[0] if suspended else edge_to(owner, child)
+        return replace(edge, number=0)
 
     def _name_namespaces(self) -> None:
         """The dictionaries behind attributes, and with `key_text` all others too."""

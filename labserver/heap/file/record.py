@@ -21,7 +21,6 @@ class About(Message):
     """Where a heap comes from.
 
     Attributes:
-        labserver: the version that wrote it.
         python: the implementation and version of the process.
         pid: the process.
         started: when that began, seconds since 1970; together with the pid it tells one process from all others.
@@ -32,7 +31,6 @@ class About(Message):
         notes: what could not be seen, a sentence each.
     """
 
-    labserver: str = ""
     python: str = ""
     pid: int = 0
     started: float = 0.0

@@ -7,7 +7,7 @@ from labserver.heap.file.dominator_groups import Group, groups_in
 from labserver.heap.file.heap_view import HeapView
 
 _LEAST_SHARE = 0.0005
-_INNER = 0.9  # of a change, that one further in must be to be told in its place
+_INNER = 0.95  # of a change, that one further in must be to be told in its place
 _MOST, _MOST_TOPS = 40, 1000
 
 
