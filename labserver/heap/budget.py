@@ -74,6 +74,20 @@ def memory_limit() -> int:
     return min([psutil.virtual_memory().total, *(limit for _, limit, _ in _groups())])
 
 
+def fullness() -> float | None:
+    """The share that is taken of the memory limit of which most is: a control group's or the process's own; None: none.
+
+    Of the machine's memory others take their part, so that is no limit.
+    """
+    shares = [used / limit for _, limit, used in _groups() if limit]
+    memory = psutil.Process().memory_info()
+    for name, used in (("RLIMIT_AS", memory.vms), ("RLIMIT_DATA", getattr(memory, "data", 0))):
+        soft = resource.getrlimit(getattr(resource, name))[0]
+        if soft not in {resource.RLIM_INFINITY, -1}:
+            shares.append(used / soft)
+    return max(shares, default=None)
+
+
 def _free() -> Iterator[tuple[int, str]]:
     yield psutil.virtual_memory().available, "on this machine"
     for group, limit, used in _groups():

@@ -1,6 +1,6 @@
 """The container of a heap file: named chunks, each compressed and with a checksum of its own, and an end that says so.
 
-`docs/heap-file.md` describes every byte. Whoever reads a chunk knows before it is used whether it is whole, and a file
+`docs/heap_file.md` describes every byte. Whoever reads a chunk knows before it is used whether it is whole, and a file
 that ends early, or that a newer version wrote, is told in one sentence.
 """
 

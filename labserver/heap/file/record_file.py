@@ -1,4 +1,4 @@
-"""A record of a heap as a file, and back; see `docs/heap-file.md`."""
+"""A record of a heap as a file, and back; see `docs/heap_file.md`."""
 
 from collections import defaultdict
 from pathlib import Path

@@ -76,7 +76,7 @@ def test_a_changed_byte_is_found():
     head = len(MAGIC) + 8
     for at in range(head, len(content)):
         broken = content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
-        with pytest.raises(UsageError, match="is damaged|ends early"):
+        with pytest.raises(UsageError, match=r"is damaged|ends early"):
             read(broken)
 
 

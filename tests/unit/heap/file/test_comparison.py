@@ -110,5 +110,5 @@ def test_heaps_of_two_processes_are_compared_by_path(service, keep):
     assert leak.path.endswith("Session")
     assert (leak.old_count, leak.new_count) == (400, 2_400)
     assert leak.more_bytes >= 2_000 * 500
-    # The whole chain changes by as much: its end says it all.
-    assert not any(one.path == "module shop" for one in changes)
+    # The list itself changes by little more: the end of the chain says it all.
+    assert not any(one.path == "module shop → LEAK: list" for one in changes)

@@ -84,6 +84,6 @@ def test_what_a_suspended_function_holds_is_named_by_its_own_code(shop, keep):
         next(one)
     found = paths(keep)
     assert {path.rpartition(" → ")[0].rpartition(" → ")[2] for path in found if "RUNNING" in path} == {
-        "local image (test_what_a_suspended_function_holds_is_named_by_its_own_code.<locals>.first)",
-        "local picture (test_what_a_suspended_function_holds_is_named_by_its_own_code.<locals>.second)",
+        "local image (first)",
+        "local picture (second)",
     }
