@@ -12,6 +12,7 @@ import numpy as np
 from labserver.heap.file.heap_view import HeapView
 from labserver.heap.file.record import Mask, Record, TypeName
 from labserver.heap.layout.objects import Indices
+from labserver.heap.search import references_of
 
 _KEPT = 0.5  # of the items by which a holder has grown, that are still there in the third heap
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -239,21 +240,20 @@ def _path(view: HeapView, node: int) -> str:
 
 
 class _Items:
-    """Counts what objects have directly below them."""
+    """Counts what objects refer to: what others hold as well, such as a small number, is an item all the same."""
 
     def __init__(self, view: HeapView) -> None:
-        self._view = view
-        self._kinds = {str(one): at for at, one in enumerate(view.record.type_names)}
-        self._order = np.argsort(view.parents, kind="stable")
-        self._first = np.searchsorted(view.parents[self._order], np.arange(view.parents.size + 1))
+        self._record = view.record
+        names = [str(one) for one in view.record.type_names]
+        self._kinds = {kind: np.array([name == kind for name in names]) for kind in set(names)}
 
     def of(self, holders: Indices, kind: str) -> int:
         """How many of a type some objects have; those that are not there, -1, have none."""
-        wanted, total = self._kinds.get(kind, -1), 0
-        for node in holders[holders >= 0].tolist():
-            children = self._order[self._first[node] : self._first[node + 1]]
-            total += int(np.count_nonzero(self._view.record.types[children] == wanted))
-        return total
+        record = self._record
+        if kind not in self._kinds:
+            return 0
+        found = references_of(record.starts, record.targets, holders[holders >= 0].astype(np.int64))[1]
+        return int(np.count_nonzero(self._kinds[kind][record.types[found]]))
 
 
 def paths_alike(view: HeapView) -> Indices:

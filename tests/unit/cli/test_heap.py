@@ -53,12 +53,12 @@ server.serve_forever()
 
 
 @pytest.fixture(scope="module")
-def service():
+def service(tmp_path_factory):
     """A process that listens to questions, with its number and its address."""
+    script = tmp_path_factory.mktemp("service") / "service.py"
+    script.write_text(SERVICE)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment) as process:
         yield process.pid, f"http://127.0.0.1:{int(process.stdout.readline())}"
         process.kill()
 

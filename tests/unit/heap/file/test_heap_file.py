@@ -255,8 +255,8 @@ def test_no_code_of_the_application_runs(shop, keep):
     shop.KEYED = {Key("a"): 1, "b": 2}
     vars(shop)[Key("odd")] = 1
     called.clear()
-    keep()
-    keep(with_names=True)
+    for with_names in (False, True):
+        keep(lambda _: None, with_names=with_names)
     assert called == []
 
 

@@ -83,8 +83,10 @@ LIMITED = """
 
 @pytest.mark.linux("limits of the address space")
 def test_a_service_near_its_own_limit_leaves_a_heap_that_names_the_holder(tmp_path):
+    script = tmp_path / "service.py"
+    script.write_text(textwrap.dedent(LIMITED))
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(LIMITED), str(tmp_path)],
+        [sys.executable, str(script), str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=200, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == "written\n", done.stderr
