@@ -86,7 +86,8 @@ class DominatorGroups:
         edges = self._edges_to(owners, nodes)
         # A module, a class, a function and a root have a name, and stand alone.
         alone = np.array([node in record.names or (owners is None and self._is_named(node)) for node in nodes.tolist()])
-        keys = np.stack([record.types[nodes], edges, np.where(alone, nodes, -1)])
+        spaces = self._view.namespaces[nodes]
+        keys = np.stack([record.types[nodes], edges, np.where(alone, nodes, -1), spaces])
         _, example, which = np.unique(keys, axis=1, return_index=True, return_inverse=True)
         which = which.reshape(-1)
         retained = np.bincount(which, weights=sizes[nodes]).astype(np.int64)
@@ -129,6 +130,8 @@ class DominatorGroups:
             return f"module {self._view.record.names.get(self._space_of[node], '?')}"
         if node < self._view.record.modules:
             return f"module {self._view.record.names.get(node, '?')}"
+        if self._view.namespaces[node]:
+            return "namespace"
         root = self._root(node)
         title = self._view.title_of(node)
         return f"{title} of {root}" if root else title

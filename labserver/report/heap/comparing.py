@@ -12,7 +12,7 @@ from labserver.heap.file import HeapFile
 from labserver.heap.file.comparison import Comparison, HolderChange, compare_heaps
 from labserver.heap.file.strangers import PathChange, compare_strangers
 from labserver.report.heap.checks import checks_page, is_check
-from labserver.report.heap.printing import FAINT, STRONG, Page, shortened, table
+from labserver.report.heap.printing import FAINT, STRONG, Page, shortened, table, wrapped
 from labserver.report.heap.terminal import heap_sentence
 
 _ARROW = " → "
@@ -88,7 +88,7 @@ def _holder(change: HolderChange, width: int) -> Iterator[Text]:
         came += f"; {number(change.kept)} kept, {size(change.kept_bytes or 0)}"
     elif change.went:
         came += f"; {number(change.went)} went, {size(change.went_bytes)}"
-    yield Text(f"  {came}")
+    yield from map(Text, wrapped(came, width, indent=2))
     once = "; it has not grown since" if change.kept is not None and not change.grows_on else ""
     yield Text(f"    items: {_ARROW.join(map(number, change.items))}{once}", FAINT)
     for line in _path(change.path, width - 4):

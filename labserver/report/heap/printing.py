@@ -1,12 +1,13 @@
 """Lines for a terminal: in colour and as wide as it is, or plain in a pipe."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from labserver.report.terminal import write_plain
-from labserver.text import one_line
+from labserver.text import bound_units, one_line
 
 Page = Callable[[int], Iterator[Text]]
 """Gives the lines of a page of so many columns."""
@@ -22,6 +23,13 @@ def print_page(page: Page, console: Console) -> None:
         return
     for line in page(min(max(console.width, NARROWEST), WIDEST)):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def wrapped(text: str, width: int, *, indent: int) -> list[str]:
+    """A sentence in as many lines as it needs; a number stays beside its unit."""
+    space = " " * indent
+    lines = textwrap.wrap(bound_units(one_line(text)), width, initial_indent=space, subsequent_indent=f"{space}  ")
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def shortened(text: str, width: int) -> str:
