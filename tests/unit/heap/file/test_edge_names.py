@@ -76,8 +76,8 @@ def test_what_a_suspended_function_holds_is_named_by_its_own_code(shop, keep):
         yield image, other
 
     def second():
-        count, picture = 1, Image()
-        yield count, picture
+        picture, count = Image(), 1
+        yield picture, count
 
     shop.RUNNING = [first(), second()]
     for one in shop.RUNNING:
