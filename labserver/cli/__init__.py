@@ -20,6 +20,7 @@ COMMANDS = {
     "faceapi": "Start the AI service that composes the faces.",
     "load": "Drive a service with virtual users.",
     "watch": "Follow the memory of a service or process.",
+    "heap": "Keep heaps as files, show and compare them.",
     "doctor": "Show what this machine has and lacks.",
 }
 """Each command and its line in the help. The module ``labserver.cli.NAME`` holds it as the attribute ``NAME``."""

@@ -22,6 +22,7 @@ from labserver.heap.agent import Command
 from labserver.heap.allocations import Allocations, snapshot_bytes
 from labserver.heap.budget import Budget, look_budget
 from labserver.heap.child import in_child
+from labserver.heap.file import saving
 from labserver.heap.fork import in_fork
 from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
@@ -258,4 +259,5 @@ def commands() -> dict[str, Command]:
         "baseline": lambda **wanted: instruments.baseline(**wanted).to_json(),
         "growth": lambda: instruments.growth().to_json(),
         "sites": lambda: [site.to_json() for site in instruments.sites()],
+        **saving.commands(),
     }

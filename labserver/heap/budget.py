@@ -17,7 +17,7 @@ _SECONDS = 90.0  # walking is about half of the work that a look makes
 _OBJECT_BYTES = 230  # of the look's own arrays, measured at 1 to 10 million objects
 _COPIED = 80  # bytes of a block's pages, where the allocator keeps no books
 _LEAST_SEEN = 0.1  # of the objects: less than that is not worth a look
-_ADDRESSES = 3 << 30  # that are reserved, mostly without memory behind them
+_ADDRESSES = 5 << 30  # that are reserved, mostly without memory behind them: 2 GiB each for objects and for types
 _GROUPS = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 60
 _INACTIVE = re.compile(r"^(?:total_)?inactive_file (\d+)", re.MULTILINE)
@@ -44,11 +44,24 @@ def look_budget() -> Budget:
     Raises:
         CannotLook: so little is free that it would be at the application's cost. The text says how much and where.
     """
+    return _budget(_LEAST_SEEN)
+
+
+def whole_look() -> None:
+    """See that a look at the whole heap fits, of which nothing may be left out.
+
+    Raises:
+        CannotLook: it does not. The text says how much and where.
+    """
+    _budget(1.0)
+
+
+def _budget(least_seen: float) -> Budget:
     blocks = sys.getallocatedblocks()
     copied = small_objects_bytes() or _COPIED * blocks
     free, where = min(_free())
     most, own = round(_SHARE * free) - copied, _OBJECT_BYTES * blocks
-    if most < _LEAST_SEEN * own:
+    if most < least_seen * own:
         raise CannotLook(
             f"it needs about {_mib(copied + own)} MiB ({_mib(copied)} of them copied pages), and of the "
             f"{_mib(free)} MiB that are free {where} it takes half at most"
@@ -59,6 +72,20 @@ def look_budget() -> Budget:
 def memory_limit() -> int:
     """The bytes that this process and those beside it may take: of its control groups, or of the machine."""
     return min([psutil.virtual_memory().total, *(limit for _, limit, _ in _groups())])
+
+
+def fullness() -> float | None:
+    """The share that is taken of the memory limit of which most is: a control group's or the process's own; None: none.
+
+    Of the machine's memory others take their part, so that is no limit.
+    """
+    shares = [used / limit for _, limit, used in _groups() if limit]
+    memory = psutil.Process().memory_info()
+    for name, used in (("RLIMIT_AS", memory.vms), ("RLIMIT_DATA", getattr(memory, "data", 0))):
+        soft = resource.getrlimit(getattr(resource, name))[0]
+        if soft not in {resource.RLIM_INFINITY, -1}:
+            shares.append(used / soft)
+    return max(shares, default=None)
 
 
 def _free() -> Iterator[tuple[int, str]]:

@@ -128,7 +128,7 @@ def _edges(owner: object, child: object) -> Iterator[Edge]:
         # The kind's own iterator: a lazy collection may load itself, or never end.
         if is_a(owner, kind) and _is_among(child, list(kind.__iter__(owner))):
             yield edge
-    yield from (attribute(name) for name, value in _attributes(owner) if value is child)
+    yield from (attribute(name) for name, value in attributes_of(owner) if value is child)
     if child is type(owner):
         yield attribute("__class__")
     yield from _unspelt(owner, child)
@@ -139,7 +139,7 @@ def _is_among(child: object, held: list[Any]) -> bool:
     return any(map(operator.is_, held, itertools.repeat(child)))
 
 
-def _attributes(owner: object) -> Iterator[tuple[str, object]]:
+def attributes_of(owner: object) -> Iterator[tuple[str, object]]:
     """An object's references by name, without running any code of its own."""
     yield from named(namespace_of(owner))
     for base in of_class(type(owner), "__mro__"):
@@ -283,7 +283,7 @@ def _cache(owner: object, rest: Sequence[object]) -> Fold | None:
     way = int(any(held is rest[0] for held in tables))
     if way < len(rest) and type_name(rest[way]) == "_lru_list_elem":
         way += 1
-    if way == len(rest) or any(value is rest[way] for _, value in _attributes(owner)):
+    if way == len(rest) or any(value is rest[way] for _, value in attributes_of(owner)):
         return None
     is_key = any(key is rest[way] for table in tables for key in list(table))
     return Edge(EdgeKind.CACHE_KEY if is_key else EdgeKind.CACHE_VALUE), way + 1

@@ -96,6 +96,10 @@ class HeapGraph:
         self._no_roots |= set(modules.tolist())
         self._tree = None
 
+    def cycles(self) -> Indices:
+        """Nodes from which all garbage is reached; shape (c,)."""
+        return self._cycles
+
     def find(self, obj: object) -> int | None:
         """The node of an object, or None where it is none."""
         found = np.flatnonzero(self.addresses == id(obj))

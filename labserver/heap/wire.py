@@ -384,3 +384,22 @@ class MemoryNow(Message):
     resident_bytes: int
     live_jobs: int | None = None
     finished_jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeapSaved(Message):
+    """A heap was written to a file.
+
+    Attributes:
+        objects: how many it has.
+        references: between them.
+        bytes: of the objects.
+        file_bytes: of the file.
+        notes: what could not be seen, a sentence each.
+    """
+
+    objects: int
+    references: int
+    bytes: int
+    file_bytes: int
+    notes: tuple[str, ...] = ()

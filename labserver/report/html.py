@@ -32,8 +32,8 @@ from labserver.report.holder_chain import (
 from labserver.report.icicle import NARROW_PX, WIDE_PX, icicle_of
 from labserver.text import bound_units, clean
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", _TEMPLATES / "flame.js")
+TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", TEMPLATES / "flame.js")
 # What a verdict must not hide, and what to do where there is none.
 _BESIDE_THE_VERDICT = (NoteKind.RISES, NoteKind.UNDECIDED, NoteKind.NEXT)
 _MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
@@ -47,7 +47,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         interactive: whether it has the flame graph, which a script draws; otherwise the table of its stacks alone.
     """
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     environment.filters |= {
         "number": number,
@@ -92,7 +92,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         traced_jobs=traced_jobs(result),
         most_rows_with_stacks=_MOST_ROWS_WITH_STACKS,
         # These are made here, of escaped parts.
-        script_sources=Markup(" ".join(map(_source, scripts)) or "'none'"),  # noqa: S704
+        script_sources=Markup(" ".join(map(script_source, scripts)) or "'none'"),  # noqa: S704
         css=Markup(style_sheet()),  # noqa: S704
         curves=[Markup(curve_of(result, place)) for place in (WIDE, NARROW)],  # noqa: S704
         fitted=is_fitted(result),
@@ -104,7 +104,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
 
 def style_sheet() -> str:
     """The look of all pages."""
-    return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def _claim(result: CheckResult) -> str:
@@ -135,7 +135,7 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     return figures
 
 
-def _source(script: str) -> str:
+def script_source(script: str) -> str:
     """A script as the page's policy names it: no other one may run."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -51,13 +51,13 @@ def render(result: CheckResult, width: int = WIDTH) -> str:
 def show(result: CheckResult, console: Console) -> None:
     """Print the page: in colour and as wide as the terminal is, or plain in a pipe."""
     if not console.is_terminal:
-        _write_plain(render(result), console.file)
+        write_plain(render(result), console.file)
         return
     for line in _lines(result, min(max(console.width, _NARROWEST), WIDTH)):
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _write_plain(text: str, stream: IO[str]) -> None:
+def write_plain(text: str, stream: IO[str]) -> None:
     """Write into a pipe: in whatever it can spell, and without a fuss when its reader has left."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from labserver.errors import CannotRun
-from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, Collected, FloorReading, HeapGrowth, Site
+from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, Collected, FloorReading, HeapGrowth, HeapSaved, Site
 
 
 class Instrumented(ABC):
@@ -61,6 +62,17 @@ class Instrumented(ABC):
     def collect(self) -> Collected:
         """Collect garbage once."""
         return Collected.from_json(self._ask("collect", {}, ANSWER_TIMES.look_s))
+
+    def save_heap(self, path: Path, *, target: str, with_names: bool) -> HeapSaved:
+        """Write the heap to a file.
+
+        Args:
+            path: absolute; of a file that is there and that the process may write.
+            target: what the user calls the process.
+            with_names: whether keys and strings are told, shortened.
+        """
+        wanted = {"path": str(path), "target": target, "with_names": with_names}
+        return HeapSaved.from_json(self._ask("save_heap", wanted, ANSWER_TIMES.look_s))
 
     @abstractmethod
     def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:

@@ -28,16 +28,20 @@ _lock = threading.Lock()
 _listener: "_Listener | None" = None
 
 
-def listen(instruments: str) -> None:
+def listen(instruments: str, *, dump_on_oom: str | os.PathLike[str] | None = None, at: float = 0.9) -> None:
     """Answer questions about this process from a thread of its own; a second call does nothing.
 
     A process that is forked from this one does not answer before it calls this itself.
 
     Args:
         instruments: `module:callable` that gives the further commands, imported at the first question.
+        dump_on_oom: where the heap is written, once, when the process comes near its memory limit; `{pid}` in it is
+            the process's number.
+        at: the share of that limit.
 
     Raises:
         CannotRun: there is no private place for the socket, or it cannot be made.
+        UsageError: the file cannot be written, or the share is none.
     """
     global _listener  # noqa: PLW0603 - there is one for each process
     with _lock:
@@ -46,6 +50,11 @@ def listen(instruments: str) -> None:
                 _listener = _Listener(instruments)
             except OSError as error:
                 raise CannotRun(f"labserver.listen() cannot make its socket ({error}).") from error
+            if dump_on_oom is not None:
+                from labserver.heap.file.near_limit import watch_the_limit  # noqa: PLC0415 - who asks for none has none
+
+                file = os.fspath(dump_on_oom).replace("{pid}", str(os.getpid()))
+                watch_the_limit(Path(file).absolute(), at=at)
 
 
 class _Listener:

@@ -22,6 +22,7 @@ PAGE_OF = {
     "check": "check",
     "doctor": "commands",
     "faceapi": "service",
+    "heap": "heap",
     "load": "load",
     "report": "incident",
     "run": "incident",
@@ -52,7 +53,9 @@ def anchors(text):
 
 
 def options_of(command):
-    return [one for one in command.params if isinstance(one, click.Option)]
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    own = [one for one in command.params if isinstance(one, click.Option)]
+    return own + [option for one in inner for option in options_of(one)]
 
 
 def test_the_readme_is_a_front_door():

@@ -107,10 +107,16 @@ def test_a_soft_limit_of_the_address_space_binds_the_application_and_not_the_loo
 
 
 @pytest.mark.linux("no other system enforces it")
-def test_under_a_hard_limit_it_is_refused():
-    said = of_a_limited_process(soft=800 * MIB, hard=800 * MIB)
+@pytest.mark.parametrize("limit", [800 * MIB, 4700 * MIB])
+def test_under_a_hard_limit_it_is_refused(limit):
+    said = of_a_limited_process(soft=limit, hard=limit)
     assert said.startswith("CannotLook it needs about")
     assert "free under the process's RLIMIT_AS" in said
+
+
+@pytest.mark.linux("no other system enforces it")
+def test_under_a_hard_limit_with_room_for_it_the_look_is_taken():
+    assert of_a_limited_process(soft=9000 * MIB, hard=9000 * MIB) == "module shop → KEPT → […] 1000"
 
 
 GROUP = Path("/sys/fs/cgroup/memory/labserver-test")

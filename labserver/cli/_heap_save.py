@@ -1,0 +1,54 @@
+"""Have a process write its heap, into a file that is whole and private to its user, or not there."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import psutil
+
+from labserver.diagnosis.instruments import COMMANDS
+from labserver.errors import CannotRun, UsageError
+from labserver.files import require_writable
+from labserver.heap.wire import HeapSaved
+from labserver.targets.instrumented import Instrumented
+from labserver.targets.looked_at import open_process
+
+
+def save(target: str, file: Path, *, with_names: bool, force: bool) -> HeapSaved:
+    """Write the heap of a target.
+
+    Raises:
+        UsageError: the file is there already, or cannot be written.
+        CannotRun: the target is not there, or its heap cannot be had.
+    """
+    require_writable(file)
+    if file.exists() and not (force and file.is_file()):
+        hint = "give another name, or --force" if file.is_file() else "give the name of a file"
+        raise UsageError(f"{file} is there already: {hint}.")
+    with open_process(target, instruments=COMMANDS) as process:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        os.close(descriptor)
+        temporary = Path(name).absolute()
+        try:
+            _hand_over(temporary, process)
+            saved = process.save_heap(temporary, target=target, with_names=with_names)
+            if not temporary.stat().st_size:
+                raise CannotRun(
+                    f"{target} has written its heap elsewhere: it does not see the directory {file.parent}."
+                )
+            _hand_over(temporary)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return saved
+
+
+def _hand_over(file: Path, process: Instrumented | None = None) -> None:
+    """Let a process of another user write the file, which only root can ask for; or have it back."""
+    if os.geteuid() != 0:
+        return
+    owner = os.geteuid()
+    with contextlib.suppress(psutil.Error):
+        owner = psutil.Process(getattr(process, "pid", None)).uids().effective if process is not None else owner
+    os.chown(file, owner, -1)
