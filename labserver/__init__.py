@@ -1,7 +1,10 @@
 """Does my service leak memory, who holds the bytes, and is the fix really a fix?"""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labserver.counted_requests import AsgiApplication, CountedAsgi, CountedWsgi, WsgiApplication
 
 __version__ = "0.1.0"
 
@@ -24,3 +27,20 @@ def listen() -> None:
     from labserver.targets import listening  # noqa: PLC0415 - the version alone must not import the instruments
 
     listening.listen("labserver.diagnosis.instruments:commands")
+
+
+def wsgi(application: "WsgiApplication") -> "CountedWsgi":
+    """The same WSGI application with its requests counted, for `labserver check … --observe` and `labserver watch`.
+
+    To be put around an application whose server does not count: `app.wsgi_app = labserver.wsgi(app.wsgi_app)`.
+    """
+    from labserver.counted_requests import CountedWsgi  # noqa: PLC0415 - the version alone must not import it
+
+    return CountedWsgi(application)
+
+
+def asgi(application: "AsgiApplication") -> "CountedAsgi":
+    """The same ASGI application with its requests counted: `app = labserver.asgi(app)`."""
+    from labserver.counted_requests import CountedAsgi  # noqa: PLC0415 - the same
+
+    return CountedAsgi(application)
