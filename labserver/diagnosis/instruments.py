@@ -29,6 +29,7 @@ from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.layout.traces import trace_of
 from labserver.heap.lost_references import Reached, lost_references
+from labserver.heap.memory_limits import nearest_limit
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
 from labserver.heap.server_jobs import server_jobs
@@ -295,4 +296,5 @@ def commands() -> dict[str, Command]:
         "baseline": lambda **wanted: instruments.baseline(**wanted).to_json(),
         "growth": lambda: instruments.growth().to_json(),
         "sites": lambda: [site.to_json() for site in instruments.sites()],
+        "limit": lambda: nearest_limit().to_json(),
     }

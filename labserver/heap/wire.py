@@ -411,6 +411,35 @@ class Collected(Message):
     bytes: int | None
 
 
+class LimitKind(StrEnum):
+    """What ends a process that takes more memory."""
+
+    GROUP = "control-group"
+    ADDRESS_SPACE = "RLIMIT_AS"
+    DATA = "RLIMIT_DATA"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit(Message):
+    """The limit that a process reaches first as it grows.
+
+    Attributes:
+        kind: of limit.
+        limit_bytes: that it allows.
+        used_bytes: of these.
+    """
+
+    kind: LimitKind = field(metadata={"read": LimitKind})
+    limit_bytes: int
+    used_bytes: int
+
+    @property
+    def left_bytes(self) -> int:
+        """What may still come."""
+        return max(self.limit_bytes - self.used_bytes, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryNow(Message):
     """The memory as it is, without a wait or a collection, for whoever watches.
