@@ -123,6 +123,8 @@ class NoteKind(StrEnum):
     """What fewer than one of so many `jobs` keeps may not have shown."""
     UNDECIDED = "undecided"
     """After so many `jobs`, for a `reason`."""
+    OBSERVED_UNDECIDED = "observed-undecided"
+    """After so many `seconds`, for a `reason`."""
     MOST_HELD = "most-held"
     """The holder's `path`, and its `items`."""
     NO_LOOK = "no-look"

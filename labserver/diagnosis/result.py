@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from labserver.diagnosis.decide.observed import Unit
+from labserver.diagnosis.decide.observation import Unit
 from labserver.diagnosis.fact import Fact, Note, State
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.growth import Growth

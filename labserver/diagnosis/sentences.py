@@ -89,6 +89,7 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.TRACED: "This platform's allocators keep no books: the memory was traced, which costs time.",
     NoteKind.MAY_HIDE: "What fewer than 1 in {jobs:,} jobs keep may not have shown.",
     NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
+    NoteKind.OBSERVED_UNDECIDED: "Undecided after {seconds:duration} of its traffic: {reason}.",
     NoteKind.MOST_HELD: "Most of the growth is held by {path:path}: {items:item} by the last look.",
     NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",
     NoteKind.IN_PART: (

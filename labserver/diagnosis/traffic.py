@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labserver.diagnosis.decide.forecast import Forecast
-from labserver.diagnosis.decide.observed import Standing, Unit
+from labserver.diagnosis.decide.observation import Unit
+from labserver.diagnosis.decide.observed_holder import Standing
 from labserver.stats.interval import Interval
 
 

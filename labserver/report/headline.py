@@ -1,7 +1,7 @@
 """The verdict in words, as every report of a check begins: page, HTML, summary and JUnit say the same."""
 
 from labserver.amounts import number
-from labserver.diagnosis.decide.observed import Unit
+from labserver.diagnosis.decide.observation import Unit
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.sentences import sentence
@@ -16,7 +16,7 @@ METERS = {
 }
 EVERY = {Unit.JOB: "of every job", Unit.HOUR: "every hour"}
 EACH = {Unit.JOB: "a job", Unit.HOUR: "an hour"}
-_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN)
+_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.OBSERVED_UNDECIDED, NoteKind.CANNOT_RUN)
 
 
 def span(interval: Interval) -> str:

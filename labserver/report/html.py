@@ -36,7 +36,13 @@ from labserver.text import bound_units, clean
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", _TEMPLATES / "flame.js")
 # What a verdict must not hide, and what to do where there is none.
-_BESIDE_THE_VERDICT = (NoteKind.RISES, NoteKind.UNDECIDED, NoteKind.NEXT, NoteKind.FORECAST)
+_BESIDE_THE_VERDICT = (
+    NoteKind.RISES,
+    NoteKind.UNDECIDED,
+    NoteKind.OBSERVED_UNDECIDED,
+    NoteKind.NEXT,
+    NoteKind.FORECAST,
+)
 _MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
 
 

@@ -1,4 +1,4 @@
-"""A service under its own traffic, observed from outside: what leaks is named, what is let go of is not, it lives on."""
+"""A service under its own traffic, observed: what leaks is named, what is let go of is not, and it lives on."""
 
 import json
 import os

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from labserver.diagnosis.decide.forecast import Forecast
-from labserver.diagnosis.decide.observed import QUIET, THRESHOLDS, Observed, ObservedHolder, Unit
+from labserver.diagnosis.decide.observation import HOUR_S, Unit
+from labserver.diagnosis.decide.observed import THRESHOLDS, Observed
+from labserver.diagnosis.decide.observed_holder import QUIET, ObservedHolder
+from labserver.diagnosis.decide.observed_holder import THRESHOLDS as HOLDERS
 from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind, Reason, ReasonKind, said
 from labserver.diagnosis.measure.observed_series import ObservedSeries
 from labserver.diagnosis.measure.observer import Observer
@@ -14,7 +17,6 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import HeapGrowth, HolderGrowth, LimitKind
 from labserver.stats.interval import Interval
 
-_HOUR_S = 3600.0
 _LONGER = 3
 _MOST_NAMED = 5  # holders that a page names where none is sure to leak
 _LIMITS = {
@@ -83,7 +85,10 @@ def _nothing(observer: Observer, options: CheckOptions) -> CheckResult:
         jobs=0,
         seconds=observer.seconds(),
         errors=0,
-        noted=(*observer.notes, Note(NoteKind.UNDECIDED, {"jobs": 0, "reason": _few_looks(0)})),
+        noted=(
+            *observer.notes,
+            Note(NoteKind.OBSERVED_UNDECIDED, {"seconds": observer.seconds(), "reason": _few_looks(0)}),
+        ),
     )
 
 
@@ -137,7 +142,7 @@ def _hourly(interval: Interval | None, found: Observed, series: ObservedSeries) 
 def _units_per_hour(series: ObservedSeries, found: Observed) -> float:
     if found.unit is Unit.HOUR:
         return 1.0
-    return series.jobs_done * _HOUR_S / series.seconds[-1] if series.seconds[-1] > 0 else 0.0
+    return series.jobs_done * HOUR_S / series.seconds[-1] if series.seconds[-1] > 0 else 0.0
 
 
 def _forecast(series: ObservedSeries, per_hour: Interval | None) -> Forecast | None:
@@ -159,13 +164,13 @@ def _looks(observer: Observer, series: ObservedSeries) -> LooksTaken:
 
 
 def _undecided(reason: Reason, series: ObservedSeries, options: CheckOptions, observer: Observer) -> Iterator[Note]:
-    yield Note(NoteKind.UNDECIDED, {"jobs": series.jobs_done, "reason": reason})
+    yield Note(NoteKind.OBSERVED_UNDECIDED, {"seconds": series.seconds[-1], "reason": reason})
     if reason.kind is ReasonKind.STALLS:
         yield Note(NoteKind.NEXT, {"option": "--stall-ms", "value": _above(observer.pace.stall_ms)})
         return
     longer = _LONGER * (options.observe or 0.0)
     if reason.kind is ReasonKind.MAY_EVICT:
-        longer = max(longer, 1.25 * THRESHOLDS.patience_s)
+        longer = max(longer, 1.25 * HOLDERS.patience_s)
     yield Note(NoteKind.NEXT, {"option": "--observe", "value": _as_option(longer)})
 
 

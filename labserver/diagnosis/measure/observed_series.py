@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from labserver.diagnosis.decide.observed import Observation, Observed, observed
+from labserver.diagnosis.decide.observation import Observation
+from labserver.diagnosis.decide.observed import Observed, observed
 from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.heap.wire import FinishedJobs, HeapGrowth, MemoryLimit

@@ -3,7 +3,8 @@
 import time
 from dataclasses import replace
 
-from labserver.diagnosis.decide.observed import Observed, Standing
+from labserver.diagnosis.decide.observed import Observed
+from labserver.diagnosis.decide.observed_holder import QUIET
 from labserver.diagnosis.fact import Note, NoteKind, Reason, ReasonKind, said
 from labserver.diagnosis.measure.look_pace import LookPace
 from labserver.diagnosis.measure.observed_series import CountOutside, ObservedSeries
@@ -20,7 +21,6 @@ _SLICE_S = 0.5
 _AGAIN_S = 1.0  # until a service that has ended is looked for again
 _FAILURES = 3  # looks, one after another, after which the next would fail as well
 _TRACED_S = 10.0  # of the window for the lines: under tracing a service may be several times as slow
-_NAMED_BY_LINES = frozenset({Standing.PASSES, Standing.STANDS})
 
 
 class Observer:
@@ -175,7 +175,7 @@ class Observer:
 
     def _trace(self, process: Target, series: ObservedSeries) -> None:
         """The lines that allocate what holders keep, from a short window under tracing."""
-        if all(one.standing in _NAMED_BY_LINES for one in series.observed(self._options).holders):
+        if all(one.standing in QUIET for one in series.observed(self._options).holders):
             return
         self._say("tracing for the lines")
         try:

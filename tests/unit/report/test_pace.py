@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from labserver.diagnosis.decide.forecast import Forecast
-from labserver.diagnosis.decide.observed import Standing, Unit
+from labserver.diagnosis.decide.observation import Unit
+from labserver.diagnosis.decide.observed_holder import Standing
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.traffic import HolderPace, LooksTaken, Traffic
 from labserver.diagnosis.verdict import Verdict

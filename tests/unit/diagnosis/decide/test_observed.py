@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 
 from labserver.diagnosis.decide.evidence import Gain
-from labserver.diagnosis.decide.observed import (
-    QUIET,
-    Observation,
-    ObservedHolder,
-    Standing,
-    Unit,
-    observed,
-)
+from labserver.diagnosis.decide.observation import Observation, Unit
+from labserver.diagnosis.decide.observed import observed
+from labserver.diagnosis.decide.observed_holder import QUIET, ObservedHolder, Standing
 from labserver.diagnosis.fact import NoteKind, ReasonKind
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import Removal

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.diagnosis.decide.observed import Standing, Unit
+from labserver.diagnosis.decide.observation import Unit
+from labserver.diagnosis.decide.observed_holder import Standing
 from labserver.diagnosis.fact import NoteKind, ReasonKind
 from labserver.diagnosis.measure import observer as module
 from labserver.diagnosis.measure.check import Interrupted, run_check
@@ -225,7 +226,7 @@ def test_looks_that_hold_the_process_up_for_too_long_are_given_up(clock, serves)
     result = run_check(OPTIONS)
     assert service.asked.count("growth") == 2
     assert result.verdict is Verdict.INCONCLUSIVE
-    (undecided,) = (note for note in result.noted if note.kind is NoteKind.UNDECIDED)
+    (undecided,) = (note for note in result.noted if note.kind is NoteKind.OBSERVED_UNDECIDED)
     assert undecided.arguments["reason"].kind is ReasonKind.STALLS
     (step,) = (note for note in result.noted if note.kind is NoteKind.NEXT)
     assert step.arguments == {"option": "--stall-ms", "value": 68}
