@@ -26,7 +26,7 @@ _FROM_OUTSIDE = (
     "was not collected: call labserver.listen() in it for exact figures and for the holders."
 )
 
-_BUSY = " (is another check of it under way?)"
+BUSY = " (is another check of it under way?)"
 
 
 class NotInstrumented(CannotRun):
@@ -109,7 +109,7 @@ class Running(Target):
     def _converse(self) -> Conversation | None:
         """The conversation with the agent, where one process serves and has one."""
         lines = agent_of(self._watched[0]) if len(self._watched) == 1 else None
-        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: _BUSY)
+        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: BUSY)
 
     def _connections(self) -> int:
         return sum(served_connections(process, self._port) for process in self._watched)
@@ -146,13 +146,7 @@ def of_pid(pid: int) -> Running:
     Raises:
         CannotRun: there is no such process, it may not be looked at, or listens on no port or on several.
     """
-    try:
-        process = psutil.Process(pid)
-        process.memory_full_info()
-    except psutil.AccessDenied:
-        raise CannotRun(f"Process {pid} may not be looked at: run the check as the user it belongs to.") from None
-    except (psutil.Error, OverflowError):
-        raise CannotRun(f"There is no process {pid}.") from None
+    process = process_of(pid)
     ports = ports_of(process)
     if not ports:
         raise CannotRun(f"Process {pid} listens on no TCP port of this machine, so it cannot be put under load.")
@@ -161,6 +155,22 @@ def of_pid(pid: int) -> Running:
         raise CannotRun(f"Process {pid} listens on the ports {known}: give the one to load as http://127.0.0.1:PORT.")
     ((port, host),) = ports.items()
     return _opened(host, port, listeners(port))
+
+
+def process_of(pid: int) -> psutil.Process:
+    """The process of that number.
+
+    Raises:
+        CannotRun: there is none, or it may not be looked at.
+    """
+    try:
+        process = psutil.Process(pid)
+        process.memory_full_info()
+    except psutil.AccessDenied:
+        raise CannotRun(f"Process {pid} may not be looked at: run the check as the user it belongs to.") from None
+    except (psutil.Error, OverflowError):
+        raise CannotRun(f"There is no process {pid}.") from None
+    return process
 
 
 def _opened(host: str, port: int, found: list[psutil.Process]) -> Running:

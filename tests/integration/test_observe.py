@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labserver.targets.target import open_target
+from labserver.targets.one_process import open_to_look
 
 ROOT = Path(__file__).parents[2]
 SERVICE = """
@@ -136,7 +136,7 @@ def test_a_service_that_lets_go_of_all_is_no_leak():
 
 @pytest.mark.linux("forked copies")
 def test_the_requests_that_a_server_counts_itself_are_seen_in_each_look():
-    with serving(UVICORN) as (port, _), open_target(f"http://127.0.0.1:{port}") as process:
+    with serving(UVICORN) as (port, served), open_to_look(f"pid:{served.pid}") as process:
         taken = process.baseline(stall_ms=1000)
         for _ in range(7):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/").read()

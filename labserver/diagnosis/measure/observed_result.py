@@ -164,7 +164,7 @@ def _looks(observer: Observer, series: ObservedSeries) -> LooksTaken:
 
 
 def _undecided(reason: Reason, series: ObservedSeries, options: CheckOptions, observer: Observer) -> Iterator[Note]:
-    yield Note(NoteKind.OBSERVED_UNDECIDED, {"seconds": series.seconds[-1], "reason": reason})
+    yield _after(series.seconds[-1], reason)
     if reason.kind is ReasonKind.STALLS:
         yield Note(NoteKind.NEXT, {"option": "--stall-ms", "value": _above(observer.pace.stall_ms)})
         return
@@ -215,8 +215,8 @@ def _told(forecast: Forecast) -> dict[str, str | float | Fact]:
     }
 
 
-def _few_looks(looks: int) -> Reason:
-    return Reason(ReasonKind.FEW_LOOKS, {"looks": looks})
+def _after(seconds: float, reason: Reason) -> Note:
+    return Note(NoteKind.OBSERVED_UNDECIDED, {"seconds": seconds, "reason": reason})
 
 
 def _above(stall_ms: float) -> int:

@@ -15,7 +15,8 @@ from labserver.errors import CannotLook, CannotRun
 from labserver.heap.budget import memory_limit
 from labserver.heap.wire import FinishedJobs, HolderGrowth
 from labserver.targets.instrumented import Target
-from labserver.targets.target import open_target, parse_target
+from labserver.targets.one_process import open_to_look
+from labserver.targets.target import parse_target
 
 _SLICE_S = 0.5
 _AGAIN_S = 1.0  # until a service that has ended is looked for again
@@ -68,7 +69,7 @@ class Observer:
     def _is_done(self) -> bool:
         """Whether there is nothing more to be seen, after what serves just now was looked at up to its end or ours."""
         try:
-            with open_target(self._options.target) as process:
+            with open_to_look(self._options.target) as process:
                 self._watch(process)
         except CannotRun as error:
             if not self._seen:

@@ -198,8 +198,8 @@ def test_figures_are_grouped_and_rounded():
 
 def test_times_have_their_two_largest_units():
     assert sentence(Note(NoteKind.LOOKED, ARGUMENTS)) == (
-        "Looked 120 times, every 5 s: 1.2 % of one core; a look held the process up for 4.2 ms, 31.0 ms at most, of the "
-        "20 ms that are allowed."
+        "Looked 120 times, every 5 s: 1.2 % of one core; a look held the process up for 4.2 ms, 31.0 ms at most, of "
+        "the 20 ms that are allowed."
     )
     assert sentence(Note(NoteKind.FORECAST, ARGUMENTS)) == (
         "At this pace the process reaches RLIMIT_AS (76.2 KiB, of which 38.1 KiB are in use) in 1 d 6 h (1 d 1 h to "

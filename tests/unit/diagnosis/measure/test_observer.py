@@ -145,7 +145,7 @@ def serves(monkeypatch):
                 raise found
             yield found
 
-        monkeypatch.setattr(module, "open_target", opened)
+        monkeypatch.setattr(module, "open_to_look", opened)
 
     return install
 
