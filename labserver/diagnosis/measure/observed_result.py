@@ -85,10 +85,7 @@ def _nothing(observer: Observer, options: CheckOptions) -> CheckResult:
         jobs=0,
         seconds=observer.seconds(),
         errors=0,
-        noted=(
-            *observer.notes,
-            Note(NoteKind.OBSERVED_UNDECIDED, {"seconds": observer.seconds(), "reason": _few_looks(0)}),
-        ),
+        noted=(*observer.notes, _after(observer.seconds(), Reason(ReasonKind.FEW_LOOKS, {"looks": 0}))),
     )
 
 

@@ -77,9 +77,9 @@ class Service:
 
     def growth(self):
         self.asked.append("growth")
-        self.looks.append(self.clock.now)
-        if len(self.looks) - 1 in self.fails:
+        if self.asked.count("growth") in self.fails:
             raise CannotLook("it failed")
+        self.looks.append(self.clock.now)
         items = [self._items(at) for at in self.looks]
         cohorts = (0, *(after - before for before, after in itertools.pairwise(items)))
         if not items[-1]:
