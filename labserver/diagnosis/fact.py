@@ -74,6 +74,7 @@ class ReasonKind(StrEnum):
     UNSEEN_CODE = "unseen-code"
     """The holder's `path`."""
     UNHELD = "unheld"
+    SEEN_IN_PART = "seen-in-part"
     STALLS = "stalls"
     """A look holds the process up for `stall_ms`, and `allowed_ms` are."""
 

@@ -32,7 +32,7 @@ from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.memory_limits import nearest_limit
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
-from labserver.heap.server_jobs import server_jobs
+from labserver.heap.server_jobs import catalogue, server_jobs
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, objects_at, telling_trace
 from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, FinishedJobs, HeapGrowth, LookCost, Site
@@ -292,6 +292,7 @@ def _nameless_file(owner: object) -> int:
 def commands() -> dict[str, Command]:
     """The commands, for `labserver.targets.host`."""
     instruments = Instruments()
+    catalogue()  # read once, and not in each forked child
     return {
         "baseline": lambda **wanted: instruments.baseline(**wanted).to_json(),
         "growth": lambda: instruments.growth().to_json(),

@@ -44,6 +44,7 @@ _REASONS: dict[StrEnum, str] = {
         "out later"
     ),
     ReasonKind.UNHELD: "memory grows, and no holder is seen to keep what comes",
+    ReasonKind.SEEN_IN_PART: "the heap is too large to be seen whole, and of a part nobody can say what stays",
     ReasonKind.STALLS: (
         "a look holds the process up for {stall_ms:.0f} ms, and {allowed_ms:.0f} are allowed: give --stall-ms"
     ),

@@ -165,6 +165,8 @@ def _undecided(reason: Reason, series: ObservedSeries, options: CheckOptions, ob
     if reason.kind is ReasonKind.STALLS:
         yield Note(NoteKind.NEXT, {"option": "--stall-ms", "value": _above(observer.pace.stall_ms)})
         return
+    if reason.kind is ReasonKind.SEEN_IN_PART:
+        return
     longer = _LONGER * (options.observe or 0.0)
     if reason.kind is ReasonKind.MAY_EVICT:
         longer = max(longer, 1.25 * HOLDERS.patience_s)

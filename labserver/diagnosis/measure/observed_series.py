@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from labserver.diagnosis.decide.observation import Observation
 from labserver.diagnosis.decide.observed import Observed, observed
+from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.heap.wire import FinishedJobs, HeapGrowth, MemoryLimit
@@ -89,7 +90,11 @@ class ObservedSeries:
         observation = self._observation()
         if self.stands_still:
             observation = replace(observation, jobs=None)
-        return self._observed(observation, tolerance=options.tolerance, confidence=options.confidence)
+        found = self._observed(observation, tolerance=options.tolerance, confidence=options.confidence)
+        if self.complete:
+            return found
+        decision = replace(found.decision, interval=None).undecided(Reason(ReasonKind.SEEN_IN_PART))
+        return replace(found, decision=decision, holders=(), leaking=())
 
     @property
     def is_counted(self) -> bool:

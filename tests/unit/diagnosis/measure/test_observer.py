@@ -273,6 +273,18 @@ def test_a_service_without_instruments_or_without_a_process_is_one_sentence(cloc
         run_check(OPTIONS)
 
 
+def test_of_a_heap_that_is_seen_in_part_nothing_is_said(clock, serves):
+    service = Service(clock)
+    whole = service.growth
+    service.growth = lambda: replace(whole(), complete=False, bytes=None)
+    serves(service)
+    result = run_check(OPTIONS)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.interval is None
+    assert result.holders == ()
+    assert NoteKind.IN_PART in kinds(result)
+
+
 def test_what_is_interrupted_tells_what_is_known_so_far(clock, serves):
     def interrupt():
         raise KeyboardInterrupt
