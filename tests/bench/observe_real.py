@@ -3,8 +3,8 @@
     python tests/bench/observe_real.py --runs 5 --observe 300 --only 'leaky:*'
 
 The servers are those of `verdict_real.py` (`modes/`), served by waitress with `labserver.listen()` in them, and
-`labserver.wsgi()` around them; what is right stands beside each. A line of JSON for each run, then a table as Markdown. What no Python object
-holds cannot be seen under traffic: for a leak of native memory alone NO LEAK is as right as undecided.
+`labserver.wsgi()` around them; what is right stands beside each. A line of JSON for each run, then a table as Markdown.
+What no Python object holds cannot be seen under traffic: of a leak of native memory alone NO LEAK is no mistake.
 """
 
 import itertools
