@@ -5,6 +5,7 @@ import random
 from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -44,13 +45,14 @@ def idle_minutes(t):
 RATES = [steady, swinging, bursty, idle_minutes]
 
 
+@cache
 def arrivals(rate, seed, *, seconds=OBSERVED_S, most=120.0):
     """The instants at which jobs come, by thinning."""
     chance, now, found = random.Random(seed), 0.0, []
     while (now := now + chance.expovariate(most)) < BEFORE_S + seconds:
         if chance.random() * most < rate(now):
             found.append(now)
-    return found
+    return tuple(found)
 
 
 @dataclass
@@ -80,8 +82,8 @@ def gain_of(items, looks):
     return Gain("shop.HELD", jobs, counts, items.item_bytes, items.bound, tuple(told), items.removal, length)
 
 
-def seen(holders, jobs, *, seconds=OBSERVED_S, every=EVERY_S, counted=True):
-    """What is seen of holders from a baseline on, with a first look at once after it."""
+def observation_of(holders, jobs, *, seconds=OBSERVED_S, every=EVERY_S, counted=True):
+    """The looks at some holders from a baseline on, with a first one at once after it."""
     looks = [BEFORE_S, BEFORE_S + 0.2]
     looks += list(np.arange(BEFORE_S + every, BEFORE_S + seconds + 1e-9, every))
     gains = [gain_of(one, looks) for one in holders]
@@ -89,13 +91,20 @@ def seen(holders, jobs, *, seconds=OBSERVED_S, every=EVERY_S, counted=True):
     done = np.searchsorted(jobs, at) - np.searchsorted(jobs, looks[1])
     chance = np.random.default_rng(0)
     sizes = sum((np.array(gain.counts) * gain.item_bytes for gain in gains), chance.normal(0, 2000.0, at.size))
-    observation = Observation(
+    return Observation(
         tuple((at - looks[1]).tolist()),
         tuple(done.tolist()) if counted else None,
         tuple(sizes.tolist()),
         tuple(gain for gain in gains if gain.counts[-1] > 0),
     )
+
+
+def judged(observation):
     return observed(observation, tolerance=256.0, confidence=0.99, noise_bytes=2048.0)
+
+
+def seen(holders, jobs, **how):
+    return judged(observation_of(holders, jobs, **how))
 
 
 def kept_of(jobs, share, seed, begin=0.0):
@@ -254,14 +263,16 @@ QUIET_MODES = {
 }
 
 
-@pytest.mark.parametrize("removal", [READ, SWEPT, None], ids=["nothing read", "swept", "unseen"])
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("mode", QUIET_MODES)
-def test_what_lets_go_or_fills_is_no_leak_whatever_the_code_says(mode, rate, removal):
-    for seed in SEEDS:
+def test_what_lets_go_or_fills_is_no_leak_whatever_the_code_says(mode, rate):
+    for seed in SEEDS[:3]:
         jobs = arrivals(rate, seed)
-        found = seen([Items(QUIET_MODES[mode](jobs, seed), removal)], jobs)
-        assert found.decision.verdict is not Verdict.LEAK, (seed, found.holders)
+        observation = observation_of([Items(QUIET_MODES[mode](jobs, seed))], jobs)
+        for removal in (READ, SWEPT, None):
+            gains = tuple(replace(gain, removal=removal) for gain in observation.gains)
+            found = judged(replace(observation, gains=gains))
+            assert found.decision.verdict is not Verdict.LEAK, (seed, found.holders)
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -277,12 +288,11 @@ def test_what_was_in_balance_before_anybody_looked_is_quiet(mode, counted):
     assert Verdict.NO_LEAK in verdicts if counted else True
 
 
-@pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("mode", QUIET_MODES)
-def test_nothing_of_it_is_a_leak_where_nobody_counts_jobs(mode, counted):
-    for seed in SEEDS:
+def test_nothing_of_it_is_a_leak_where_nobody_counts_jobs(mode):
+    for seed in SEEDS[:2]:
         jobs = arrivals(swinging, seed)
-        found = seen([Items(QUIET_MODES[mode](jobs, seed), SWEPT)], jobs, counted=counted)
+        found = seen([Items(QUIET_MODES[mode](jobs, seed))], jobs, counted=False)
         assert found.decision.verdict is not Verdict.LEAK
 
 
