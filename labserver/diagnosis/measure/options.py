@@ -184,9 +184,7 @@ class CheckOptions(ObserveOptions, MeasureOptions, LoadOptions):
             _require_numbers(self, (name,), Real)
             _require_positive(self, (name,))
         if self.every is not None and self.observe is not None and self.every >= self.observe:
-            raise UsageError(
-                f"every is {self.every:g}: it must be less than the {self.observe:g} s of the observation."
-            )
+            raise UsageError(f"every is {self.every:g}: it must be less than observe, which is {self.observe:g} s.")
 
 
 def options_of(*kinds: type[LoadOptions | MeasureOptions | ObserveOptions]) -> list[Field[Any]]:
