@@ -14,6 +14,7 @@ class PaceLimits:
         core_share: the part of one core that they may take.
         least_s: seconds from one to the next, however cheap they are.
         most_looks: of an observation: more would tell nothing more, and each is remembered.
+        first: looks at the beginning, one after the other: the baseline, and what looking itself brings.
         recent: looks that say what the next one will cost.
         telling: looks from which on it is believed that they hold the process up for too long.
     """
@@ -21,6 +22,7 @@ class PaceLimits:
     core_share: float = 0.03
     least_s: float = 1.0
     most_looks: int = 240
+    first: int = 2
     recent: int = 5
     telling: int = 3
 
@@ -56,9 +58,15 @@ class LookPace:
         if self._given_s is not None:
             return self._given_s
         limits = self._limits
-        recent = [cost.cpu_s for cost in self._costs[-limits.recent :]]
-        cheap_s = statistics.median(recent) / limits.core_share if recent else 0.0
-        return max(cheap_s, limits.least_s, self._observe_s / limits.most_looks)
+        return max(self._cheap_s(), limits.least_s, self._observe_s / limits.most_looks)
+
+    def _cheap_s(self) -> float:
+        """Seconds from one look to the next with which all of them keep to their share, by what the last ones took."""
+        recent = [cost.cpu_s for cost in self._costs[-self._limits.recent :]]
+        if not recent or (each := statistics.median(recent)) <= 0:
+            return 0.0
+        looks = self._limits.core_share * self._observe_s / each
+        return self._observe_s / max(looks - self._limits.first, 1.0)
 
     @property
     def stalls(self) -> bool:

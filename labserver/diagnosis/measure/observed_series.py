@@ -102,8 +102,11 @@ class ObservedSeries:
         return bool(self.counted_by) and not self.stands_still
 
     def since_s(self, oldest_s: float) -> float:
-        """Seconds from the first look to that one which has seen the oldest items first."""
-        return max((self.seconds[-1] if self.seconds else 0.0) - oldest_s, 0.0)
+        """Seconds from the first look to that one which has seen the oldest items first; 0 where it was the next."""
+        if not self.seconds:
+            return 0.0
+        since_s = self.seconds[-1] - oldest_s
+        return since_s if since_s > self.seconds[0] else 0.0
 
     def _observation(self) -> Observation:
         return Observation(
