@@ -47,6 +47,19 @@ def test_where_only_the_oldest_are_gone_nothing_lasts_and_it_does_not_pass():
     assert lasting.let_go == 30
 
 
+def test_a_few_that_are_gone_are_enough_where_they_are_the_oldest():
+    lasting = looks_of([(came, came + 48, 10) for came in range(1, 54)], 53)
+    assert lasting.let_go < 0.1 * lasting.came + 10
+    assert lasting.age is None
+
+
+def test_where_the_oldest_stay_and_later_ones_go_it_is_known_from_then_on_what_lasts():
+    lives = [(came, 99, 10) for came in range(1, 4)] + [(came, came + 6, 10) for came in range(4, 13)]
+    lasting = looks_of(lives + [(came, 99, 10) for came in range(13, 21)], 20)
+    assert lasting.age == 8
+    assert [items for _, items in lasting.items(8)] == [10] * 3 + [0] * 9
+
+
 def test_as_many_that_go_of_the_baseline_as_come_last_no_longer():
     balanced = [(0, went, 10) for went in range(2, 21)] + [(came, 99, 10) for came in range(1, 21)]
     assert looks_of(balanced, 20).age is None
