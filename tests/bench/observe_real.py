@@ -71,7 +71,7 @@ class Traffic(threading.Thread):
         return 1.0 if phase > PERIOD_S - 8 else self._mean * (1 + 0.7 * math.sin(2 * math.pi * t / PERIOD_S))
 
 
-def one(mode: Mode, seed: int, observe: int, mean: float) -> dict[str, Any]:
+def one(mode: Mode, seed: int, options: list[str], mean: float) -> dict[str, Any]:
     """Observe one server."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SERVER, str(HERE / "modes"), mode.key]
@@ -80,7 +80,7 @@ def one(mode: Mode, seed: int, observe: int, mean: float) -> dict[str, Any]:
         try:
             traffic.start()
             time.sleep(10 + seed)
-            check = [sys.executable, "-m", "labserver", "check", f"pid:{server.pid}", "--observe", f"{observe}s"]
+            check = [sys.executable, "-m", "labserver", "check", f"pid:{server.pid}", *options]
             done = subprocess.run(
                 [*check, "--stall-ms", "200", "--json", "-", "--quiet"],
                 env=environment,
@@ -123,19 +123,22 @@ def table(rows: list[dict[str, Any]], modes: dict[str, Mode]) -> str:
 @click.command()
 @click.option("--runs", default=1, show_default=True, help="Of each server.")
 @click.option("--observe", default=300, show_default=True, help="Seconds.")
+@click.option("--every", type=int, help="Seconds from one look to the next, where a short run may cost more.")
 @click.option("--mean", default=20.0, show_default=True, help="Requests a second, on the average.")
 @click.option("--only", multiple=True, help="A kind, or kind:mode, also with wildcards; repeatable.")
 @click.option("--parallel", default=1, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "outputs" / "runs" / "observe_real.jsonl")
-def main(runs: int, observe: int, mean: float, only: tuple[str, ...], parallel: int, output: Path) -> None:  # noqa: PLR0913, PLR0917
+def main(  # noqa: PLR0913, PLR0917 - each is an option
+    runs: int, observe: int, every: int | None, mean: float, only: tuple[str, ...], parallel: int, output: Path
+) -> None:
     """Observe each server so many times."""
     modes = {key: found for key, found in chosen(every_mode(), only).items() if not found.dependencies}
     output.parent.mkdir(parents=True, exist_ok=True)
+    options = ["--observe", f"{observe}s", *(["--every", f"{every}s"] if every else [])]
+    wanted = itertools.product(modes, range(runs))
     rows = []
     with ThreadPoolExecutor(parallel) as pool, output.open("a", encoding="utf-8") as file:
-        jobs = [
-            pool.submit(one, modes[key], seed, observe, mean) for key, seed in itertools.product(modes, range(runs))
-        ]
+        jobs = [pool.submit(one, modes[key], seed, options, mean) for key, seed in wanted]
         for job in jobs:
             rows.append(job.result())
             file.write(json.dumps(rows[-1]) + "\n")

@@ -104,6 +104,8 @@ def _without_a_leak(
     suspect = next((one for one in holders if one.standing not in QUIET), None)
     if whole is None:
         return Decision(Verdict.INCONCLUSIVE, None, Reason(ReasonKind.FEW_LOOKS, {"looks": 0}), since=None)
+    if whole.high < tolerance and any(_may_yet_be_one(one, observation, tolerance) for one in holders):
+        return Decision(Verdict.INCONCLUSIVE, whole, Reason(ReasonKind.FEW_LARGE_ITEMS), since=None)
     if whole.high < tolerance:
         gained = [one for one in holders if one.standing not in QUIET and one.gain.item_bytes >= _large(tolerance)]
         return Decision(Verdict.NO_LEAK, whole, notes=tuple(_gained(one, observation) for one in gained), since=None)
@@ -133,6 +135,12 @@ def _is_worth(holder: ObservedHolder, observation: Observation, tolerance: float
         or hourly >= THRESHOLDS.hourly_bytes
         or (observation.jobs is not None and holder.gain.item_bytes >= _large(tolerance))
     )
+
+
+def _may_yet_be_one(holder: ObservedHolder, observation: Observation, tolerance: float) -> bool:
+    """Whether a holder keeps what comes, of which there was too little so far for a trend, and what would be a leak."""
+    unsure = holder.standing in {Standing.UNSURE, Standing.UNSEEN} and holder.rate is not None
+    return unsure and _is_worth(holder, observation, tolerance)
 
 
 def _large(tolerance: float) -> float:

@@ -362,6 +362,17 @@ def test_a_single_burst_of_entries_is_no_trend():
     assert found.decision.verdict is not Verdict.LEAK
 
 
+def test_a_few_large_items_that_stay_are_not_called_none():
+    jobs = arrivals(steady, 11)
+    found = seen([Items(kept_of(jobs, 0.0025, 11), item_bytes=15_000.0)], jobs)
+    assert one_holder(found).standing is Standing.UNSURE
+    assert found.decision.interval.high < 256
+    assert found.decision.verdict is Verdict.INCONCLUSIVE
+    assert found.decision.reason.kind is ReasonKind.FEW_LARGE_ITEMS
+    small = seen([Items(kept_of(jobs, 0.0025, 11), item_bytes=100.0)], jobs)
+    assert small.decision.verdict is Verdict.NO_LEAK
+
+
 def test_a_quiet_service_is_no_leak():
     jobs = arrivals(swinging, 9)
     found = seen([Items(under_way(jobs, 0.2, 9), item_bytes=2000.0)], jobs)
