@@ -297,6 +297,7 @@ def test_what_is_interrupted_tells_what_is_known_so_far(clock, serves):
     assert result.verdict is Verdict.INCONCLUSIVE
     assert [one.path for one in result.holders] == ["module shop → KEPT"]
     assert kinds(result)[-1] is NoteKind.INTERRUPTED
+    assert result.traffic.forecast is None  # of what nobody has called a leak
 
 
 def test_lines_come_from_a_short_window_at_the_end_where_they_are_asked_for(clock, serves):
