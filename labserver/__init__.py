@@ -2,7 +2,10 @@
 
 import importlib
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labserver.counted_requests import AsgiApplication, CountedAsgi, CountedWsgi, WsgiApplication
 
 __version__ = "0.1.0"
 
@@ -31,3 +34,20 @@ def listen(*, dump_on_oom: str | PathLike[str] | None = None, at: float = 0.9) -
     from labserver.targets import listening  # noqa: PLC0415 - the version alone must not import the instruments
 
     listening.listen("labserver.diagnosis.instruments:commands", dump_on_oom=dump_on_oom, at=at)
+
+
+def wsgi(application: "WsgiApplication") -> "CountedWsgi":
+    """The same WSGI application with its requests counted, for `labserver check … --observe` and `labserver watch`.
+
+    To be put around an application whose server does not count: `app.wsgi_app = labserver.wsgi(app.wsgi_app)`.
+    """
+    from labserver.counted_requests import CountedWsgi  # noqa: PLC0415 - the version alone must not import it
+
+    return CountedWsgi(application)
+
+
+def asgi(application: "AsgiApplication") -> "CountedAsgi":
+    """The same ASGI application with its requests counted: `app = labserver.asgi(app)`."""
+    from labserver.counted_requests import CountedAsgi  # noqa: PLC0415 - the same
+
+    return CountedAsgi(application)

@@ -3,6 +3,8 @@
 _MINUS = "−"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _HANDIER_FROM = 10 * 1024
+_TIMES = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_ROUGH_FROM = 100  # of a unit, from which on the next smaller one says nothing
 
 
 def number(value: float) -> str:
@@ -42,3 +44,20 @@ def count(many: float, what: str) -> str:
     """So many of something: `1 holder`, `1,200 items`, `300 entries`."""
     several = f"{what[:-1]}ies" if what.endswith("y") and what[-2] not in "aeiou" else f"{what}s"
     return f"{many:,} {what if many == 1 else several}"
+
+
+def duration(seconds: float) -> str:
+    """A time in its two largest units: `45 s`, `9 min 40 s`, `2 h 5 min`, `3 d 4 h`; below ten seconds with a tenth."""
+    if seconds < 10:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    for at, (name, size) in enumerate(_TIMES):
+        if whole < size:
+            continue
+        if at + 1 == len(_TIMES):
+            return f"{whole} {name}"
+        smaller, part = _TIMES[at + 1]
+        # What is rounded may fill up the larger unit.
+        many, rest = divmod(round(whole / part), size // part)
+        return f"{many:,} {name} {rest} {smaller}" if rest and many < _ROUGH_FROM else f"{many:,} {name}"
+    return f"{whole} s"

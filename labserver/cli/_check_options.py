@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from labserver.cli._duration import Duration
-from labserver.diagnosis.measure.options import DURATION, LoadOptions, MeasureOptions, options_of
+from labserver.diagnosis.measure.options import (
+    DURATION,
+    LoadOptions,
+    MeasureOptions,
+    ObserveOptions,
+    options_of,
+)
 
 # What cannot be right is refused with the option's name in the sentence.
 _TYPES = {"users": click.IntRange(min=1), "max_jobs": click.IntRange(min=1), "stall_ms": click.FloatRange(min=0)}
@@ -15,7 +21,7 @@ _TYPES = {"users": click.IntRange(min=1), "max_jobs": click.IntRange(min=1), "st
 
 def check_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command every option of a check, in their order; it is called with them by their names."""
-    for one in reversed(options_of(LoadOptions, MeasureOptions)):
+    for one in reversed(options_of(LoadOptions, ObserveOptions, MeasureOptions)):
         command = _option(one)(command)
     return command
 

@@ -2,6 +2,7 @@ import os
 import shlex
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labserver.cli._check_options import check_options
-from labserver.errors import CannotRun, CannotSay
+from labserver.errors import CannotRun, CannotSay, UsageError
 
 if TYPE_CHECKING:
     from labserver.cli._check_progress import Watcher
@@ -28,6 +29,7 @@ _FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 @click.command()
 @click.argument("target")
 @check_options
+@click.option("--jobs-from", metavar="URL#NAME", help="With --observe, a Prometheus counter of the jobs.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "json_file", type=_FILE_OR_STDOUT, help="Write the result there; - is standard output.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the result as JUnit XML there.")
@@ -37,6 +39,7 @@ _FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 def check(  # noqa: PLR0913 - one argument for each of the command's own options
     *,
     target: str,
+    jobs_from: str | None,
     quiet: bool,
     json_file: Path | None,
     junit_file: Path | None,
@@ -45,7 +48,7 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     new_baseline: Path | None,
     **given: Any,
 ) -> None:
-    """Drive TARGET with jobs, and say whether it leaks, how much per job, and who holds the bytes.
+    """Drive TARGET with jobs, or --observe its traffic, and say whether it leaks, how much, and who holds the bytes.
 
     TARGET is module:attribute, an application or a factory without arguments, imported from the working directory; or
     http://127.0.0.1:PORT or pid:N, a service of this machine that runs already, best with labserver.listen() in it.
@@ -67,7 +70,9 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     known: dict[str, Accepted] = {} if baseline_file is None else read_baseline(baseline_file)
     options = CheckOptions(target, **given)
     started, today = datetime.now(UTC), date.today()  # noqa: DTZ011 - days are those of the reader's calendar
-    result, exit_code, error = _run(options, quiet=quiet)
+    if jobs_from is not None and options.observe is None:
+        raise UsageError("--jobs-from goes with --observe.")
+    result, exit_code, error = _run(options, jobs_from, quiet=quiet)
     command = shlex.join(["labserver", *_arguments()])
     result = replace(result, provenance=provenance(load=load_in_words(options), command=command, started=started))
     if baseline_file is not None:
@@ -84,17 +89,17 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
     click.get_current_context().exit(exit_code)
 
 
-def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
+def _run(options: "CheckOptions", jobs_from: str | None, *, quiet: bool) -> "tuple[CheckResult, int, CannotRun | None]":
     """The result with its exit code; where the check came to none, one that says so, and why."""
     from labserver.cli._check_progress import watching
     from labserver.diagnosis.fact import Note, NoteKind
     from labserver.diagnosis.failure import JobsFailed
-    from labserver.diagnosis.measure.check import Interrupted, run_check
+    from labserver.diagnosis.measure.check import Interrupted
 
     began = time.monotonic()
     with watching(quiet=quiet, tolerance=options.tolerance) as watcher:
         try:
-            result = run_check(options, watcher)
+            result = _checked(options, watcher, jobs_from)
         except CannotRun as error:
             seconds = time.monotonic() - began
             why = Note(NoteKind.CANNOT_RUN, {"text": str(error)})
@@ -107,6 +112,19 @@ def _run(options: "CheckOptions", *, quiet: bool) -> "tuple[CheckResult, int, Ca
                 error = Interrupted(_nothing(options, watcher, time.monotonic() - began))
             return error.result, INTERRUPTED, None
     return result, _EXIT_CODES[result.verdict], None
+
+
+def _checked(options: "CheckOptions", watcher: "Watcher", jobs_from: str | None) -> "CheckResult":
+    """The check, with the jobs counted where somebody has said so."""
+    from labserver.diagnosis.measure.check import run_check
+
+    if jobs_from is None:
+        return run_check(options, watcher)
+    from labserver.watch.job_counter import open_job_counter
+
+    options.validate()  # before anything is asked
+    with closing(open_job_counter(jobs_from)) as counter:
+        return run_check(options, watcher, jobs=counter.read, jobs_by=jobs_from)
 
 
 def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *noted: "Note") -> "CheckResult":

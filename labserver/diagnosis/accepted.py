@@ -126,6 +126,9 @@ def _status(entry: Accepted | None, per_job: float, today: date) -> Status:
 
 def _all_accepted(result: CheckResult) -> bool:
     growth = result.growth
+    if result.traffic is not None and result.verdict is Verdict.LEAK:  # its holders are all that leaks
+        found = [one.status for one in result.holders]
+        return bool(found) and all(one is not None and one.state is State.ACCEPTED for one in found)
     if result.verdict is not Verdict.LEAK or growth is None or growth.total <= 0:
         return False
     shares = [one.share_of_growth for one in result.holders]
@@ -143,7 +146,7 @@ def _all_accepted(result: CheckResult) -> bool:
 
 def _parts(result: CheckResult) -> list[tuple[str, str, float]]:
     """The fingerprint, name and bytes per job of all that the growth consists of."""
-    jobs = 1 if result.growth is None else result.growth.jobs
+    jobs = max(result.jobs, 1) if result.growth is None else result.growth.jobs
     held = [(one.fingerprint, one.path, one.growth_bytes / jobs) for one in result.holders]
     return held + [(one.fingerprint, one.text, one.bytes_per_job) for one in result.findings]
 

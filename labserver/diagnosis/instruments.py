@@ -2,7 +2,9 @@
 
 import encodings.cp437  # noqa: F401 - zipfile needs it: imported in each forked child it would look like growth
 import os
+import resource
 import tempfile
+import time
 import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -28,11 +30,14 @@ from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
 from labserver.heap.layout.traces import trace_of
 from labserver.heap.lost_references import Reached, lost_references
+from labserver.heap.memory_limits import nearest_limit
 from labserver.heap.process_memory import heap_bytes
 from labserver.heap.roots import Roots
+from labserver.heap.server_jobs import catalogue, server_jobs
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, objects_at, telling_trace
-from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, HeapGrowth, Site
+from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, FinishedJobs, HeapGrowth, LookCost, Site
+from labserver.job_counters import count_jobs
 
 __all__ = ["COMMANDS", "Instruments", "commands"]
 
@@ -60,6 +65,7 @@ class Instruments:
         self._books: int | None = None  # at the baseline
         self._sees_all = False
         self._stall_ms = 0.0
+        self._cost: LookCost | None = None  # of the last look
         self._pid = os.getpid()
 
     def baseline(self, *, stall_ms: float | None = None) -> BaselineTaken:
@@ -67,17 +73,20 @@ class Instruments:
         self._complete = None
         self._stall_ms = self._stall_ms if stall_ms is None else stall_ms
         self._books = heap_bytes()
+        jobs = _own_jobs()
         taken = BaselineTaken.from_json(self._in_fork(self._take))
         self._complete = taken.complete
         self._looks = 0
-        return taken
+        return replace(taken, jobs=jobs or taken.jobs, cost=self._cost)
 
     def growth(self) -> HeapGrowth:
         """The command `growth`: what has come since the baseline and who holds it, most bytes first."""
         if self._complete is None:
             raise UsageError("There is no baseline to compare with.")
+        jobs = _own_jobs()
         growth = HeapGrowth.from_json(self._in_fork(self._compare))
         self._looks += 1
+        growth = replace(growth, jobs=jobs or growth.jobs, cost=self._cost)
         if not (growth.complete and self._complete):
             growth = replace(growth, complete=False, bytes=None)  # what has come is known in part
         if not tracemalloc.is_tracing():
@@ -105,7 +114,18 @@ class Instruments:
 
     def _in_fork(self, look: Callable[[Roots, Budget], Any]) -> Any:
         budget, within_s = look_budget(), ANSWER_TIMES.child_s
-        return in_fork(lambda roots: look(roots, budget), within_s=within_s, keep=self._kept, stall_ms=self._stall_ms)
+        held_up: list[float] = []
+        began = time.thread_time()
+        answer, cpu_s = in_fork(
+            lambda roots: _timed(lambda: look(roots, budget)),
+            within_s=within_s,
+            keep=self._kept,
+            stall_ms=self._stall_ms,
+            held_up=held_up.append,
+        )
+        own_s = time.thread_time() - began
+        self._cost = LookCost(stall_ms=1000 * sum(held_up), cpu_s=own_s + cpu_s)
+        return answer
 
     def _take(self, roots: Roots, budget: Budget) -> dict[str, Any]:
         self._mark_allocations(budget)
@@ -120,6 +140,7 @@ class Instruments:
                 bytes=int(snapshot.allocated.sum()),
                 complete=graph.complete,
                 notes=graph.notes,
+                jobs=server_jobs(graph),
             ).to_json()
 
     def _compare(self, roots: Roots, budget: Budget) -> dict[str, Any]:
@@ -195,7 +216,7 @@ class Instruments:
             file.seek(0)
             before = Snapshot.load(file)
         found, threads = find_growth(graph, before), started_threads(graph, before, roots.frames)
-        growth = self._remembering(graph, before, found)
+        growth = replace(self._remembering(graph, before, found), jobs=server_jobs(graph))
         return replace(growth, threads=tuple(one.told for one in threads)), found, threads
 
     def _remembering(self, graph: HeapGraph, before: Snapshot, found: Comparison) -> HeapGrowth:
@@ -214,6 +235,23 @@ class Instruments:
             file.truncate()
             memory.save(file)
         return memory.told_in(growth) if whole else growth
+
+
+def _own_jobs() -> FinishedJobs | None:
+    """What the services that count their jobs themselves say; None where there is none."""
+    told = count_jobs()
+    return FinishedJobs(told["finished_jobs"], "the service itself") if told else None
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What work gives back, and the seconds of processor time that this thread and its children took for it."""
+
+    def spent() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.thread_time() + children.ru_utime + children.ru_stime
+
+    began = spent()
+    return work(), spent() - began
 
 
 @contextmanager
@@ -255,9 +293,11 @@ def _nameless_file(owner: object) -> int:
 def commands() -> dict[str, Command]:
     """The commands, for `labserver.targets.host`."""
     instruments = Instruments()
+    catalogue()  # read once, and not in each forked child
     return {
         "baseline": lambda **wanted: instruments.baseline(**wanted).to_json(),
         "growth": lambda: instruments.growth().to_json(),
         "sites": lambda: [site.to_json() for site in instruments.sites()],
+        "limit": lambda: nearest_limit().to_json(),
         **saving.commands(),
     }

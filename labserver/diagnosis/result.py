@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from labserver.diagnosis.decide.observation import Unit
 from labserver.diagnosis.fact import Fact, Note, State
 from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.growth import Growth
 from labserver.diagnosis.holders.hints import Hint, hint_for_finding, hint_for_holder
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.shown import Shown
+from labserver.diagnosis.traffic import Traffic
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.frame import Frame
@@ -264,6 +266,8 @@ class CheckResult(Shown):
         failure: why the first job that failed did; None where none did.
         sites: the stacks that allocated what the traced jobs left, most bytes first; empty where none were traced.
         small_holders: holders that are below the tolerance, most bytes first.
+        traffic: what was observed of a service under its own traffic; None where the check made the load. The interval
+            and the tolerance are then bytes per hour where nobody counts jobs.
     """
 
     target: str
@@ -284,6 +288,12 @@ class CheckResult(Shown):
     failure: Failure | None = None
     sites: tuple[Site, ...] = ()
     small_holders: tuple[NamedHolder, ...] = ()
+    traffic: Traffic | None = None
+
+    @property
+    def unit(self) -> Unit:
+        """What the interval and the tolerance are held against."""
+        return Unit.JOB if self.traffic is None else self.traffic.unit
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -320,14 +330,14 @@ class CheckResult(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """The result in the schema `labserver.check/1`."""
-        growth = self.growth
+        growth, per_job = self.growth, self.unit is Unit.JOB
         return {
             "schema": SCHEMA,
             "target": self.target,
             "verdict": str(self.verdict),
             "accepted": self.accepted,
-            "bytes_per_job": None if self.interval is None else asdict(self.interval),
-            "tolerance_bytes_per_job": self.tolerance,
+            "bytes_per_job": None if self.interval is None or not per_job else asdict(self.interval),
+            "tolerance_bytes_per_job": self.tolerance if per_job else None,
             "meter": self.meter,
             "jobs": self.jobs,
             "seconds": round(self.seconds, 2),
@@ -350,5 +360,6 @@ class CheckResult(Shown):
             "notes": list(self.notes),
             "noted": [note.to_dict() for note in self.noted],
             "floors": [{"jobs": jobs, "bytes": size} for jobs, size in self.floors],
+            "observed": None if self.traffic is None else self.traffic.to_dict(),
             "provenance": dict(self.provenance),
         }

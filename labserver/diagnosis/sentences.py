@@ -5,7 +5,7 @@ from enum import StrEnum
 from string import Formatter
 from typing import Any
 
-from labserver.amounts import count, percent, rough_size
+from labserver.amounts import count, duration, percent, rough_size
 from labserver.diagnosis.fact import Fact, FailedKind, FoundKind, NoteKind, PartKind, ReasonKind, State
 from labserver.heap.chain import abridged
 
@@ -34,6 +34,19 @@ _REASONS: dict[StrEnum, str] = {
     ReasonKind.MAPPED_GROWS: "memory that is mapped directly grows",
     ReasonKind.EXPIRES: (
         "memory goes down again within {seconds:.0f} s without load: give --settle {seconds:.0f} or more"
+    ),
+    ReasonKind.FEW_LOOKS: "so few looks ({looks}) show no trend",
+    ReasonKind.MAY_EVICT: (
+        "{path:path} keeps all that it gets so far, but {by} can take something out, and may do so later"
+    ),
+    ReasonKind.UNSEEN_CODE: (
+        "{path:path} keeps all that it gets so far, but not all code around it could be read: something may be taken "
+        "out later"
+    ),
+    ReasonKind.UNHELD: "memory grows, and no holder is seen to keep what comes",
+    ReasonKind.SEEN_IN_PART: "the heap is too large to be seen whole, and of a part nobody can say what stays",
+    ReasonKind.STALLS: (
+        "a look holds the process up for {stall_ms:.0f} ms, and {allowed_ms:.0f} are allowed: give --stall-ms"
     ),
 }
 _NOTES: dict[StrEnum, str] = {
@@ -77,6 +90,7 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.TRACED: "This platform's allocators keep no books: the memory was traced, which costs time.",
     NoteKind.MAY_HIDE: "What fewer than 1 in {jobs:,} jobs keep may not have shown.",
     NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
+    NoteKind.OBSERVED_UNDECIDED: "Undecided after {seconds:duration} of its traffic: {reason}.",
     NoteKind.MOST_HELD: "Most of the growth is held by {path:path}: {items:item} by the last look.",
     NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",
     NoteKind.IN_PART: (
@@ -85,6 +99,36 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.LINES_TRACED: ("The allocating lines come from {jobs} more jobs under tracemalloc with {frames} frames."),
     NoteKind.NO_TIME_FOR_LINES: "The seconds were over before the allocating lines could be looked for.",
     NoteKind.NO_LINES: "The allocating lines could not be looked for: {why}.",
+    NoteKind.FOUND_IN_TIME: (
+        "Found by counting: {path:path} gained {items:item} of {item_bytes:,.0f} B in {seconds:duration}."
+    ),
+    NoteKind.GAINED_IN_TIME: "{path:path} gained {items:item} of {item_bytes:,.0f} B in {seconds:duration}.",
+    NoteKind.LASTED: "{path:path} has kept its oldest items for {seconds:duration}{by}.",
+    NoteKind.LOOKED: (
+        "Looked {looks} times, every {every:duration}: {share:%} of one core; a look held the process up for "
+        "{stall_ms:.1f} ms, {most_ms:.1f} ms at most, of the {allowed_ms:.0f} ms that are allowed."
+    ),
+    NoteKind.JOBS_COUNTED: "The jobs are those that {by} has counted.",
+    NoteKind.NOBODY_COUNTS: (
+        "Nothing in the process counts its jobs, so all is per hour: give --jobs-from, or put labserver.wsgi() or "
+        "labserver.asgi() around the application."
+    ),
+    NoteKind.STANDS_STILL: "The count of jobs of {by} stands still while memory grows, so all is per hour.",
+    NoteKind.RESTARTED: (
+        "The process was replaced by another one {times:time}: each is looked at by itself, and this is what the one "
+        "says that was seen longest, or that leaks."
+    ),
+    NoteKind.ENDED: "The observation ended after {seconds:duration}: {why}.",
+    NoteKind.OBJECTS_ALONE: (
+        "Under traffic it is Python's objects that are judged: memory beyond them is never at rest, so it is not."
+    ),
+    NoteKind.FORECAST: (
+        "At this pace the process reaches {limit} ({bytes:bytes}, of which {used:bytes} are in use) in "
+        "{hours:hours}{span}."
+    ),
+    NoteKind.LINES_OBSERVED: (
+        "The allocating lines come from {seconds:duration} more under tracemalloc with {frames} frames."
+    ),
     NoteKind.INTERRUPTED: "Interrupted after {jobs} jobs: what was known so far.",
     NoteKind.CANNOT_RUN: "{text}",
     NoteKind.SAID: "{text}",
@@ -138,6 +182,10 @@ _PARTS: dict[StrEnum, str] = {
     PartKind.BY: ", the largest part of it in {path:path}",
     PartKind.THINKS: ", of which it counts {bytes:bytes}",
     PartKind.NOBODY: "",
+    PartKind.OUT_BY: ", although {by} can take something out",
+    PartKind.NOT_SEEN: "; not all code around it could be read",
+    PartKind.BETWEEN: " ({low:hours} to {high:hours})",
+    PartKind.AT_LEAST: " ({low:hours} at least)",
 }
 _STATES: dict[StrEnum, str] = {
     State.NEW: "new: the baseline does not accept it",
@@ -163,7 +211,7 @@ _FORMS: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
 
 
 class _Words(Formatter):
-    """Forms as those of `str.format`, which also know `%`, `bytes`, `path` and a noun, as in `{items:item}`."""
+    """Forms as those of `str.format`, which also know `%`, `bytes`, `path`, `duration` and a noun: `{items:item}`."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """The value in words."""
@@ -175,6 +223,8 @@ class _Words(Formatter):
             return rough_size(value)
         if format_spec == "path":
             return abridged(value)
+        if format_spec in {"duration", "hours"}:
+            return duration(value * (3600 if format_spec == "hours" else 1))
         return count(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
 
 

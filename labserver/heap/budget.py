@@ -71,7 +71,7 @@ def _budget(least_seen: float) -> Budget:
 
 def memory_limit() -> int:
     """The bytes that this process and those beside it may take: of its control groups, or of the machine."""
-    return min([psutil.virtual_memory().total, *(limit for _, limit, _ in _groups())])
+    return min([psutil.virtual_memory().total, *(limit for _, limit, _ in control_groups())])
 
 
 def fullness() -> float | None:
@@ -79,7 +79,7 @@ def fullness() -> float | None:
 
     Of the machine's memory others take their part, so that is no limit.
     """
-    shares = [used / limit for _, limit, used in _groups() if limit]
+    shares = [used / limit for _, limit, used in control_groups() if limit]
     memory = psutil.Process().memory_info()
     for name, used in (("RLIMIT_AS", memory.vms), ("RLIMIT_DATA", getattr(memory, "data", 0))):
         soft = resource.getrlimit(getattr(resource, name))[0]
@@ -90,7 +90,7 @@ def fullness() -> float | None:
 
 def _free() -> Iterator[tuple[int, str]]:
     yield psutil.virtual_memory().available, "on this machine"
-    for group, limit, used in _groups():
+    for group, limit, used in control_groups():
         yield max(limit - used, 0), f"in the control group {group}"
     for name in ("RLIMIT_AS", "RLIMIT_DATA"):
         hard = resource.getrlimit(getattr(resource, name))[1]  # the child lifts the soft one
@@ -98,7 +98,7 @@ def _free() -> Iterator[tuple[int, str]]:
             yield max(hard - psutil.Process().memory_info().vms - _ADDRESSES, 0), f"under the process's {name}"
 
 
-def _groups() -> Iterator[tuple[str, int, int]]:
+def control_groups() -> Iterator[tuple[str, int, int]]:
     """The control groups that limit this process's memory: name, limit and use in bytes (cgroups(7), both versions)."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()

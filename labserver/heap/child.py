@@ -50,7 +50,7 @@ def in_child(
     within_s: float,
     keep: Sequence[int] = (),
     gently: bool = False,
-    forked: Callable[[], None] = lambda: None,
+    forked: Callable[[float], None] = lambda _: None,
 ) -> Any:
     """What `work` gives back, as JSON carries it. No at-fork hook of Python's runs, in neither process.
 
@@ -60,7 +60,7 @@ def in_child(
         keep: file descriptors that the work needs; all others that anybody else could notice are closed in the child.
         gently: no descriptor is closed and no handler of a C library runs either. The C library's own locks may then be
             held for ever in the child, so this is the second way, not the first.
-        forked: called in the parent as soon as there is a child.
+        forked: called in the parent as soon as there is a child, with the seconds for which nothing else could run.
 
     Raises:
         ChildLost: it died, or took too long, or there could be none.
@@ -71,6 +71,7 @@ def in_child(
         try:
             reading, writing = ends = os.pipe()
             with without_hooks():
+                began = time.perf_counter()
                 pid = _fork(gently=gently)
                 if pid == 0:
                     _run_child(work, reading, writing, None if gently else [writing, *keep], within_s)
@@ -78,9 +79,10 @@ def in_child(
             for end in ends:
                 os.close(end)
             raise ChildLost(f"this process cannot be forked ({error.strerror})") from error
+        held_up_s = time.perf_counter() - began
         child = _Child(pid)
     os.close(writing)
-    forked()
+    forked(held_up_s)
     try:
         went_well, answer = _receive(reading, child, within_s)
     finally:

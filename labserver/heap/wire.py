@@ -86,6 +86,40 @@ class FloorReading(Message):
         return int(getattr(self, self.meter))
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedJobs(Message):
+    """How many jobs a process has finished since its start.
+
+    Attributes:
+        count: of them.
+        counted_by: what counts them, such as `gunicorn`.
+    """
+
+    count: int
+    counted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookCost(Message):
+    """What a look took.
+
+    Attributes:
+        stall_ms: for which the process was held up: a fork, or the whole look where it was taken in place.
+        cpu_s: of processor time, in the process and in its copies.
+    """
+
+    stall_ms: float
+    cpu_s: float
+
+
+def _jobs(told: Mapping[str, Any] | None) -> FinishedJobs | None:
+    return None if told is None else FinishedJobs.from_json(told)
+
+
+def _cost(told: Mapping[str, Any] | None) -> LookCost | None:
+    return None if told is None else LookCost.from_json(told)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineTaken(Message):
     """A look at the heap was remembered, for later ones to be compared with.
@@ -95,12 +129,16 @@ class BaselineTaken(Message):
         bytes: what the allocators gave for them.
         complete: whether the whole heap was seen.
         notes: what could not be, a sentence each.
+        jobs: that were finished by then; None where nothing in the process counts them.
+        cost: of the look; None from a version that did not tell.
     """
 
     objects: int = 0
     bytes: int = 0
     complete: bool = True
     notes: tuple[str, ...] = ()
+    jobs: FinishedJobs | None = field(default=None, metadata={"read": _jobs})
+    cost: LookCost | None = field(default=None, metadata={"read": _cost})
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +358,8 @@ class HeapGrowth(Message):
         threads: that came and still run, the most first; empty from a version that did not tell.
         lost: where references were lost; empty where nobody traced.
         extensions: that the application calls, the nearest first; empty where nobody traced.
+        jobs: that were finished by then; None where nothing in the process counts them.
+        cost: of the look; None from a version that did not tell.
     """
 
     holders: tuple[HolderGrowth, ...] = field(
@@ -342,6 +382,8 @@ class HeapGrowth(Message):
     extensions: tuple[Extension, ...] = field(
         default=(), metadata={"read": lambda items: tuple(map(Extension.from_json, items))}
     )
+    jobs: FinishedJobs | None = field(default=None, metadata={"read": _jobs})
+    cost: LookCost | None = field(default=None, metadata={"read": _cost})
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +409,35 @@ class Collected(Message):
 
     objects: int
     bytes: int | None
+
+
+class LimitKind(StrEnum):
+    """What ends a process that takes more memory."""
+
+    GROUP = "control-group"
+    ADDRESS_SPACE = "RLIMIT_AS"
+    DATA = "RLIMIT_DATA"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit(Message):
+    """The limit that a process reaches first as it grows.
+
+    Attributes:
+        kind: of limit.
+        limit_bytes: that it allows.
+        used_bytes: of these.
+    """
+
+    kind: LimitKind = field(metadata={"read": LimitKind})
+    limit_bytes: int
+    used_bytes: int
+
+    @property
+    def left_bytes(self) -> int:
+        """What may still come."""
+        return max(self.limit_bytes - self.used_bytes, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import platform
 from datetime import UTC, datetime
 
 from labserver import __version__
+from labserver.amounts import duration
 from labserver.diagnosis.measure.options import CheckOptions
 from labserver.diagnosis.result import CheckResult
 
@@ -35,5 +36,7 @@ def provenance(*, load: str, command: str, started: datetime) -> dict[str, str]:
 
 def load_in_words(options: CheckOptions) -> str:
     """What a job was, and how an application was driven with it."""
+    if options.observe is not None:
+        return f"none: its own traffic was observed for {duration(options.observe)}"
     job = options.journey or "; ".join(options.requests)
     return f"{job}, {options.users} at the same time, settled for {options.settle:g} s before each floor"

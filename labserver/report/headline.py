@@ -1,10 +1,12 @@
 """The verdict in words, as every report of a check begins: page, HTML, summary and JUnit say the same."""
 
 from labserver.amounts import number
+from labserver.diagnosis.decide.observation import Unit
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
+from labserver.report.pace import traffic_sentence
 from labserver.stats.interval import Interval
 
 METERS = {
@@ -12,7 +14,9 @@ METERS = {
     "traced": "memory in use by Python's objects",
     "native": "memory in use beyond Python's objects",
 }
-_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.CANNOT_RUN)
+EVERY = {Unit.JOB: "of every job", Unit.HOUR: "every hour"}
+EACH = {Unit.JOB: "a job", Unit.HOUR: "an hour"}
+_SAY_WHY = (NoteKind.UNDECIDED, NoteKind.OBSERVED_UNDECIDED, NoteKind.CANNOT_RUN)
 
 
 def span(interval: Interval) -> str:
@@ -30,19 +34,20 @@ def verdict_word(result: CheckResult) -> str:
 
 
 def verdict_sentence(result: CheckResult) -> str:
-    """What the target keeps of every job, with the interval: no verdict without its bound.
+    """What the target keeps of every job, or every hour, with the interval: no verdict without its bound.
 
     Where that is undecided it is what memory grew by: nobody knows yet whether it is kept.
     """
     interval = result.interval
     if interval is None:
         return result.target
-    allowed = f"tolerance {tolerance_of(result)} B"
+    allowed, every = f"tolerance {tolerance_of(result)} B", EVERY[result.unit]
     if result.verdict is Verdict.NO_LEAK:
-        return f"{result.target} keeps less than {tolerance_of(result)} B of every job ({span(interval)})"
+        return f"{result.target} keeps less than {tolerance_of(result)} B {every} ({span(interval)})"
     if result.verdict is Verdict.LEAK:
-        return f"{result.target} keeps {number(interval.estimate)} B of every job ({span(interval)}); {allowed}"
-    bounds = f"{number(interval.low)} to {number(interval.high)} B a job ({100 * interval.confidence:g} %)"
+        return f"{result.target} keeps {number(interval.estimate)} B {every} ({span(interval)}); {allowed}"
+    bounds = f"{number(interval.low)} to {number(interval.high)} B {EACH[result.unit]}"
+    bounds += f" ({100 * interval.confidence:g} %)"
     return f"{result.target} grew by {bounds}; {allowed}"
 
 
@@ -66,10 +71,13 @@ def reason(result: CheckResult) -> str:
 
 def how(result: CheckResult) -> str:
     """How much was measured, and with what."""
+    meter = f"meter: {METERS.get(result.meter, result.meter)}"
+    if result.traffic is not None:
+        return f"{traffic_sentence(result.traffic)}; {meter}"
     if not result.jobs:
         return f"nothing was measured in {result.seconds:.1f} s"
     failed = f", {result.errors:,} of them failed" if result.errors else ""
-    return f"{result.jobs:,} jobs{failed}, {result.seconds:.1f} s; meter: {METERS.get(result.meter, result.meter)}"
+    return f"{result.jobs:,} jobs{failed}, {result.seconds:.1f} s; {meter}"
 
 
 def native_sentence(result: CheckResult) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from labserver.amounts import number, percent, size
+from labserver.amounts import duration, number, percent, size
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.sentences import sentence
@@ -19,7 +19,7 @@ from labserver.report.failure_detail import details_of
 from labserver.report.finding_title import title_of, untold_allocation_of
 from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
 from labserver.report.growth import growth_sentence, share, small_sentence
-from labserver.report.headline import METERS, how, native_sentence, span, tolerance_of, verdict_word
+from labserver.report.headline import EACH, EVERY, METERS, how, native_sentence, span, tolerance_of, verdict_word
 from labserver.report.holder_chain import (
     end_of,
     guilty_index,
@@ -30,12 +30,19 @@ from labserver.report.holder_chain import (
     link_name,
 )
 from labserver.report.icicle import NARROW_PX, WIDE_PX, icicle_of
+from labserver.report.pace import hourly_sentence, pace_sentence
 from labserver.text import bound_units, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (Path(__file__).parent / "vendor" / "d3-flame-graph.js", TEMPLATES / "flame.js")
 # What a verdict must not hide, and what to do where there is none.
-_BESIDE_THE_VERDICT = (NoteKind.RISES, NoteKind.UNDECIDED, NoteKind.NEXT)
+_BESIDE_THE_VERDICT = (
+    NoteKind.RISES,
+    NoteKind.UNDECIDED,
+    NoteKind.OBSERVED_UNDECIDED,
+    NoteKind.NEXT,
+    NoteKind.FORECAST,
+)
 _MOST_ROWS_WITH_STACKS = 40  # or a page of deep stacks would be too large to send round
 
 
@@ -76,7 +83,11 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         word=verdict_word(result),
         tone="accepted" if result.accepted else str(result.verdict),
         target_claim=_claim(result),
-        lead=bound_units(" ".join(filter(None, [_sentence(how(result)), native_sentence(result)]))),
+        lead=bound_units(
+            " ".join(filter(None, [_sentence(how(result)), native_sentence(result), hourly_sentence(result)]))
+        ),
+        measured=bool(result.floors) or result.traffic is not None,
+        pace=lambda holder: bound_units(pace_sentence(result, holder)),
         beside=[bound_units(sentence(note)) for note in result.noted if note.kind in _BESIDE_THE_VERDICT],
         notes=[bound_units(sentence(note)) for note in result.noted if note.kind not in _BESIDE_THE_VERDICT],
         figures=_figures(result),
@@ -112,11 +123,11 @@ def _claim(result: CheckResult) -> str:
     if result.interval is None:
         return f"Nothing can be said of {result.target}"
     if result.verdict is Verdict.NO_LEAK:
-        return f"{result.target} keeps less than {tolerance_of(result)} B of every job"
+        return f"{result.target} keeps less than {tolerance_of(result)} B {EVERY[result.unit]}"
     if result.verdict is Verdict.INCONCLUSIVE:
         low, high = number(result.interval.low), number(result.interval.high)
-        return f"{result.target} grew by {low} to {high} B a job: it is undecided whether it leaks"
-    return f"{result.target} keeps {number(result.interval.estimate)} B of every job"
+        return f"{result.target} grew by {low} to {high} B {EACH[result.unit]}: it is undecided whether it leaks"
+    return f"{result.target} keeps {number(result.interval.estimate)} B {EVERY[result.unit]}"
 
 
 def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
@@ -124,11 +135,17 @@ def _figures(result: CheckResult) -> list[tuple[str, str, str]]:
     interval, growth = result.interval, result.growth
     if interval is None:
         return []
-    named = "growth per job" if result.verdict is Verdict.INCONCLUSIVE else "kept of every job"
+    undecided = result.verdict is Verdict.INCONCLUSIVE
+    named = f"growth per {result.unit}" if undecided else f"kept {EVERY[result.unit]}"
+    if result.traffic is None:
+        jobs = ("measured jobs", number(result.jobs), f"{result.seconds:.1f} s in all, warm-up included")
+    else:
+        counted = "not counted" if result.traffic.jobs is None else number(result.traffic.jobs)
+        jobs = ("jobs of its own traffic", counted, f"in {duration(result.traffic.seconds)}")
     figures = [
         (named, f"{number(interval.estimate)} B", span(interval)),
-        ("tolerance", f"{tolerance_of(result)} B", "per job"),
-        ("measured jobs", number(result.jobs), f"{result.seconds:.1f} s in all, warm-up included"),
+        ("tolerance", f"{tolerance_of(result)} B", f"per {result.unit}"),
+        jobs,
     ]
     if growth is not None and growth.total > 0 and (result.holders or result.findings):
         figures.append(("explained", percent(min(1 - growth.unexplained_share, 1)), "of the growth has a name"))

@@ -27,6 +27,7 @@ from labserver.report.holder_chain import (
     item_index,
     link_name,
 )
+from labserver.report.pace import hourly_sentence, pace_sentence
 from labserver.text import bound_units, clean
 
 WIDTH = 110
@@ -73,7 +74,7 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
     yield Text.assemble((word, _VERDICT_STYLES[word]), "  ", (first.lstrip(), "bold"))
     yield from (Text(line, "bold") for line in rest)
     yield from (Text(line, _FAINT) for line in _wrapped(how(result), width))
-    yield from (Text(line) for line in _wrapped(native_sentence(result), width))
+    yield from (Text(line) for line in _wrapped(native_sentence(result) or hourly_sentence(result), width))
     for finding in result.leading:
         yield Text()
         yield from _finding(finding, width)
@@ -107,7 +108,7 @@ def _holder(result: CheckResult, position: int, holder: NamedHolder, width: int)
     line.stylize("bold", 0, len(f"{position}. {name}"))
     yield line
     yield from map(Text, rest)
-    for sentence in _about(holder):
+    for sentence in filter(None, [pace_sentence(result, holder), *_about(holder)]):
         yield from (Text(part, _FAINT) for part in _wrapped(sentence, width, indent=3))
     if holder.status is not None:
         yield from _status(holder.status, width)

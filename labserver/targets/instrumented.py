@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from labserver.errors import CannotRun
-from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, Collected, FloorReading, HeapGrowth, HeapSaved, Site
+from labserver.heap.wire import (
+    ANSWER_TIMES,
+    BaselineTaken,
+    Collected,
+    FloorReading,
+    HeapGrowth,
+    HeapSaved,
+    MemoryLimit,
+    Site,
+)
 
 
 class Instrumented(ABC):
@@ -58,6 +67,10 @@ class Instrumented(ABC):
     def sites(self) -> tuple[Site, ...]:
         """The stacks that allocated most of what came since the baseline, or since tracing began, and stayed."""
         return tuple(map(Site.from_json, self._ask("sites", {}, ANSWER_TIMES.look_s)))
+
+    def limit(self) -> MemoryLimit:
+        """The limit of its memory that it reaches first."""
+        return MemoryLimit.from_json(self._ask("limit", {}, ANSWER_TIMES.prompt_s))
 
     def collect(self) -> Collected:
         """Collect garbage once."""

@@ -28,7 +28,7 @@ _FROM_OUTSIDE = (
     "was not collected: call labserver.listen() in it for exact figures and for the holders."
 )
 
-_BUSY = " (is another check of it under way?)"
+BUSY = " (is another check of it under way?)"
 
 
 class NotInstrumented(CannotRun):
@@ -128,7 +128,7 @@ class Running(Target):
         if lines is None and attach_s is not None:
             self._attached = attach(self.pid, attach_s)
             lines = self._attached.lines
-        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: _BUSY)
+        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: BUSY)
 
     def _connections(self) -> int:
         return sum(served_connections(process, self._port) for process in self._watched)
@@ -175,13 +175,7 @@ def of_pid(pid: int, *, attach_s: float | None = None) -> Running:
         CannotRun: there is no such process, it may not be looked at, listens on no port or on several, or an agent
             could not be put into it.
     """
-    try:
-        process = psutil.Process(pid)
-        process.memory_full_info()
-    except psutil.AccessDenied:
-        raise CannotRun(f"Process {pid} may not be looked at: run the check as the user it belongs to.") from None
-    except (psutil.Error, OverflowError):
-        raise CannotRun(f"There is no process {pid}.") from None
+    process = process_of(pid)
     ports = ports_of(process)
     if not ports:
         raise CannotRun(f"Process {pid} listens on no TCP port of this machine, so it cannot be put under load.")
@@ -190,6 +184,22 @@ def of_pid(pid: int, *, attach_s: float | None = None) -> Running:
         raise CannotRun(f"Process {pid} listens on the ports {known}: give the one to load as http://127.0.0.1:PORT.")
     ((port, host),) = ports.items()
     return _opened(host, port, listeners(port), attach_s)
+
+
+def process_of(pid: int) -> psutil.Process:
+    """The process of that number.
+
+    Raises:
+        CannotRun: there is none, or it may not be looked at.
+    """
+    try:
+        process = psutil.Process(pid)
+        process.memory_full_info()
+    except psutil.AccessDenied:
+        raise CannotRun(f"Process {pid} may not be looked at: run the check as the user it belongs to.") from None
+    except (psutil.Error, OverflowError):
+        raise CannotRun(f"There is no process {pid}.") from None
+    return process
 
 
 def _opened(host: str, port: int, found: list[psutil.Process], attach_s: float | None) -> Running:

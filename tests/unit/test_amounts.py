@@ -1,6 +1,6 @@
 import pytest
 
-from labserver.amounts import count, number, percent, size, unit_of
+from labserver.amounts import count, duration, number, percent, size, unit_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,24 @@ def test_the_plural_is_spelt_as_the_noun_asks(many, text):
 )
 def test_a_unit_is_the_largest_that_there_is_one_of(value, unit):
     assert unit_of(value) == unit
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.44, "0.4 s"),
+        (3, "3 s"),
+        (9.96, "10 s"),
+        (45, "45 s"),
+        (59.7, "1 min"),
+        (580, "9 min 40 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (109_800, "1 d 6 h"),
+        (172_799, "2 d"),
+        (1e9, "11,574 d"),
+    ],
+)
+def test_times_have_their_two_largest_units(seconds, text):
+    assert duration(seconds) == text

@@ -47,6 +47,7 @@ class Timing:
 
 
 TIMING = Timing()
+_COUNTED = {NoteKind.FOUND_BY_COUNTING, NoteKind.FOUND_IN_TIME}
 _UNDECIDED = {
     Steadiness.FILLING: ReasonKind.FILLS,
     Steadiness.LETS_GO: ReasonKind.LETS_GO,
@@ -111,7 +112,7 @@ def coherent(decision: Decision, tolerance: float) -> Decision:
         return decision
     if decision.verdict is Verdict.NO_LEAK:
         return decision if interval.high < tolerance else _unsure(decision, tolerance)
-    counted = next((note for note in decision.notes if note.kind is NoteKind.FOUND_BY_COUNTING), None)
+    counted = next((note for note in decision.notes if note.kind in _COUNTED), None)
     if interval.low > (tolerance if counted is None else 0):
         return decision
     if counted is not None:

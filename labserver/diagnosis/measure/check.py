@@ -16,6 +16,9 @@ from labserver.diagnosis.measure.cycles import last_word
 from labserver.diagnosis.measure.driver import Driver, TimeIsUp, driving
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.notes import note_circumstances
+from labserver.diagnosis.measure.observed_result import result_of
+from labserver.diagnosis.measure.observed_series import CountOutside
+from labserver.diagnosis.measure.observer import Observer
 from labserver.diagnosis.measure.options import CheckOptions, CheckProgress, MeasureOptions, OnProgress
 from labserver.diagnosis.measure.phases.challenge import challenge
 from labserver.diagnosis.measure.phases.expiry import wait_for_expiry
@@ -37,6 +40,7 @@ EXPLAINING: tuple[Phase, ...] = (note_circumstances, explain)
 
 _LEAST_HTTP_THREADS = 4  # a pool of one would hide what threads keep for themselves
 _STALL_MS = 1000.0  # of an application that the check has started, and nobody else waits for
+_LIVE_STALL_MS = 20.0  # of a service under its own traffic, for which somebody does
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,8 +52,16 @@ class Interrupted(KeyboardInterrupt):
         self.result = replace(result, noted=(*result.noted, known))
 
 
-def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> CheckResult:
+def run_check(
+    options: CheckOptions, on_progress: OnProgress | None = None, *, jobs: CountOutside | None = None, jobs_by: str = ""
+) -> CheckResult:
     """Check an application from start to verdict; afterwards nothing of it is left.
+
+    Args:
+        options: what is checked, and how.
+        on_progress: called twice a second, and at each floor or look.
+        jobs: reads the jobs that a counter outside of an observed service has counted; None to ask its server.
+        jobs_by: what that counter is called.
 
     Raises:
         UsageError: an option makes no sense.
@@ -57,10 +69,12 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
         Interrupted: Ctrl-C, while the application ran; a plain KeyboardInterrupt before that.
     """
     options.validate()
+    report = on_progress or (lambda _: None)
+    if options.observe is not None:
+        return _observe(options, report, jobs, jobs_by)
     if options.stall_ms is None:
         options = replace(options, stall_ms=_STALL_MS if parse_target(options.target).application else 0.0)
     began = time.monotonic()
-    report = on_progress or (lambda _: None)
     report(CheckProgress("starting the application", 0, 0.0))
     with (
         open_target(
@@ -73,6 +87,18 @@ def run_check(options: CheckOptions, on_progress: OnProgress | None = None) -> C
         driving(options, process, began, report) as driver,
     ):
         return measure(options, process, driver, name=options.target)
+
+
+def _observe(options: CheckOptions, report: OnProgress, jobs: CountOutside | None, jobs_by: str) -> CheckResult:
+    """The check of a service under its own traffic: no load is made."""
+    if options.stall_ms is None:
+        options = replace(options, stall_ms=_LIVE_STALL_MS)
+    observer = Observer(options, report, outside=jobs, counted_by=jobs_by)
+    try:
+        observer.run()
+    except KeyboardInterrupt as error:
+        raise Interrupted(result_of(observer, options, interrupted=True)) from error
+    return result_of(observer, options)
 
 
 def measure(

@@ -40,7 +40,8 @@ class MeasureOptions:
         challenge_seconds: seconds that it gets for them; twice as many where something that runs can let go of them.
         budget: bytes that the service may take; None for the limit of its control group, or of the machine.
         stall_ms: for how long a look at the heap may hold the application up where it can be taken in no forked child;
-            if not given, a second for an application that the check starts, and 0 for one that runs already.
+            if not given, a second for an application that the check starts, and 0 for one that runs already. Under a
+            service's own traffic it is for how long any look may, a fork included; 20 if not given.
     """
 
     max_jobs: int = _option(4000, "Measured jobs, warm-up left out.")
@@ -62,7 +63,7 @@ class MeasureOptions:
     stall_ms: float | None = _option(
         None,
         "How long a look at the heap may hold up an application of which no forked child lives; 1000 for one that the "
-        "check starts, else 0.",
+        "check starts, else 0; with --observe how long any look may, 20.",
         metavar="MS",
     )
 
@@ -146,17 +147,54 @@ class LoadOptions:
         _require_positive(self, ("users", "attach_timeout"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ObserveOptions:
+    """How a service is observed under its own traffic, in place of a load.
+
+    Attributes:
+        observe: seconds of it; None to make a load.
+        every: seconds from one look to the next; None for what the looks allow that cost little.
+        sites: whether the lines that allocate what stays are looked for, in a short window under tracing.
+    """
+
+    observe: float | None = _option(None, "Make no load: watch the service's own traffic so long.", metavar=DURATION)
+    every: float | None = _option(
+        None, "From one look to the next; if not given, so that looks take 3 % of a core at most.", metavar=DURATION
+    )
+    sites: bool = _option(default=False, help_text="Trace for some seconds at the end, for the allocating lines.")
+
+
 @dataclass(frozen=True)
-class CheckOptions(MeasureOptions, LoadOptions):
-    """Both, for the check of a target: `CheckOptions("shop.app:app", ("GET /",), max_jobs=500)`."""
+class CheckOptions(ObserveOptions, MeasureOptions, LoadOptions):
+    """All, for the check of a target: `CheckOptions("shop.app:app", ("GET /",), max_jobs=500)`."""
 
     def validate(self) -> None:
         """Look at all options before anything is started, as `MeasureOptions.validate` does."""
-        LoadOptions.validate(self)
+        if self.observe is None:
+            LoadOptions.validate(self)
+            if self.every is not None or self.sites:
+                raise UsageError(f"--{'every' if self.every is not None else 'sites'} goes with --observe.")
+        else:
+            self._validate_observation()
         MeasureOptions.validate(self)
 
+    def _validate_observation(self) -> None:
+        from labserver.targets.target import parse_target  # noqa: PLC0415 - as above
 
-def options_of(*kinds: type[LoadOptions | MeasureOptions]) -> list[Field[Any]]:
+        if parse_target(self.target).application is not None:
+            raise UsageError(
+                f"{self.target} has no traffic of its own: give a service that runs, as http://127.0.0.1:PORT or pid:N."
+            )
+        if self.requests or self.journey is not None:
+            raise UsageError("--observe makes no load: leave --request and --journey out.")
+        for name in ("observe",) if self.every is None else ("observe", "every"):
+            _require_numbers(self, (name,), Real)
+            _require_positive(self, (name,))
+        if self.every is not None and self.observe is not None and self.every >= self.observe:
+            raise UsageError(f"every is {self.every:g}: it must be less than observe, which is {self.observe:g} s.")
+
+
+def options_of(*kinds: type[LoadOptions | MeasureOptions | ObserveOptions]) -> list[Field[Any]]:
     """The options in their order, `target` left out: with `help` and `metavar` in each field's metadata."""
     return [one for kind in kinds for one in fields(kind) if one.metadata]
 

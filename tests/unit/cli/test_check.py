@@ -91,6 +91,10 @@ def check(*arguments):
         (["shop:app", *REQUEST, "--write-baseline", "nowhere/x.json"], "there is no directory nowhere"),
         (["shop:app", *REQUEST, "--json", "x", "--html", "./x"], "Two options name the same file"),
         (["shop:app", *REQUEST, "--baseline", "none.json"], "The baseline none.json cannot be read"),
+        (["shop:app", *REQUEST, "--jobs-from", "http://127.0.0.1/m#n"], "--jobs-from goes with --observe"),
+        (["pid:7", "--observe", "10m", "--jobs-from", "m#n"], "is no counter"),
+        (["pid:7", "--observe", "10m", *REQUEST], "makes no load"),
+        (["pid:7", "--observe", "soon"], "--observe"),
     ],
 )
 def test_a_wrong_option_is_exit_code_2(arguments, sentence, capsys):

@@ -61,6 +61,18 @@ ARGUMENTS = {
     "spare": 78_000,
     "until": "2030-01-31",
     "thinks": Fact(PartKind.THINKS, {"bytes": 78_000}),
+    "looks": 120,
+    "every": 5.0,
+    "stall_ms": 4.24,
+    "most_ms": 31.0,
+    "allowed_ms": 20.0,
+    "times": 2,
+    "limit": "RLIMIT_AS",
+    "used": 39_000,
+    "hours": 30.5,
+    "low": 25.0,
+    "high": 39.75,
+    "span": Fact(PartKind.BETWEEN, {"low": 25.0, "high": 39.75}),
 }
 
 
@@ -107,6 +119,10 @@ PARTS = {
     PartKind.BY: ", the largest part of it in module shop → {STORE}",
     PartKind.THINKS: ", of which it counts 76.2 KiB",
     PartKind.NOBODY: "",
+    PartKind.OUT_BY: ", although module shop → CACHE can take something out",
+    PartKind.NOT_SEEN: "; not all code around it could be read",
+    PartKind.BETWEEN: " (1 d 1 h to 1 d 16 h)",
+    PartKind.AT_LEAST: " (1 d 1 h at least)",
 }
 STATES = {
     State.NEW: "new: the baseline does not accept it",
@@ -178,6 +194,17 @@ def test_figures_are_grouped_and_rounded():
     assert sentence(Note(NoteKind.JOBS_FAILED, ARGUMENTS)) == failed
     wait = "memory goes down again within 3 s without load: give --settle 3 or more"
     assert sentence(Reason(ReasonKind.EXPIRES, ARGUMENTS)) == wait
+
+
+def test_times_have_their_two_largest_units():
+    assert sentence(Note(NoteKind.LOOKED, ARGUMENTS)) == (
+        "Looked 120 times, every 5 s: 1.2 % of one core; a look held the process up for 4.2 ms, 31.0 ms at most, of "
+        "the 20 ms that are allowed."
+    )
+    assert sentence(Note(NoteKind.FORECAST, ARGUMENTS)) == (
+        "At this pace the process reaches RLIMIT_AS (76.2 KiB, of which 38.1 KiB are in use) in 1 d 6 h (1 d 1 h to "
+        "1 d 16 h)."
+    )
 
 
 @pytest.mark.parametrize(("items", "words"), [(1, "1 item by"), (1200, "1,200 items by")])

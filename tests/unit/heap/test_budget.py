@@ -22,7 +22,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "getallocatedblocks", lambda: 400_000)
     monkeypatch.setattr(budget, "small_objects_bytes", lambda: 25 * MIB)
     monkeypatch.setattr(budget, "_GROUPS", tmp_path)
-    monkeypatch.setattr(budget, "_groups", lambda: iter(()))
+    monkeypatch.setattr(budget, "control_groups", lambda: iter(()))
     return tmp_path
 
 

@@ -39,6 +39,40 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(change, sentence)
         CheckOptions(**{**GOOD, **change}).validate()
 
 
+OBSERVED = {"target": "pid:7", "observe": 600.0}
+
+
+def test_an_observation_needs_no_job():
+    CheckOptions(**OBSERVED).validate()
+    CheckOptions("http://127.0.0.1:8000", observe=60.0, every=5.0, sites=True).validate()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"target": "shop:app"}, "no traffic of its own"),
+        ({"target": "shop"}, "is no target"),
+        ({"requests": ("GET /",)}, "makes no load"),
+        ({"journey": "a:b"}, "makes no load"),
+        ({"observe": 0.0}, "observe is 0.0"),
+        ({"observe": float("inf")}, "observe is inf"),
+        ({"every": -1.0}, "every is -1.0"),
+        ({"every": 600.0}, "every is 600: it must be less than observe"),
+        ({"every": "5 s"}, "every is '5 s': it must be a number"),
+        ({"tolerance": 0}, "tolerance is 0"),
+    ],
+)
+def test_what_makes_no_sense_of_an_observation_is_refused(change, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        CheckOptions(**{**OBSERVED, **change}).validate()
+
+
+@pytest.mark.parametrize("change", [{"every": 5.0}, {"sites": True}])
+def test_what_belongs_to_an_observation_is_refused_without_one(change):
+    with pytest.raises(UsageError, match="goes with --observe"):
+        CheckOptions(**{**GOOD, **change}).validate()
+
+
 def test_options_that_are_passed_on_are_those_that_there_are():
     assert MeasureKeywords.__annotations__.keys() == {one.name for one in options_of(MeasureOptions)}
 
