@@ -11,11 +11,11 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun, UsageError
 from labserver.files import require_writable
 from labserver.heap.wire import HeapSaved
-from labserver.targets.instrumented import Instrumented
-from labserver.targets.looked_at import open_process
+from labserver.targets.instrumented import Target
+from labserver.targets.one_process import open_to_look
 
 
-def save(target: str, file: Path, *, with_names: bool, force: bool) -> HeapSaved:
+def save(target: str, file: Path, *, with_names: bool, force: bool, attach_s: float) -> HeapSaved:
     """Write the heap of a target.
 
     Raises:
@@ -26,7 +26,7 @@ def save(target: str, file: Path, *, with_names: bool, force: bool) -> HeapSaved
     if file.exists() and not (force and file.is_file()):
         hint = "give another name, or --force" if file.is_file() else "give the name of a file"
         raise UsageError(f"{file} is there already: {hint}.")
-    with open_process(target, instruments=COMMANDS) as process:
+    with open_to_look(target, instruments=COMMANDS, attach_s=attach_s) as process:
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         os.close(descriptor)
         temporary = Path(name).absolute()
@@ -44,11 +44,11 @@ def save(target: str, file: Path, *, with_names: bool, force: bool) -> HeapSaved
     return saved
 
 
-def _hand_over(file: Path, process: Instrumented | None = None) -> None:
+def _hand_over(file: Path, process: Target | None = None) -> None:
     """Let a process of another user write the file, which only root can ask for; or have it back."""
     if os.geteuid() != 0:
         return
     owner = os.geteuid()
     with contextlib.suppress(psutil.Error):
-        owner = psutil.Process(getattr(process, "pid", None)).uids().effective if process is not None else owner
+        owner = psutil.Process(process.pid).uids().effective if process is not None else owner
     os.chown(file, owner, -1)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from labserver.cli._check_options import attach_options
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _HEAP = click.Path(path_type=Path)
 
@@ -21,17 +23,18 @@ def heap() -> None:
 @click.option("-o", "--output", "output", required=True, type=_FILE, metavar="FILE", help="The file to write.")
 @click.option("--with-names", is_flag=True, help="Keep keys and strings, too, shortened; never bytes.")
 @click.option("--force", is_flag=True, help="Write a file anew that is there already.")
-def save(*, target: str, output: Path, with_names: bool, force: bool) -> None:
+@attach_options("attach_timeout")
+def save(*, target: str, output: Path, with_names: bool, force: bool, attach_timeout: float) -> None:
     """Write the heap of TARGET to FILE: types, sizes and references of all its objects, and none of their contents.
 
-    TARGET is http://127.0.0.1:PORT or pid:N, a process that has called labserver.listen(); or module:attribute, an
-    application that is started, saved and ended.
+    TARGET is http://127.0.0.1:PORT or pid:N, a process that runs already, best with labserver.listen() in it; or
+    module:attribute, an application that is started, saved and ended.
     """
     from labserver.amounts import number, size
     from labserver.cli import _heap_save
     from labserver.text import one_line
 
-    saved = _heap_save.save(target, output, with_names=with_names, force=force)
+    saved = _heap_save.save(target, output, with_names=with_names, force=force, attach_s=attach_timeout)
     each = saved.file_bytes / max(saved.objects, 1)
     print(
         f"{output}: {number(saved.objects)} objects of {size(saved.bytes)} and {number(saved.references)} references, "

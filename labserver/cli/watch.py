@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from labserver.cli._check_options import attach_options
 from labserver.cli._duration import Duration
 from labserver.errors import CannotRun
 
@@ -32,15 +33,7 @@ _INTERRUPTED = 130
 )
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the samples there.")
 @click.option("--force", is_flag=True, help="Write a --csv file anew that is there already.")
-@click.option("--no-attach", is_flag=True, help="Put no agent into the process.")
-@click.option(
-    "--attach-timeout",
-    default=10.0,
-    show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="How long the process's main thread gets to let the agent in.",
-)
+@attach_options("no_attach", "attach_timeout")
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary only.")
 def watch(  # noqa: PLR0913 - one argument an option
     *,

@@ -74,20 +74,6 @@ def memory_limit() -> int:
     return min([psutil.virtual_memory().total, *(limit for _, limit, _ in control_groups())])
 
 
-def fullness() -> float | None:
-    """The share that is taken of the memory limit of which most is: a control group's or the process's own; None: none.
-
-    Of the machine's memory others take their part, so that is no limit.
-    """
-    shares = [used / limit for _, limit, used in control_groups() if limit]
-    memory = psutil.Process().memory_info()
-    for name, used in (("RLIMIT_AS", memory.vms), ("RLIMIT_DATA", getattr(memory, "data", 0))):
-        soft = resource.getrlimit(getattr(resource, name))[0]
-        if soft not in {resource.RLIM_INFINITY, -1}:
-            shares.append(used / soft)
-    return max(shares, default=None)
-
-
 def _free() -> Iterator[tuple[int, str]]:
     yield psutil.virtual_memory().available, "on this machine"
     for group, limit, used in control_groups():

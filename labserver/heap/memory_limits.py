@@ -11,8 +11,20 @@ from labserver.heap.wire import LimitKind, MemoryLimit
 
 def nearest_limit() -> MemoryLimit:
     """The limit with the least left; the machine's own where there is no other."""
-    limits = [*_groups(), *_of_the_process()]
-    return min(limits, key=lambda one: one.left_bytes) if limits else _machine()
+    return min(_limits(), key=lambda one: one.left_bytes, default=None) or _machine()
+
+
+def fullness() -> float | None:
+    """The share that is taken of the limit of which most is; None where there is none.
+
+    Of the machine's memory others take their part, so that is no limit.
+    """
+    return max((one.used_bytes / one.limit_bytes for one in _limits() if one.limit_bytes), default=None)
+
+
+def _limits() -> Iterator[MemoryLimit]:
+    yield from _groups()
+    yield from _of_the_process()
 
 
 def _groups() -> Iterator[MemoryLimit]:

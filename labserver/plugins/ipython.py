@@ -18,6 +18,7 @@ from labserver.diagnosis.measure.check import Interrupted, run_check
 from labserver.diagnosis.measure.in_process import leak_check
 from labserver.diagnosis.measure.options import (
     DURATION,
+    AttachOptions,
     CheckOptions,
     LoadOptions,
     MeasureOptions,
@@ -33,7 +34,7 @@ from labserver.report.data import load_in_words, provenance
 from labserver.report.failure_detail import explained
 from labserver.targets.application import in_one_line
 
-Options = LoadOptions | MeasureOptions
+Options = LoadOptions | AttachOptions | MeasureOptions
 
 
 def register(shell: Any) -> None:
@@ -88,7 +89,7 @@ class LeakMagics:
         arguments = _parsed(_application_parser(), line)
         if arguments is None:
             return
-        options = CheckOptions(arguments.target, **_options(arguments, LoadOptions, MeasureOptions))
+        options = CheckOptions(arguments.target, **_options(arguments, LoadOptions, AttachOptions, MeasureOptions))
         command = f"%leakcheck {line}".rstrip()
         self._show(lambda progress: run_check(options, progress), arguments, command, load_in_words(options))
 
@@ -143,7 +144,7 @@ def _application_parser() -> MagicArgumentParser:
         "%%leakcheck in a cell's first line checks the cell itself: see %%leakcheck --help.",
     )
     parser.add_argument("target", metavar="TARGET")
-    return _with_options(parser, LoadOptions, MeasureOptions)
+    return _with_options(parser, LoadOptions, AttachOptions, MeasureOptions)
 
 
 def _parser(name: str, description: str) -> MagicArgumentParser:

@@ -18,16 +18,29 @@ class Conversation:
         alive: whether the process still runs.
         death: why it does not.
         last_output: what it printed last, ready to be appended to a sentence.
+        take_out: takes the agent out of the process, where it was put there for this conversation alone.
     """
 
     def __init__(
-        self, lines: Lines, alive: Callable[[], bool], death: Callable[[], CannotRun], last_output: Callable[[], str]
+        self,
+        lines: Lines,
+        alive: Callable[[], bool],
+        death: Callable[[], CannotRun],
+        last_output: Callable[[], str],
+        *,
+        take_out: Callable[[], None] | None = None,
     ) -> None:
         self._lines = lines
         self._alive = alive
         self._death = death
         self._last_output = last_output
+        self._take_out = take_out
         self._late = 0
+
+    @property
+    def with_a_guest(self) -> bool:
+        """Whether the agent was put into the process for this conversation."""
+        return self._take_out is not None
 
     def ask(self, command: str, arguments: dict[str, Any], within_s: float, otherwise: str = "") -> Any:
         """What the command answers.
@@ -62,7 +75,9 @@ class Conversation:
         return answer["result"]
 
     def close(self) -> None:
-        """End it."""
+        """End it; may be called again."""
+        if self._take_out is not None:
+            self._take_out()
         self._lines.close()
 
     def _receive(self, deadline: float) -> dict[str, Any]:

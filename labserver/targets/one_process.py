@@ -2,30 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from labserver.errors import CannotRun
 from labserver.processes.running import runs
-from labserver.targets.conversation import Conversation
 from labserver.targets.instrumented import Target
-from labserver.targets.running import BUSY, NotInstrumented, agent_of, process_of
+from labserver.targets.running import at_port, process_of
 from labserver.targets.target import open_target, parse_target
+from labserver.targets.visited import Visited
 
 
-class OneProcess(Target):
+class OneProcess(Visited):
     """A process, to be closed.
 
+    Args:
+        pid: its number.
+        attach_s: seconds that its main thread gets to let an agent in, where it has none; None to put none into it.
+
     Raises:
-        CannotRun: there is no process of that number, or it may not be looked at.
+        CannotRun: there is no process of that number, it may not be looked at, or an agent could not be put into it.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, attach_s: float | None = None) -> None:
+        super().__init__(f"Process {pid}")
         self.pid, self.url = pid, ""
-        self.notes: list[str] = []
         self._process = process_of(pid)
-        lines = agent_of(self._process)
-        self.instrumented = lines is not None
-        self._conversation = None if lines is None else Conversation(lines, self.alive, self.death, lambda: BUSY)
+        self._meet(self._process, attach_s)
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -37,40 +38,33 @@ class OneProcess(Target):
             return CannotRun(f"Process {self.pid} broke off the conversation.")
         return CannotRun(f"Process {self.pid} has ended.")
 
-    def overhear(self) -> None:
-        """What it prints goes elsewhere."""
-
-    def close(self) -> None:
-        """Let go of it; may be called again."""
-        if self._conversation is not None:
-            self._conversation.close()
-
-    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
-        if not self.alive():
-            raise self.death()
-        if self._conversation is None:
-            raise NotInstrumented(f"Process {self.pid} runs no instruments, so there is no {command!r}.")
-        return self._conversation.ask(command, arguments, within_s)
-
 
 @contextmanager
-def open_to_look(spec: str) -> Iterator[Target]:
-    """Have a target that runs already ready for looks, for the length of a `with` block.
+def open_to_look(spec: str, *, instruments: str | None = None, attach_s: float | None = None) -> Iterator[Target]:
+    """Have a target ready for looks, all its instruments with it, for the length of a `with` block.
 
     Args:
-        spec: `http://host:port` with a host of this machine, or `pid:N`; a process need not listen on any port.
+        spec: `http://host:port` with a host of this machine; `pid:N`, a process that need not listen on any port; or
+            `module:attribute`, an application that is started and ended.
+        instruments: `module:callable` that gives a started application's process its commands.
+        attach_s: seconds that a running process's main thread gets to let an agent in; None to put none into it.
 
     Raises:
         UsageError: the target is spelt in no known way, or names another machine.
-        CannotRun: there is no such process, or no single service.
+        CannotRun: there is no such process, or no single service; it has no instruments, and cannot be given any.
     """
-    pid = parse_target(spec).pid
-    if pid is None:
-        with open_target(spec) as service:
-            yield service
+    parsed = parse_target(spec)
+    if parsed.application is not None:
+        with open_target(spec, instruments=instruments) as application:
+            yield application
         return
-    process = OneProcess(pid)
+    found: Visited
+    if parsed.address is not None:
+        found = at_port(*parsed.address, attach_s=attach_s)
+    else:
+        found = OneProcess(parsed.pid or 0, attach_s=attach_s)
     try:
-        yield process
+        found.require_instruments()
+        yield found
     finally:
-        process.close()
+        found.close()

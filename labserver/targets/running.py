@@ -1,71 +1,52 @@
 """A service that runs already on this machine: found by its port, only looked at, and left as it is."""
 
 import contextlib
-import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import psutil
 
 from labserver.errors import CannotRun
 from labserver.heap.meters import SETTLING, wait_until
-from labserver.heap.protocol import Lines
 from labserver.heap.wire import FloorReading
 from labserver.processes.running import runs
-from labserver.processes.sockets import is_private, socket_name
-from labserver.system import peer_of
-from labserver.targets.attach.attached import Attached, attach
-from labserver.targets.attach.refusal import NotAttachable
-from labserver.targets.conversation import Conversation
-from labserver.targets.instrumented import Target
 from labserver.targets.listeners import accepting, listeners, ports_of, served_connections
 from labserver.targets.process_meter import rest
+from labserver.targets.visited import Visited
 
-_CONNECT_S = 5.0
 _FROM_OUTSIDE = (
-    "The service runs no instruments, so its private memory was read from outside, in whole pages, and its garbage "
-    "was not collected: call labserver.listen() in it for exact figures and for the holders."
+    "Its private memory was read from outside, in whole pages, and its garbage was not collected: exact figures and "
+    "the holders take instruments in it."
 )
 
-BUSY = " (is another check of it under way?)"
 
-
-class NotInstrumented(CannotRun):
-    """An instrument was asked for in a process that has none."""
-
-
-class Running(Target):
+class Running(Visited):
     """A service that runs already; made by `at_port` and `of_pid`, and to be closed.
 
     Attributes:
         url: where it answers, without a trailing slash.
         pid: the process that serves; of several, the one that started them.
-        instrumented: whether it has called `labserver.listen()`.
+        instrumented: whether an agent answers in it: one that `labserver.listen()` has brought, or that was put there.
         notes: sentences about how it is measured.
     """
 
     def __init__(self, host: str, port: int, found: list[psutil.Process], *, attach_s: float | None = None) -> None:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        super().__init__(f"The service at {self.url}")
         self._port = port
         self._watched = _serving(host, port, found)
         self.pid = self._watched[0].pid
-        self.notes: list[str] = []
-        self._attached: Attached | None = None
-        outside = ""
-        try:
-            self._conversation = self._converse(attach_s)
-        except NotAttachable as error:
-            self._conversation, outside = None, f" {error}"
-        self.instrumented = self._conversation is not None
-        if len(self._watched) > 1:
-            self.notes.append(
-                f"{len(self._watched)} processes share {self.url}: the sum of their private memory was read from "
-                "outside, in whole pages; with one worker that calls labserver.listen(), its holders can be named."
-            )
-        elif not self.instrumented:
-            self.notes.append(_FROM_OUTSIDE + outside)
         self._others = self._connections()  # of other clients, before there is any load
+        if len(self._watched) > 1:
+            share = f"{len(self._watched)} processes share {self.url}"
+            self.missing = f"{share}, and a look is at one of them: give its number, as pid:{self._watched[-1].pid}."
+            self.notes.append(
+                f"{share}: the sum of their private memory was read from outside, in whole pages; with one worker, its "
+                "holders can be named."
+            )
+        else:
+            self._meet(self._watched[0], attach_s)
+            if not self.instrumented:
+                self.notes.append(f"{self.missing} {_FROM_OUTSIDE}")
 
     def floor(self, *, threads: int | None = None, settle_s: float | None = None) -> FloorReading:
         """The memory at rest; without instruments it is read from outside."""
@@ -95,40 +76,6 @@ class Running(Target):
                 "without restarts (as gunicorn's max_requests makes them) while it is checked."
             )
         return CannotRun(f"The service at {self.url} has ended (process {gone[0]}).")
-
-    def overhear(self) -> None:
-        """What it prints goes elsewhere."""
-
-    def close(self) -> None:
-        """Let go of the service; may be called again."""
-        if self._attached is not None:
-            self._attached.close()
-        if self._conversation is not None:
-            self._conversation.close()
-
-    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
-        if not self.alive():
-            raise self.death()
-        if self._conversation is None:
-            raise NotInstrumented(
-                f"{self.url} runs no instruments, so there is no {command!r}: call labserver.listen() in the service."
-            )
-        return self._conversation.ask(command, arguments, within_s)
-
-    def _converse(self, attach_s: float | None) -> Conversation | None:
-        """The conversation with the agent, where one process serves and has one, or may be given one.
-
-        Raises:
-            NotAttachable: it has none, and something that attaching takes is missing.
-            CannotAttach: it has none, and could not be given one.
-        """
-        if len(self._watched) > 1:
-            return None
-        lines = agent_of(self._watched[0])
-        if lines is None and attach_s is not None:
-            self._attached = attach(self.pid, attach_s)
-            lines = self._attached.lines
-        return None if lines is None else Conversation(lines, self.alive, self.death, lambda: BUSY)
 
     def _connections(self) -> int:
         return sum(served_connections(process, self._port) for process in self._watched)
@@ -222,39 +169,6 @@ def _serving(host: str, port: int, found: list[psutil.Process]) -> list[psutil.P
         return [one]
     ids = {process.pid for process in found}
     return sorted(found, key=lambda process: _parent(process) in ids)
-
-
-def agent_of(process: psutil.Process) -> Lines | None:
-    """A connection to the agent in a process; None where it has none."""
-    path = _agent_socket(process)
-    if path is None:
-        return None
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(_CONNECT_S)
-    try:
-        connection.connect(str(path))
-    except OSError:
-        connection.close()
-        return None
-    peer = peer_of(connection)
-    if peer is not None and peer.pid != process.pid:
-        connection.close()
-        return None
-    return Lines(connection)
-
-
-def _agent_socket(process: psutil.Process) -> Path | None:
-    """Its path, from the process's own sockets: its temporary directory may be another than ours."""
-    call = getattr(process, "net_connections", None) or process.connections
-    try:
-        owner, sockets = process.uids().real, call("unix")
-    except psutil.Error:
-        return None
-    for item in sockets:
-        path = Path(str(item.laddr))
-        if path.parts[-2:] == socket_name(owner, process.pid) and is_private(path.parent, owner):
-            return path
-    return None
 
 
 def _parent(process: psutil.Process) -> int:

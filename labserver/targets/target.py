@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from labserver.errors import UsageError
+from labserver.targets.attach.refusal import CannotAttach
 from labserver.targets.child import START_S, child, is_application
 from labserver.targets.instrumented import Target
 from labserver.targets.running import Running, at_port, of_pid
@@ -87,15 +88,20 @@ def open_target(
         ) as application:
             yield application
         return
-    service: Running
-    if parsed.address is not None:
-        service = at_port(*parsed.address, attach_s=attach_s)
-    else:
-        service = of_pid(parsed.pid or 0, attach_s=attach_s)
+    service = _running(parsed, attach_s)
     try:
         yield service
     finally:
         service.close()
+
+
+def _running(spec: Spec, attach_s: float | None) -> Running:
+    try:
+        if spec.address is not None:
+            return at_port(*spec.address, attach_s=attach_s)
+        return of_pid(spec.pid or 0, attach_s=attach_s)
+    except CannotAttach as error:  # under a load there is another way than looks
+        raise CannotAttach(f"{str(error).removesuffix('.')}; --no-attach measures it from outside.") from None
 
 
 def _address(text: str) -> tuple[str, int]:

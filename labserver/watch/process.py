@@ -7,10 +7,9 @@ import psutil
 from labserver.errors import CannotRun
 from labserver.heap.wire import ANSWER_TIMES, MemoryNow
 from labserver.processes.running import runs
-from labserver.targets.attach.attached import Attached, attach
+from labserver.targets.agent import converse
 from labserver.targets.attach.refusal import CannotAttach
 from labserver.targets.conversation import Conversation
-from labserver.targets.running import agent_of
 from labserver.watch.sample import Sample
 
 
@@ -34,14 +33,13 @@ class Process:
             raise CannotRun(f"Process {pid} may not be looked at: watch it as the user it belongs to.") from None
         except (psutil.Error, OverflowError, ValueError):
             raise CannotRun(f"There is no process {pid}: give a running one's number, or a URL.") from None
-        self._attached: Attached | None = None
         inside = ""
         try:
             self._conversation = self._converse(attach_s)
         except CannotAttach as error:
             self._conversation, inside = None, f". {error}"
         if self._conversation is not None:
-            inside = " and its own instruments" if self._attached is None else " and instruments put into it"
+            inside = " and instruments put into it" if self._conversation.with_a_guest else " and its own instruments"
         self.what = f"process {pid} ({name}), from outside{inside}"
 
     def read(self) -> Sample:
@@ -72,19 +70,13 @@ class Process:
 
     def close(self) -> None:
         """End the conversation."""
-        if self._attached is not None:
-            self._attached.close()
         if self._conversation is not None:
             self._conversation.close()
 
     def _converse(self, attach_s: float | None) -> Conversation | None:
-        lines = agent_of(self._process)
-        if lines is None and attach_s is not None:
-            self._attached = attach(self._process.pid, attach_s)
-            lines = self._attached.lines
-        if lines is None:
+        conversation = converse(self._process, lambda: runs(self._process), self._death, attach_s=attach_s)
+        if conversation is None:
             return None
-        conversation = Conversation(lines, lambda: runs(self._process), self._death, lambda: "")
         try:
             _read(conversation)
         except CannotRun:  # another one talks to it, or it is of another version

@@ -37,7 +37,7 @@ CIRCUMSTANCES = (
     "signalled",
 )
 SAME = ("descriptors", "finders", "path", "names", "switch", "collecting", "handlers", "blocked")
-ATTACH_S = 20.0
+ATTACH_S = 60.0
 LOOK_S = 120.0
 
 
@@ -66,7 +66,7 @@ def running(python, circumstance):
 def ended(process):
     """What it says at its end, its exit code, and what it printed where nothing should be."""
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return json.loads(out or "{}"), process.returncode, err
 
 

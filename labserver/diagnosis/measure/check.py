@@ -82,7 +82,7 @@ def run_check(
             http_threads=max(_LEAST_HTTP_THREADS, options.users),
             instruments=COMMANDS,
             start_s=min(START_S, options.max_seconds),
-            attach_s=None if options.no_attach else options.attach_timeout,
+            attach_s=options.attach_s,
         ) as process,
         driving(options, process, began, report) as driver,
     ):

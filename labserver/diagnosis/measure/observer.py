@@ -69,7 +69,7 @@ class Observer:
     def _is_done(self) -> bool:
         """Whether there is nothing more to be seen, after what serves just now was looked at up to its end or ours."""
         try:
-            with open_to_look(self._options.target) as process:
+            with open_to_look(self._options.target, attach_s=self._options.attach_s) as process:
                 self._watch(process)
         except CannotRun as error:
             if not self._seen:
@@ -108,11 +108,6 @@ class Observer:
         return parse_target(self._options.target).address is not None
 
     def _watch(self, process: Target) -> None:
-        if not process.instrumented:
-            raise CannotRun(
-                f"{self._options.target} runs no instruments, and without them nothing can be counted under traffic: "
-                "call labserver.listen() in it, in each worker, and give the process id of one."
-            )
         if self._seen:
             self.restarts += 1
         series = ObservedSeries(float(self._options.budget or memory_limit()))

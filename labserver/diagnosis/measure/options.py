@@ -112,8 +112,6 @@ class LoadOptions:
         requests: one job, request by request.
         journey: one job, as `module:callable`, in place of requests.
         users: jobs under way at the same time.
-        no_attach: put no agent into a service that runs already and has none: its memory is read from outside.
-        attach_timeout: seconds that such a service's main thread gets to let the agent in.
     """
 
     target: str
@@ -123,10 +121,6 @@ class LoadOptions:
         None, "Called as callable(session, base_url) for each job.", metavar="MODULE:CALLABLE"
     )
     users: int = _option(5, "Jobs at the same time.")
-    no_attach: bool = _option(
-        default=False, help_text="Put no agent into a service that runs already; read its memory from outside."
-    )
-    attach_timeout: float = _option(10.0, "How long its main thread gets to let the agent in.", metavar="SECONDS")
 
     def validate(self) -> None:
         """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
@@ -143,8 +137,32 @@ class LoadOptions:
             if not all(part.isidentifier() for part in [*module.split("."), name]):
                 raise UsageError(f"{self.journey!r} is no journey: give it as module:callable.")
         _require_numbers(self, ("users",), Integral)
+        _require_positive(self, ("users",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachOptions:
+    """How the agent gets into what runs already and has none.
+
+    Attributes:
+        no_attach: put none into it: its memory is read from outside.
+        attach_timeout: seconds that its main thread gets to let the agent in.
+    """
+
+    no_attach: bool = _option(
+        default=False, help_text="Put no agent into what runs already; read its memory from outside."
+    )
+    attach_timeout: float = _option(10.0, "How long its main thread gets to let the agent in.", metavar=DURATION)
+
+    @property
+    def attach_s(self) -> float | None:
+        """Seconds to let the agent in; None to put none into it."""
+        return None if self.no_attach else self.attach_timeout
+
+    def validate(self) -> None:
+        """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
         _require_numbers(self, ("attach_timeout",), Real)
-        _require_positive(self, ("users", "attach_timeout"))
+        _require_positive(self, ("attach_timeout",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +183,7 @@ class ObserveOptions:
 
 
 @dataclass(frozen=True)
-class CheckOptions(ObserveOptions, MeasureOptions, LoadOptions):
+class CheckOptions(ObserveOptions, MeasureOptions, AttachOptions, LoadOptions):
     """All, for the check of a target: `CheckOptions("shop.app:app", ("GET /",), max_jobs=500)`."""
 
     def validate(self) -> None:
@@ -176,6 +194,7 @@ class CheckOptions(ObserveOptions, MeasureOptions, LoadOptions):
                 raise UsageError(f"--{'every' if self.every is not None else 'sites'} goes with --observe.")
         else:
             self._validate_observation()
+        AttachOptions.validate(self)
         MeasureOptions.validate(self)
 
     def _validate_observation(self) -> None:
@@ -194,7 +213,7 @@ class CheckOptions(ObserveOptions, MeasureOptions, LoadOptions):
             raise UsageError(f"every is {self.every:g}: it must be less than observe, which is {self.observe:g} s.")
 
 
-def options_of(*kinds: type[LoadOptions | MeasureOptions | ObserveOptions]) -> list[Field[Any]]:
+def options_of(*kinds: type[LoadOptions | AttachOptions | ObserveOptions | MeasureOptions]) -> list[Field[Any]]:
     """The options in their order, `target` left out: with `help` and `metavar` in each field's metadata."""
     return [one for kind in kinds for one in fields(kind) if one.metadata]
 

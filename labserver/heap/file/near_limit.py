@@ -11,8 +11,8 @@ from pathlib import Path
 
 from labserver.errors import LabserverError, UsageError
 from labserver.files import require_writable
-from labserver.heap.budget import fullness
 from labserver.heap.file.saving import save_heap
+from labserver.heap.memory_limits import fullness
 
 _EVERY_S = 0.5
 _THREAD = "labserver-monitor"  # the walk leaves out threads of this name

@@ -72,8 +72,8 @@ def attach(pid: int, within_s: float) -> Attached:
     if met is None:
         raise CannotAttach(
             f"The main thread of process {pid} ran no Python code within {within_s:g} s, so no agent could be put into "
-            "it (does it wait for something for ever?): give it longer with --attach-timeout, call labserver.listen() "
-            "in the service, or measure it from outside with --no-attach."
+            "it (does it wait for something for ever?): give it longer with --attach-timeout, or call "
+            "labserver.listen() in it."
         )
     attached = Attached(*met, pause_s)
     try:

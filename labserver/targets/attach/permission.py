@@ -25,6 +25,8 @@ def require_permission(pid: int) -> None:
     """
     if sys.platform != "linux":
         raise NotAttachable("Only on Linux is an agent put into a process that does not call labserver.listen().")
+    if pid == os.getpid():
+        raise NotAttachable(f"Process {pid} is this one, which cannot attach to itself.")
     try:
         status = status_of(pid)
         if owner_of(status) != os.geteuid() and os.geteuid() != 0:

@@ -110,7 +110,7 @@ def test_a_file_that_is_there_stays_unless_forced(service, tmp_path, capsys):
         ("nonsense", 2, "is no target"),
         ("pid:x", 2, "is no process"),
         ("pid:999999999", 3, "There is no process 999999999."),
-        ("pid:{me}", 3, "runs no instruments: call labserver.listen() in it."),
+        ("pid:{me}", 3, "is this one, which cannot attach to itself; or call labserver.listen() in it."),
         ("http://127.0.0.1:1", 3, "listens on port 1"),
         ("http://example.com", 2, "is not known to be on this machine"),
     ],

@@ -3,7 +3,7 @@ import resource
 import pytest
 
 from labserver.heap import memory_limits
-from labserver.heap.memory_limits import nearest_limit
+from labserver.heap.memory_limits import fullness, nearest_limit
 from labserver.heap.wire import LimitKind, MemoryLimit
 
 NONE = resource.RLIM_INFINITY
@@ -40,6 +40,15 @@ def test_where_nothing_limits_it_the_machine_does(limits):
     found = nearest_limit()
     assert found.kind is LimitKind.MACHINE
     assert 0 < found.used_bytes < found.limit_bytes
+
+
+def test_the_fullest_limit_tells_how_much_is_taken_and_the_machine_is_none(limits):
+    limits(("/outer", 10_000, 1_000), ("/outer/inner", 4_000, 3_000), ("/outer/none", 0, 0))
+    assert fullness() == 0.75
+    limits(("/", 1 << 50, 0), data=1 << 45)
+    assert 0 < fullness() < 0.75
+    limits()
+    assert fullness() is None
 
 
 def test_it_travels_as_it_is(limits):

@@ -5,8 +5,10 @@ import sys
 import pytest
 
 from labserver.errors import CannotRun, UsageError
+from labserver.targets.attach import attached
+from labserver.targets.attach.refusal import NotAttachable
 from labserver.targets.one_process import OneProcess, open_to_look
-from labserver.targets.running import NotInstrumented
+from labserver.targets.visited import NotInstrumented
 
 
 @pytest.fixture
@@ -16,13 +18,34 @@ def sleeper():
         process.kill()
 
 
-def test_a_process_without_instruments_and_without_a_port_can_be_named(sleeper):
-    with open_to_look(f"pid:{sleeper.pid}") as process:
-        assert process.pid == sleeper.pid
-        assert process.alive()
-        assert not process.instrumented
-        with pytest.raises(NotInstrumented, match="no 'growth'"):
-            process.growth()
+def test_a_process_without_instruments_says_that_and_runs_on(sleeper):
+    process = OneProcess(sleeper.pid)
+    assert process.pid == sleeper.pid
+    assert process.alive()
+    assert not process.instrumented
+    with pytest.raises(NotInstrumented, match="no 'growth'"):
+        process.growth()
+    process.close()
+    with (
+        pytest.raises(NotInstrumented, match=f"Process {sleeper.pid} runs no instruments: call labserver.listen"),
+        open_to_look(f"pid:{sleeper.pid}"),
+    ):
+        pass
+    assert sleeper.poll() is None
+
+
+@pytest.mark.linux("only there is an agent put into a process")
+def test_why_no_agent_may_be_put_into_it_is_one_sentence_with_a_way_out(monkeypatch, sleeper):
+    monkeypatch.setattr(attached, "require_permission", refuse)
+    with (
+        pytest.raises(NotInstrumented, match=r"^The kernel forbids it; or call labserver\.listen\(\) in it\.$"),
+        open_to_look(f"pid:{sleeper.pid}", attach_s=5),
+    ):
+        pass
+
+
+def refuse(pid):
+    raise NotAttachable("The kernel forbids it.")
 
 
 def test_one_that_has_ended_says_so(sleeper):

@@ -56,8 +56,8 @@ class Service:
 
     url, pid, notes = "http://127.0.0.1:8000", 1, ()
 
-    def __init__(self, clock, *, instrumented=True, counts=True, leaks=0.1, fails=()):
-        self.clock, self.instrumented, self.counts, self.leaks = clock, instrumented, counts, leaks
+    def __init__(self, clock, *, counts=True, leaks=0.1, fails=()):
+        self.clock, self.counts, self.leaks = clock, counts, leaks
         self.cost = LookCost(3.0, 0.05)
         self.asked = []
         self.dead = False
@@ -136,16 +136,18 @@ def serves(monkeypatch):
     """These services answer, one after the other; an exception in their place is raised."""
 
     def install(*services):
-        left = list(services)
+        left, asked = list(services), []
 
         @contextmanager
-        def opened(_):
+        def opened(_, *, attach_s):
+            asked.append(attach_s)
             found = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(found, Exception):
                 raise found
             yield found
 
         monkeypatch.setattr(module, "open_to_look", opened)
+        return asked
 
     return install
 
@@ -265,12 +267,17 @@ def test_a_process_that_was_named_is_not_replaced(clock, serves):
 
 
 def test_a_service_without_instruments_or_without_a_process_is_one_sentence(clock, serves):
-    serves(Service(clock, instrumented=False))
-    with pytest.raises(CannotRun, match=r"labserver\.listen"):
-        run_check(OPTIONS)
-    serves(CannotRun("No process listens."))
-    with pytest.raises(CannotRun, match="No process listens"):
-        run_check(OPTIONS)
+    for why in ("It runs no instruments.", "No process listens."):
+        serves(CannotRun(why))
+        with pytest.raises(CannotRun, match=why):
+            run_check(OPTIONS)
+
+
+def test_an_agent_is_put_into_it_in_the_time_that_was_given_or_not_at_all(clock, serves):
+    asked = serves(Service(clock))
+    run_check(replace(OPTIONS, attach_timeout=7.0))
+    run_check(replace(OPTIONS, no_attach=True))
+    assert asked == [7.0, None]
 
 
 def test_of_a_heap_that_is_seen_in_part_nothing_is_said(clock, serves):
