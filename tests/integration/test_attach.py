@@ -1,7 +1,6 @@
 """A process that is attached to is never harmed: the soak's circumstances, with few rounds each, and failures."""
 
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
@@ -12,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labserver.heap.file import HeapFile
 from labserver.targets.attach.attached import attach
 from labserver.targets.attach.refusal import CannotAttach, NotAttachable
 from labserver.targets.target import open_target
 
-pytestmark = pytest.mark.linux("only there is an agent put into a process")
+pytestmark = [pytest.mark.linux("only there is an agent put into a process"), pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 SOAK = ROOT / "tests" / "soak" / "attach.py"
@@ -212,14 +212,14 @@ def test_a_target_gets_every_instrument_and_is_as_before_afterwards(service, spe
 
 
 def labserver(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "labserver", *arguments], capture_output=True, text=True, check=False, timeout=250
-    )
+    return subprocess.run([sys.executable, "-m", "labserver", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_a_check_names_the_holder_in_a_service_that_knows_nothing_of_it(service):
     process, _ = service
-    done = labserver("check", f"pid:{process.pid}", "--request", "GET /work", "--quiet", "--fast")
+    done = labserver(
+        "check", f"pid:{process.pid}", "--request", "GET /work", "--quiet", "--fast", "--attach-timeout", "2m"
+    )
     assert done.returncode == 1, done.stderr
     assert "Handler.kept" in done.stdout
     assert process.poll() is None
@@ -245,6 +245,7 @@ def test_a_blocked_main_thread_ends_a_check_with_125_and_a_watch_goes_on_from_ou
         done = labserver("check", f"pid:{process.pid}", "--request", "GET /", "--quiet", "--attach-timeout", "0.5")
         assert done.returncode == 125
         assert "ran no Python code within 0.5 s" in done.stderr
+        assert done.stderr.endswith("; --no-attach measures it from outside.\n")
         assert done.stderr.count("\n") == 1
         watched = labserver(
             "watch", str(process.pid), "--duration", "0.2", "--interval", "0.1", "--attach-timeout", "0.5"
@@ -254,9 +255,33 @@ def test_a_blocked_main_thread_ends_a_check_with_125_and_a_watch_goes_on_from_ou
         process.kill()
 
 
+def test_a_heap_is_saved_of_a_process_that_knows_nothing_of_it(tmp_path):
+    file = tmp_path / "idle.heap"
+    with soak.running(sys.executable, "idle") as (process, before):
+        done = labserver("heap", "save", f"pid:{process.pid}", "-o", str(file), "--attach-timeout", "2m")
+        assert done.returncode == 0, done.stderr
+        assert eventually(lambda: psutil.Process(process.pid).num_threads() == before["threads"])
+        after, code, said = soak.ended(process)
+    assert list(soak.faults(before, after, code, said, 0)) == []
+    heap = HeapFile(file)
+    assert heap.about.pid == process.pid
+    assert "module __main__ → ending" in {row["path"] for row in heap.paths("Event")}
+
+
+def test_no_heap_is_saved_where_the_main_thread_is_blocked(tmp_path):
+    file = tmp_path / "blocked.heap"
+    with soak.running(sys.executable, "blocked") as (process, _):
+        assert eventually(lambda: waits_in_c(process))
+        done = labserver("heap", "save", f"pid:{process.pid}", "-o", str(file), "--attach-timeout", "500ms")
+    assert done.returncode == 3
+    assert "ran no Python code within 0.5 s" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_watch_reads_the_heap_of_a_process_that_knows_nothing_of_it():
     with soak.running(sys.executable, "idle") as (process, before):
-        for arguments, inside in (((), True), (("--no-attach",), False)):
+        for arguments, inside in ((("--attach-timeout", "2m"), True), (("--no-attach",), False)):
             done = labserver("watch", f"pid:{process.pid}", "--duration", "0.2", "--interval", "0.1", *arguments)
             assert done.returncode == 0
             assert ("instruments put into it" in done.stdout) == inside

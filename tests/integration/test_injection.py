@@ -24,6 +24,7 @@ pytestmark = pytest.mark.linux("only there is an agent put into a process")
 
 READY = b"ready\n"
 NOTHING = b"0"
+PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager
@@ -113,7 +114,7 @@ def test_a_system_call_that_waits_goes_on_and_answers_as_without_us(wait, found,
         assert eventually(lambda: sleeps(process))
         time.sleep(0.1)  # by now it waits where it is to wait
         for _ in range(3):
-            inject(interpreter_of(process.pid), lambda _: NOTHING)
+            inject(interpreter_of(process.pid), lambda _: NOTHING, PATIENCE_S)
         if not least_s:
             process.stdin.write(b"x")
             process.stdin.flush()
@@ -150,7 +151,7 @@ def test_signals_that_come_while_it_stands_all_arrive():
                 os.kill(process.pid, signal.SIGRTMIN)
             return NOTHING
 
-        inject(interpreter_of(process.pid), text)
+        inject(interpreter_of(process.pid), text, PATIENCE_S)
         process.send_signal(signal.SIGTERM)
         said = process.stdout.read().split()
         assert sorted(said) == sorted([str(int(signal.SIGRTMIN)).encode()] * 5 + [b"end"])
@@ -164,7 +165,7 @@ def test_a_process_that_is_stopped_meanwhile_is_stopped_afterwards():
             process.send_signal(signal.SIGSTOP)
             return NOTHING
 
-        inject(interpreter_of(process.pid), text)
+        inject(interpreter_of(process.pid), text, PATIENCE_S)
         assert eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
@@ -187,7 +188,7 @@ def test_a_call_that_does_not_return_is_given_up_and_the_thread_goes_on(monkeypa
             found, functions=found.functions | {"Py_AddPendingCall": address_of(process.pid, "pause", "libc")}
         )
         with pytest.raises(CannotAttach, match="unlucky place"):
-            inject(stuck, lambda _: NOTHING)
+            inject(stuck, lambda _: NOTHING, PATIENCE_S)
         os.kill(process.pid, signal.SIGRTMIN)
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read().split() == [str(int(signal.SIGRTMIN)).encode(), b"end"]
@@ -218,7 +219,9 @@ def test_vector_registers_are_put_back_after_a_function_that_uses_them():
         clobbering = address_of(process.pid, "cbrt", "libm")
         for _ in range(150):
             with contextlib.suppress(CannotAttach):  # it returns anything
-                inject(replace(found, functions=dict.fromkeys(found.functions, clobbering)), lambda _: NOTHING)
+                inject(
+                    replace(found, functions=dict.fromkeys(found.functions, clobbering)), lambda _: NOTHING, PATIENCE_S
+                )
         process.stdin.close()
         rounds, wrong = map(int, process.stdout.readline().split())
         assert (rounds > 0, wrong) == (True, 0)
@@ -230,7 +233,9 @@ def test_an_interpreter_that_is_not_ready_is_asked_for_nothing():
         returns_0 = address_of(process.pid, "sched_yield", "libc")
         with pytest.raises(CannotAttach, match="is not ready"):
             inject(
-                replace(found, functions=found.functions | {"Py_IsInitialized": returns_0}), lambda _: b"print('ran')"
+                replace(found, functions=found.functions | {"Py_IsInitialized": returns_0}),
+                lambda _: b"print('ran')",
+                PATIENCE_S,
             )
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == b"end\n"

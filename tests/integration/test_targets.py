@@ -17,8 +17,8 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.load import virtual_users
 from labserver.processes.leftovers import TARGET
-from labserver.targets.visited import NotInstrumented
 from labserver.targets.target import open_target
+from labserver.targets.visited import NotInstrumented
 
 ROOT = Path(__file__).parents[2]
 APP = """

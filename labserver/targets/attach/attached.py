@@ -53,7 +53,7 @@ def attach(pid: int, within_s: float) -> Attached:
 
     Args:
         pid: of a process of this user, or of any as root.
-        within_s: seconds that its main thread gets to run Python code.
+        within_s: seconds that its main thread gets to stand still, and then to run Python code.
 
     Raises:
         NotAttachable: something is missing, and nothing was touched.
@@ -64,7 +64,7 @@ def attach(pid: int, within_s: float) -> Attached:
     require_way(interpreter)
     meeting, ran = Meeting(pid), False
     try:
-        pause_s = _have_run(interpreter, meeting)
+        pause_s = _have_run(interpreter, meeting, within_s)
         met = meeting.wait(within_s)
         ran = met is not None
     finally:
@@ -96,12 +96,12 @@ def require_way(interpreter: Interpreter) -> None:
         machine_of(interpreter)
 
 
-def _have_run(interpreter: Interpreter, meeting: Meeting) -> float | None:
+def _have_run(interpreter: Interpreter, meeting: Meeting, within_s: float) -> float | None:
     if interpreter.minor >= _REMOTE_EXEC:
         text = bootstrap(pid=meeting.pid, meeting=meeting.address, script=meeting.script)
         run_remotely(interpreter, meeting, text)
         return None
-    return inject(interpreter, movable(pid=meeting.pid, meeting=meeting.address)).pause_s
+    return inject(interpreter, movable(pid=meeting.pid, meeting=meeting.address), within_s).pause_s
 
 
 def _greet(pid: int, attached: Attached) -> None:

@@ -50,14 +50,12 @@ class Patience:
     """Seconds and tries.
 
     Attributes:
-        stop_s: until the thread stands: it may wait for a disk, or for a child that it started with vfork(2).
         call_s: until a call returns. Microseconds, unless another thread holds the lock.
         tries: how often it is stopped anew where it stands in an unlucky place.
         between_s: that it runs between two of them.
         settle_s: until it stands again after a call. It goes on in an unknown state otherwise, so there is no hurry.
     """
 
-    stop_s: float = 2.0
     call_s: float = 2.0
     tries: int = 50
     between_s: float = 0.0005
@@ -96,12 +94,13 @@ Text = Callable[[Page], bytes]
 """Makes the text, a C string without a zero in it, for the place where it will stand."""
 
 
-def inject(interpreter: Interpreter, text: Text) -> Injected:
+def inject(interpreter: Interpreter, text: Text, within_s: float) -> Injected:
     """Have the main thread run Python text when it next can.
 
     Args:
         interpreter: of the process, CPython 3.11 to 3.13.
         text: gives the text.
+        within_s: seconds until the thread stands: it may wait for a disk, or for a child that it started with vfork(2).
 
     Raises:
         NotAttachable: the processor is not known.
@@ -113,7 +112,7 @@ def inject(interpreter: Interpreter, text: Text) -> Injected:
     def work() -> None:
         _go_first()
         try:
-            done.append(_inject(interpreter, machine, text))
+            done.append(_inject(interpreter, machine, text, within_s))
         except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
             done.append(error)
 
@@ -144,19 +143,19 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _inject(interpreter: Interpreter, machine: Machine, text: Text) -> Injected:
+def _inject(interpreter: Interpreter, machine: Machine, text: Text, within_s: float) -> Injected:
     pid = interpreter.pid
     try:
         with Memory(pid, writable=True) as memory:
             instruction = _syscall_instruction(machine, mappings_of(pid), memory)
-            with _stopped(pid, machine, memory, interpreter.locking) as stopped:
+            with _stopped(pid, machine, memory, interpreter.locking, within_s) as stopped:
                 page = _Visit(stopped, machine, memory, instruction).plant(interpreter, text)
             return Injected(page, time.monotonic() - stopped.since)
     except Gone:
         raise CannotAttach(f"Process {pid} has ended.") from None
     except Late:
         raise CannotAttach(
-            f"The main thread of process {pid} did not stop within {PATIENCE.stop_s:g} s (does it wait for a disk?); "
+            f"The main thread of process {pid} did not stop within {within_s:g} s (does it wait for a disk?); "
             "it runs on as before."
         ) from None
     except _Stuck:
@@ -175,10 +174,12 @@ class _Stopped(NamedTuple):
 
 
 @contextmanager
-def _stopped(pid: int, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...]) -> Iterator[_Stopped]:
+def _stopped(
+    pid: int, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...], within_s: float
+) -> Iterator[_Stopped]:
     """The main thread, standing for the length of the block; afterwards it goes on with all that it had."""
     thread = Tracee(pid, machine)
-    since = _halt(thread, machine, memory, locking)
+    since = _halt(thread, machine, memory, locking, within_s)
     registers, (kind, vectors), mask = thread.registers, thread.vectors(), thread.mask()
     stray: list[int] = []
     try:
@@ -196,16 +197,18 @@ def _stopped(pid: int, machine: Machine, memory: Memory, locking: tuple[tuple[in
                 os.kill(pid, number)
 
 
-def _halt(thread: Tracee, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...]) -> float:
+def _halt(
+    thread: Tracee, machine: Machine, memory: Memory, locking: tuple[tuple[int, int], ...], within_s: float
+) -> float:
     """Stop the thread where it may be used; since when it stands, by the monotonic clock."""
     for _ in range(PATIENCE.tries):
         thread.interrupt()
-        stop = thread.wait(PATIENCE.stop_s)
+        stop = thread.wait(within_s)
         since = time.monotonic()
         while not stop.is_ours:  # a signal is on its way: it is delivered as without us
             thread.interrupt()  # again: any other stop makes the kernel forget it
             thread.resume(signal=stop.signal)
-            stop = thread.wait(PATIENCE.stop_s)
+            stop = thread.wait(within_s)
             since = time.monotonic()
         if stop.signal != signal.SIGTRAP:
             thread.detach()

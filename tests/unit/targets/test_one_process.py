@@ -44,7 +44,7 @@ def test_why_no_agent_may_be_put_into_it_is_one_sentence_with_a_way_out(monkeypa
         pass
 
 
-def refuse(pid):
+def refuse(_):
     raise NotAttachable("The kernel forbids it.")
 
 

@@ -266,7 +266,7 @@ def test_a_process_that_was_named_is_not_replaced(clock, serves):
     assert result.verdict is Verdict.LEAK
 
 
-def test_a_service_without_instruments_or_without_a_process_is_one_sentence(clock, serves):
+def test_a_service_without_instruments_or_without_a_process_is_one_sentence(serves):
     for why in ("It runs no instruments.", "No process listens."):
         serves(CannotRun(why))
         with pytest.raises(CannotRun, match=why):
