@@ -17,6 +17,7 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.load import virtual_users
 from labserver.processes.leftovers import TARGET
+from labserver.targets.one_process import open_to_look
 from labserver.targets.target import open_target
 from labserver.targets.visited import NotInstrumented
 
@@ -405,6 +406,12 @@ def test_several_workers_are_measured_together_and_none_may_be_replaced():
         with open_target(f"http://127.0.0.1:{port}") as target:
             assert (target.pid, target.instrumented) == (process.pid, False)
             assert "4 processes share" in target.notes[0]
+            one = "|".join(str(worker.pid) for worker in workers)
+            with (
+                pytest.raises(NotInstrumented, match=rf"^4 processes share .*: give its number, as pid:({one})\.$"),
+                open_to_look(f"http://127.0.0.1:{port}"),
+            ):
+                pass
             for _ in range(40):  # what the workers shared with their parent becomes their own at first
                 visit(target)
             before = target.floor()
