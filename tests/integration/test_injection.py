@@ -219,9 +219,7 @@ def test_vector_registers_are_put_back_after_a_function_that_uses_them():
         clobbering = replace(found, functions=dict.fromkeys(found.functions, address_of(process.pid, "cbrt", "libm")))
         for _ in range(150):
             with contextlib.suppress(CannotAttach):  # it returns anything
-                inject(
-                    replace(found, functions=dict.fromkeys(found.functions, clobbering)), lambda _: NOTHING, PATIENCE_S
-                )
+                inject(clobbering, lambda _: NOTHING, PATIENCE_S)
         process.stdin.close()
         rounds, wrong = map(int, process.stdout.readline().split())
         assert (rounds > 0, wrong) == (True, 0)

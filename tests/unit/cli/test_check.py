@@ -95,6 +95,8 @@ def check(*arguments):
         (["pid:7", "--observe", "10m", "--jobs-from", "m#n"], "is no counter"),
         (["pid:7", "--observe", "10m", *REQUEST], "makes no load"),
         (["pid:7", "--observe", "soon"], "--observe"),
+        (["pid:7", "--observe", "10m", "--every", "often"], "--every"),
+        (["pid:7", *REQUEST, "--attach-timeout", "10ms"], "10ms is too short: 0.1 s is the least"),
     ],
 )
 def test_a_wrong_option_is_exit_code_2(arguments, sentence, capsys):

@@ -32,6 +32,8 @@ def test_the_defaults_are_allowed():
         ({"tolerance": "1 kB"}, "tolerance is .1 kB.: it must be a number"),
         ({"settle": -1}, "settle is -1"),
         ({"settle": 300}, "settle is 300"),
+        ({"attach_timeout": 0}, "attach_timeout is 0"),
+        ({"attach_timeout": "10 s"}, "attach_timeout is '10 s': it must be a number"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_starts(change, sentence):
@@ -60,6 +62,7 @@ def test_an_observation_needs_no_job():
         ({"every": 600.0}, "every is 600: it must be less than observe"),
         ({"every": "5 s"}, "every is '5 s': it must be a number"),
         ({"tolerance": 0}, "tolerance is 0"),
+        ({"attach_timeout": float("nan")}, "attach_timeout is nan"),
     ],
 )
 def test_what_makes_no_sense_of_an_observation_is_refused(change, sentence):
@@ -71,6 +74,12 @@ def test_what_makes_no_sense_of_an_observation_is_refused(change, sentence):
 def test_what_belongs_to_an_observation_is_refused_without_one(change):
     with pytest.raises(UsageError, match="goes with --observe"):
         CheckOptions(**{**GOOD, **change}).validate()
+
+
+def test_an_agent_gets_as_long_as_was_given_unless_none_is_wanted():
+    assert CheckOptions(**OBSERVED).attach_s == 10.0
+    assert CheckOptions(**OBSERVED, attach_timeout=90.0).attach_s == 90.0
+    assert CheckOptions(**OBSERVED, attach_timeout=90.0, no_attach=True).attach_s is None
 
 
 def test_options_that_are_passed_on_are_those_that_there_are():
