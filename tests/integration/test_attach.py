@@ -265,7 +265,7 @@ def test_a_heap_is_saved_of_a_process_that_knows_nothing_of_it(tmp_path):
     assert list(soak.faults(before, after, code, said, 0)) == []
     heap = HeapFile(file)
     assert heap.about.pid == process.pid
-    assert "module __main__ → ending" in {row["path"] for row in heap.paths("Event")}
+    assert "module __main__ → ending → Event" in {row["path"] for row in heap.paths("Event")}
 
 
 def test_no_heap_is_saved_where_the_main_thread_is_blocked(tmp_path):

@@ -20,7 +20,6 @@ from labserver.targets.attach.permission import owner_of, status_of
 from labserver.targets.attach.refusal import NotAttachable
 
 _SOCKET, _SCRIPT = "meeting", "script.py"
-_PREFIX = "labserver-attach-"
 
 
 class Meeting:
@@ -45,7 +44,7 @@ class Meeting:
             self._owner = owner_of(status)
             self.pid = int(status.get("NSpid", str(pid)).split()[-1])
             outside, inside = _folders(pid)
-            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=outside))
+            self._folder = Path(tempfile.mkdtemp(prefix=_prefix(pid), dir=outside))
             self._inside = inside / self._folder.name
             self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             self._listener.bind(f"/proc/self/fd/{self._handle}/{_SOCKET}")
@@ -81,6 +80,13 @@ class Meeting:
             if os.geteuid() != self._owner:
                 os.fchown(file.fileno(), self._owner, -1)
 
+    def sweep(self) -> None:
+        """Remove the scripts of earlier meetings with this process, of which the last one alone is asked for."""
+        for folder in self._folder.parent.glob(f"{_prefix(self._target)}*"):
+            if folder != self._folder and not (folder / _SOCKET).exists():
+                with contextlib.suppress(OSError):
+                    _remove_script(folder, self._owner)
+
     def wait(self, within_s: float) -> tuple[socket.socket, Lines] | None:
         """The process's connection, once it has come; None where it does not come in these seconds."""
         deadline = time.monotonic() + within_s
@@ -115,6 +121,21 @@ class Meeting:
             os.chown(path, self._owner, -1)
 
 
+def _prefix(pid: int) -> str:
+    return f"labserver-attach-{pid}-"
+
+
+def _remove_script(folder: Path, owner: int) -> None:
+    """Remove a folder with a script in it, if it is that user's own: the folder for all may have any other one."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid == owner:
+            os.unlink(_SCRIPT, dir_fd=handle)
+            folder.rmdir()
+    finally:
+        os.close(handle)
+
+
 def _folders(pid: int) -> tuple[Path, Path]:
     """A folder for short-lived things, as it is seen from here and from the process."""
     here = Path("/proc/self", "root").stat(), Path("/proc/self/ns/mnt").readlink()
@@ -122,6 +143,6 @@ def _folders(pid: int) -> tuple[Path, Path]:
     if (here[0].st_dev, here[0].st_ino, here[1]) != (there[0].st_dev, there[0].st_ino, there[1]):
         return Path(f"/proc/{pid}", "root", "tmp"), Path("/tmp")  # noqa: S108 - private below
     folder = Path(tempfile.gettempdir())
-    if len(os.fsencode(folder / f"{_PREFIX}12345678" / _SOCKET)) > LONGEST_PATH:
+    if len(os.fsencode(folder / f"{_prefix(pid)}12345678" / _SOCKET)) > LONGEST_PATH:
         folder = Path("/tmp")  # noqa: S108 - the same
     return folder, folder

@@ -47,3 +47,4 @@ def run_remotely(interpreter: Interpreter, meeting: Meeting, text: bytes) -> Non
                 f"Process {pid} runs with PYTHON_DISABLE_REMOTE_DEBUG, which forbids to attach to it."
             ) from None
         raise CannotAttach(f"Process {pid} cannot be attached to ({error}).") from None
+    meeting.sweep()

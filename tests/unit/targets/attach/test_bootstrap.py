@@ -183,6 +183,29 @@ def test_a_meeting_is_private_and_leaves_nothing():
     assert not folder.exists()
 
 
+def test_a_script_that_a_later_one_has_replaced_is_removed(place, monkeypatch):
+    """It is in the folder for all: nothing else of that name is touched."""
+    monkeypatch.setattr(tempfile, "tempdir", str(place.parent))
+
+    def leave(pid):
+        meeting = Meeting(pid)
+        meeting.write_script(b"1")
+        meeting.close(but_script=True)
+        return Path(meeting.script)
+
+    with Meeting(os.getpid()) as under_way, Meeting(os.getpid()) as later:
+        old, of_another = leave(os.getpid()), leave(os.getppid())
+        kept = place.parent / "kept" / "script.py"
+        kept.parent.mkdir()
+        kept.touch()
+        (place.parent / f"labserver-attach-{os.getpid()}-x").symlink_to(kept.parent)
+        under_way.write_script(b"1")
+        later.write_script(b"1")
+        later.sweep()
+        assert not old.parent.exists()
+        assert [Path(one).exists() for one in (under_way.script, later.script, of_another, kept)] == [True] * 4
+
+
 def test_a_meeting_lets_the_process_in_that_was_meant_and_no_other():
     code = textwrap.dedent("""
         import socket, sys
