@@ -36,7 +36,7 @@ CIRCUMSTANCES = (
     "several",
     "signalled",
 )
-SAME = ("descriptors", "finders", "path", "names", "switch", "collecting", "handlers", "blocked")
+SAME = ("descriptors", "strangers", "finders", "path", "names", "switch", "collecting", "handlers", "blocked")
 ATTACH_S = 60.0
 LOOK_S = 120.0
 

@@ -209,6 +209,7 @@ def tell(**more):
     told = {
         "descriptors": sorted(one.name for one in Path("/proc/self/fd").iterdir()),
         "threads": tasks(),
+        "strangers": sum(type(one).__name__ == "_DummyThread" for one in threading.enumerate()),
         "finders": len(sys.meta_path),
         "path": list(sys.path),
         "names": sorted(globals()),
@@ -242,7 +243,7 @@ def main():
     for worker in workers:
         worker.join()
     came = os.read(told, 65_536).count(bytes([signal.SIGRTMIN]))
-    patience = time.monotonic() + 10
+    patience = time.monotonic() + 60
     while tasks() > 1 + THREADS and time.monotonic() < patience:  # timers that end
         time.sleep(0.01)
     tell(**state, signals=came, workers=len(workers))

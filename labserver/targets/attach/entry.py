@@ -13,6 +13,7 @@ import json
 import os
 import struct
 import sys
+import threading
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from types import BuiltinFunctionType
 from typing import Any
@@ -23,7 +24,7 @@ _SO_PEERCRED = 17
 
 
 class Finder:
-    """Offers the other side's packages to the threads of the agent alone, after all that the process has itself.
+    """Offers the other side's packages to the thread that makes it alone, after all that the process has itself.
 
     Args:
         offered: the folder of each package.
@@ -31,11 +32,11 @@ class Finder:
 
     def __init__(self, offered: dict[str, str]) -> None:
         self.offered = offered
-        self.threads = {_thread.get_ident()}
+        self._thread = _thread.get_ident()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Where a package is; None for anybody else and for anything else."""
-        if path is None and name in self.offered and _thread.get_ident() in self.threads:
+        if path is None and name in self.offered and _thread.get_ident() == self._thread:
             return PathFinder.find_spec(name, [self.offered[name]], target)
         return None
 
@@ -57,14 +58,25 @@ def enter(*, meeting: str, offered: dict[str, str], suffix: str, page: tuple[int
     connection = _connected(meeting)
     if connection is None:
         return
-    finder = Finder(offered)
     try:
         refused = _refused(offered, suffix)
         if refused is None:
-            sys.meta_path.append(finder)
-            importlib.import_module(_GUEST).start(connection, finder, page)
+            # A thread that `threading` has made: of one that it only meets it keeps a record beyond its end.
+            given = (connection, offered, page)
+            threading.Thread(target=_arrive, args=given, name="labserver-agent", daemon=True).start()
             return
         _tell(connection, *refused)
+    except Exception as error:  # noqa: BLE001 - the process must not notice
+        _tell(connection, "failed", f"{type(error).__name__}: {error}")
+    connection.close()
+
+
+def _arrive(connection: Any, offered: dict[str, str], page: tuple[int, int] | None) -> None:
+    """Import the agent, and answer the other side until it has gone."""
+    finder = Finder(offered)
+    try:
+        sys.meta_path.append(finder)
+        importlib.import_module(_GUEST).serve(connection, finder, page)
     except ModuleNotFoundError as error:
         _tell(connection, "older" if str(error.name).startswith("labserver.") else "failed", str(error))
     except Exception as error:  # noqa: BLE001 - the process must not notice

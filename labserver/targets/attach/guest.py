@@ -23,9 +23,7 @@ _busy_in: int | None = None
 
 
 class Offer(Protocol):
-    """What lets the agent's threads import the other side's packages."""
-
-    threads: set[int]
+    """What lets the agent's thread import the other side's packages."""
 
     def remove(self) -> None:
         """Offer nothing any longer."""
@@ -35,8 +33,8 @@ class Busy(Exception):  # noqa: N818 - a result, and no mistake
     """Another check is in this process already."""
 
 
-def start(connection: socket, offer: Offer, page: tuple[int, int] | None) -> None:
-    """Answer the other side from a thread of its own until it has gone.
+def serve(connection: socket, offer: Offer, page: tuple[int, int] | None) -> None:
+    """Answer the other side until it has gone.
 
     Args:
         connection: to the other side; closed as the last thing.
@@ -51,12 +49,6 @@ def start(connection: socket, offer: Offer, page: tuple[int, int] | None) -> Non
         if _busy_in == os.getpid():  # in a process that was forked from this one, the thread is not
             raise Busy("another check is in this process")
         _busy_in = os.getpid()
-    threading.Thread(target=_serve, args=(connection, offer, page), name="labserver-agent", daemon=True).start()
-
-
-def _serve(connection: socket, offer: Offer, page: tuple[int, int] | None) -> None:
-    global _busy_in  # noqa: PLW0603 - see above
-    offer.threads.add(threading.get_ident())
     calculates = "numpy" in sys.modules
     lines = Lines(connection)
     try:
