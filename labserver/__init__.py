@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labserver.counted_requests import AsgiApplication, CountedAsgi, CountedWsgi, WsgiApplication
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -43,4 +43,5 @@ class Summary(Metrics):
         return render(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.table())}</pre>"
+        # Smaller, so that JupyterLab's column is wide enough for the longest line.
+        return f'<div><pre style="font-size: 90%">{escape(self.table())}</pre></div>'

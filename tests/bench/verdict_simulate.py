@@ -133,17 +133,17 @@ def unique(rng: Rng, table: dict) -> Server:
 def swept(rng: Rng, table: dict) -> Server:
     """What is emptied, or swept by age, every half to sixty seconds."""
     every, share, size = 10 ** rng.uniform(-0.3, np.log10(60)), rng.choice([0.2, 1.0, 1.0]), 10 ** rng.uniform(2, 4)
-    phase, gained = rng.uniform(0, every), {"gone": 0, "sweep": 0}
+    phase, seen_at, before, emptied = rng.uniform(0, every), 0.0, 0, 0
     came = np.concatenate([[0], np.cumsum(rng.binomial(np.diff(GRID), share))]) + 1.0
 
     def gone(came: int, seconds: float) -> int:
-        sweep = int((seconds + phase) / every)
-        if sweep > gained["sweep"]:
-            gained["sweep"], gained["gone"] = sweep, gained["last"]
-        gained["last"] = came
-        return gained["gone"]
+        nonlocal seen_at, before, emptied
+        last = (seconds + phase) // every * every - phase
+        if last > seen_at:
+            emptied = before + int((came - before) * (last - seen_at) / (seconds - seen_at))
+        seen_at, before = seconds, came
+        return emptied
 
-    gained["last"] = 0
     return background(rng, table, Store(came, size, gone, removal=seen(rng, runs=rng.random() < 0.9)))
 
 

@@ -62,7 +62,7 @@ def leak():
             ),
         ),
         native=Interval(12.0, -300.0, 320.0, 0.99),
-        provenance={"labserver": "0.1.0", "command": "labserver check shop:app --request 'GET /<b>'"},
+        provenance={"labserver": "0.2.0", "command": "labserver check shop:app --request 'GET /<b>'"},
     )
 
 

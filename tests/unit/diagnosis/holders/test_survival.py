@@ -552,7 +552,7 @@ def test_what_threads_hold_are_items(instruments):
         for thread in threads:
             thread.join()
     whole = [name for name in first if first[name] == (0, 20) and second.get(name) == (0, 20, 10)]
-    assert whole
+    assert whole, (first, second)
 
 
 def test_no_code_of_the_application_runs(shop, instruments):
