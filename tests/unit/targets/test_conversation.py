@@ -71,3 +71,15 @@ def test_a_closed_connection_is_a_death(ends):
     ends[1].close()
     with pytest.raises(CannotRun, match="It died"):
         talk(ends[0]).ask("floor", {}, 60)
+
+
+def test_an_agent_that_was_put_there_for_it_is_taken_out_at_its_end(ends):
+    taken = []
+    visit = Conversation(
+        Lines(ends[0]), lambda: True, lambda: CannotRun("It died."), lambda: "", take_out=lambda: taken.append(1)
+    )
+    assert (visit.with_a_guest, talk(ends[0]).with_a_guest) == (True, False)
+    assert taken == []
+    visit.close()
+    assert taken == [1]
+    assert ends[1].recv(1) == b""
