@@ -198,8 +198,8 @@ def _counted(evidence: Evidence, rules: Rules, otherwise: Decision) -> Decision:
 
 
 def _doubts(steadiness: Steadiness) -> tuple[Note, ...]:
-    # Of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak
-    # (tests/bench/verdict_simulate.py, seldom).
+    # Of undeclared caches of random keys that 1 to 5 % of the jobs use, one in seven is taken for a leak here. The
+    # challenge tells them apart (tests/bench/verdict_simulate.py, seldom).
     return (Note(NoteKind.FEW_ITEMS),) if steadiness is Steadiness.GOES_ON else ()
 
 

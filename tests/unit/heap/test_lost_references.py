@@ -1,11 +1,11 @@
 """Objects whose counts are higher than the number of references that there are to them."""
 
 import ctypes
-import multiprocessing
 import os
+import pickle
+import subprocess
 import sys
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,6 +24,10 @@ pytestmark = [
     pytest.mark.skipif(not headers_are_known(), reason="needs objects as they usually are"),
 ]
 
+_NEW = f"""import pickle, sys
+sys.path[:] = {sys.path}
+work, *arguments = pickle.load(sys.stdin.buffer)
+sys.stdout.buffer.write(pickle.dumps(work(*arguments)))"""
 JOBS = 200  # more than the blocks that lie ready to be used again, which nobody traces
 # As a compiled extension does that forgets to let go.
 FORGET = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
@@ -71,8 +75,14 @@ def look(tmp_path):
     In one that has worked before, addresses of what is gone lie about in memory that was freed, where they pass for
     references to what lies there now: such an object is not told.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as new_process:
-        yield lambda job: new_process.submit(lost_by, job, tmp_path / "reached.npz").result()
+
+    def look(job):
+        # Not by multiprocessing: it leaves this process a child for good.
+        asked = pickle.dumps((lost_by, job, tmp_path / "reached.npz"))
+        done = subprocess.run([sys.executable, "-c", _NEW], input=asked, stdout=subprocess.PIPE, check=True)
+        return pickle.loads(done.stdout)
+
+    return look
 
 
 def lost_by(job, notes):

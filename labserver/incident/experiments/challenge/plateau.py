@@ -175,5 +175,9 @@ def usual_result_bytes(images: Sequence[bytes]) -> float:
 
 
 def _periods(series: Series, period_s: float, begin_s: float, count: int) -> list[Series]:
-    """The readings of whole periods, one after the other: each holds one sweep, wherever in it."""
-    return [series.between(begin_s + i * period_s, begin_s + (i + 1) * period_s) for i in range(count)]
+    """The readings of whole periods, one after the other: each holds one sweep, wherever in it.
+
+    A period in which a busy machine let nobody read is left out.
+    """
+    parts = [series.between(begin_s + i * period_s, begin_s + (i + 1) * period_s) for i in range(count)]
+    return [part for part in parts if part.t_s.size]

@@ -1,11 +1,15 @@
+import numpy as np
 import pytest
 
+from labserver.incident.experiments.challenge.arrivals import Series
 from labserver.incident.experiments.challenge.plateau import (
     measure_grid,
     observe_steady,
+    steady_means,
     steady_slope,
     traced_plateau_error,
 )
+from labserver.incident.experiments.challenge.run import Run
 from labserver.incident.service.settings import Settings
 from labserver.incident.service.stores import TtlJobStore
 
@@ -59,3 +63,14 @@ def test_the_heap_is_level_only_where_something_expires():
 
     assert level(undisturbed(lambda: observed("ttl"), level))
     assert growing(undisturbed(lambda: observed("leaky"), growing))
+
+
+def test_a_period_without_a_reading_is_left_out():
+    t_s = np.arange(0, 1.5, 0.01)
+    t_s = t_s[(t_s < 0.695) | (t_s > 0.955)]  # for so long nobody was let read
+    series = Series(t_s, 1000 * t_s, 1000 * t_s[:, None], 100 * t_s[:, None])
+    run = Run(Settings(ttl_s=0.3, sweep_s=0.1), 100.0, series, t_s, t_s, t_s)
+    jobs, heap = steady_means(run)
+    assert jobs.size == 7  # of nine
+    assert heap == pytest.approx(10 * jobs)
+    assert steady_slope(run, confidence=0.99).estimate == pytest.approx(10)
