@@ -27,7 +27,7 @@ _FILE_OR_STDOUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", required=False, default="")
 @check_options
 @click.option("--jobs-from", metavar="URL#NAME", help="With --observe, a Prometheus counter of the jobs.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -52,6 +52,8 @@ def check(  # noqa: PLR0913 - one argument for each of the command's own options
 
     TARGET is module:attribute, an application or a factory without arguments, imported from the working directory; or
     http://127.0.0.1:PORT or pid:N, a service of this machine that runs already, best with labserver.listen() in it.
+    In its place, --command 'gunicorn shop.app:app -w 2 -b 127.0.0.1:{port}' starts your own server, looks at all its
+    workers, and ends it.
     A request is 'METHOD /path', with json={...} or data=a=1 at its end and header=NAME:VALUE, file=FIELD@PATH,
     until=FIELD=VALUE (ask again until the answer says so) or expect=STATUS (where that is 400 or above) before that;
     {name} in it is filled from the JSON answers before it, {n} and {uuid} are fresh for each job.
@@ -133,7 +135,7 @@ def _nothing(options: "CheckOptions", watcher: "Watcher", seconds: float, *noted
 
     last = watcher.last
     return CheckResult(
-        target=options.target,
+        target=options.name,
         verdict=Verdict.INCONCLUSIVE,
         interval=last.interval if last else None,
         tolerance=options.tolerance,

@@ -17,7 +17,7 @@ from labserver.diagnosis.traffic import Traffic
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.frame import Frame
-from labserver.heap.wire import HolderGrowth, Site, TypeChange
+from labserver.heap.wire import HolderGrowth, Site, TypeChange, WorkerGain
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"
@@ -75,6 +75,7 @@ class NamedHolder(Shown):
         item_bytes: the net size of these and of all below them.
         contents: all that came and went by type, most bytes first.
         length: the number of entries that the holder has by now, the warm-up's included; None where it has no length.
+        workers: what each of several processes that serve together has of it; empty for one process.
     """
 
     path: str
@@ -100,6 +101,7 @@ class NamedHolder(Shown):
     item_bytes: int | None = None
     contents: tuple[TypeChange, ...] = ()
     length: int | None = None
+    workers: tuple[WorkerGain, ...] = ()
 
     @classmethod
     def of(
@@ -142,6 +144,7 @@ class NamedHolder(Shown):
             item_bytes=grown.item_bytes,
             contents=grown.contents,
             length=grown.length,
+            workers=grown.workers,
         )
 
     @property

@@ -35,6 +35,10 @@ _REASONS: dict[StrEnum, str] = {
     ReasonKind.EXPIRES: (
         "memory goes down again within {seconds:.0f} s without load: give --settle {seconds:.0f} or more"
     ),
+    ReasonKind.REPLACED: (
+        "the processes that serve were replaced by others {times:time}, the last after {jobs:job}, before there was an "
+        "answer: let them live longer (gunicorn: --max-requests) while they are checked"
+    ),
     ReasonKind.FEW_LOOKS: "so few looks ({looks}) show no trend",
     ReasonKind.MAY_EVICT: (
         "{path:path} keeps all that it gets so far, but {by} can take something out, and may do so later"
@@ -92,6 +96,11 @@ _NOTES: dict[StrEnum, str] = {
     NoteKind.UNDECIDED: "Undecided after {jobs} jobs: {reason}.",
     NoteKind.OBSERVED_UNDECIDED: "Undecided after {seconds:duration} of its traffic: {reason}.",
     NoteKind.MOST_HELD: "Most of the growth is held by {path:path}: {items:item} by the last look.",
+    NoteKind.TOGETHER: "{processes} processes serve together ({pids}): bytes and items are those of all of them.",
+    NoteKind.REGROUPED: (
+        "Other processes took the place of some that served, {times:time}: all was measured anew with them, from the "
+        "warm-up on."
+    ),
     NoteKind.NO_LOOK: "The heap could not be looked at, so the holders are not known: {why}.",
     NoteKind.IN_PART: (
         "The heap is too large to be seen whole in the time and memory of a look: holders may be missing."

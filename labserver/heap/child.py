@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import repeat, tee
 from pathlib import Path
+from posix import fork, waitpid  # not those of `os`, which an application may have replaced (gevent)
 from typing import Any
 
 from labserver.errors import CannotLook
@@ -101,7 +102,7 @@ def _fork(*, gently: bool) -> int:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     pid = -1
     try:
-        pid = _fork_without_handlers() if gently else os.fork()
+        pid = _fork_without_handlers() if gently else fork()
     finally:
         if pid:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -270,9 +271,9 @@ class _Child:
         with contextlib.suppress(OSError):
             if self.descriptor is not None:
                 signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
-            elif os.waitpid(self.pid, os.WNOHANG)[0] == 0:  # still ours: its number cannot have been given anew
+            elif waitpid(self.pid, os.WNOHANG)[0] == 0:  # still ours: its number cannot have been given anew
                 os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            waitpid(self.pid, 0)
         if self.descriptor is not None:
             os.close(self.descriptor)

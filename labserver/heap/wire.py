@@ -166,6 +166,15 @@ class Removal(Message):
     runs: bool = False
     opaque: bool = False
 
+    def joined(self, other: "Removal") -> "Removal":
+        """What takes something out of either container."""
+        return Removal(
+            seen=self.seen and other.seen,
+            by=self.by or other.by,
+            runs=self.runs or other.runs,
+            opaque=self.opaque or other.opaque,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TypeChange(Message):
@@ -300,6 +309,25 @@ class HeldGroup(Message):
     raised_in: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerGain(Message):
+    """What a holder gained in one of several processes that serve together.
+
+    Attributes:
+        pid: of the process.
+        items: that came, less those that went.
+        bytes: the same, as the allocators give and get back.
+    """
+
+    pid: int
+    items: int
+    bytes: int
+
+
+def _gains(told: Iterable[Mapping[str, Any]]) -> tuple[WorkerGain, ...]:
+    return tuple(map(WorkerGain.from_json, told))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolderGrowth(HeldGroup):
     """Such a group, as other processes are told of it.
@@ -313,6 +341,7 @@ class HolderGrowth(HeldGroup):
         cohorts: of the items that are there now, how many were first seen at the baseline, at the first look after it,
             and so on up to this one; empty where nobody remembers them.
         stack: the whole stack that allocated that object, the allocating line first; empty where nobody traced.
+        workers: what each of several processes has of it, in their order; empty for one process.
     """
 
     holder_retained_bytes: int | None = None
@@ -320,6 +349,7 @@ class HolderGrowth(HeldGroup):
     fingerprint: str
     cohorts: tuple[int, ...] = ()
     stack: tuple[Frame, ...] = field(default=(), metadata={"read": _frames})
+    workers: tuple[WorkerGain, ...] = field(default=(), metadata={"read": _gains})
 
     @property
     def is_held_by_c(self) -> bool:

@@ -23,7 +23,7 @@ def spawn(
     *arguments: str,
     what: str,
     stdout: IO[bytes] | int,
-    stderr: IO[bytes],
+    stderr: IO[bytes] | int,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Run `main()` of a module of this package in a process of its own.

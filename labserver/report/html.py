@@ -12,6 +12,7 @@ from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.sentences import sentence
 from labserver.diagnosis.verdict import Verdict
+from labserver.report import by_process
 from labserver.report.allocation import allocation_of
 from labserver.report.contents import table_of, what_came
 from labserver.report.curve import NARROW, WIDE, curve_of, is_fitted
@@ -67,6 +68,7 @@ def html_of(result: CheckResult, *, interactive: bool = True) -> str:
         "item_index": item_index,
         "end_of": end_of,
         "what_came": what_came,
+        "by_process": lambda result: Markup(by_process.table_of(result)),  # noqa: S704 - the same
         "contents_table": lambda holder: Markup(table_of(holder)),  # noqa: S704 - made of escaped parts
         "held_in_words": held_in_words,
         "sentence": _sentence,

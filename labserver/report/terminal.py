@@ -13,6 +13,7 @@ from labserver.diagnosis.fact import State
 from labserver.diagnosis.holders.hints import Hint
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder, Status
 from labserver.report.allocation import allocation_of
+from labserver.report.by_process import lines_of
 from labserver.report.contents import what_came
 from labserver.report.failure_detail import details_of
 from labserver.report.finding_title import title_of, untold_allocation_of
@@ -81,6 +82,9 @@ def _lines(result: CheckResult, width: int) -> Iterator[Text]:
     for position, holder in enumerate(result.holders, 1):
         yield Text()
         yield from _holder(result, position, holder, width)
+    if table := lines_of(result, width):
+        yield Text()
+        yield from map(Text, table)
     for finding in result.following:
         yield Text()
         yield from _finding(finding, width)

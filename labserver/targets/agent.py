@@ -10,19 +10,23 @@ from labserver.errors import CannotRun
 from labserver.heap.protocol import Lines
 from labserver.processes.sockets import is_private, socket_name
 from labserver.system import peer_of
-from labserver.targets.attach.attached import attach
+from labserver.targets.attach.attached import Attached, attach
 from labserver.targets.conversation import Conversation
 
 _CONNECT_S = 5.0
 _BUSY = " (is another check of it under way?)"
+Waiting = Callable[[int], Attached | None]
+"""Gives the agent in a process that waits for us already; None where none does."""
 
 
-def converse(
+def converse(  # noqa: PLR0913 - the way there, and what is said where it ends
     process: psutil.Process,
     alive: Callable[[], bool],
     death: Callable[[], CannotRun],
     *,
     attach_s: float | None,
+    waiting: Waiting | None = None,
+    last_output: Callable[[], str] = lambda: _BUSY,
 ) -> Conversation | None:
     """The conversation with the agent in a process; None where it has none, and none is to be put there.
 
@@ -31,6 +35,8 @@ def converse(
         alive: whether it still runs.
         death: why it does not.
         attach_s: seconds that its main thread gets to let an agent in, where it has none; None to put none into it.
+        waiting: knows the agents of a command that we have started.
+        last_output: what it printed last, or what else may be the matter, ready to be appended to a sentence.
 
     Raises:
         NotAttachable: it has none, and something that attaching takes is missing.
@@ -38,11 +44,13 @@ def converse(
     """
     lines = agent_of(process)
     if lines is not None:
-        return Conversation(lines, alive, death, lambda: _BUSY)
-    if attach_s is None:
+        return Conversation(lines, alive, death, last_output)
+    attached = None if waiting is None else waiting(process.pid)
+    if attached is None and attach_s is not None:
+        attached = attach(process.pid, attach_s)
+    if attached is None:
         return None
-    attached = attach(process.pid, attach_s)
-    return Conversation(attached.lines, alive, death, lambda: _BUSY, take_out=attached.close)
+    return Conversation(attached.lines, alive, death, last_output, take_out=attached.close)
 
 
 def agent_of(process: psutil.Process) -> Lines | None:

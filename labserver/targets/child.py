@@ -26,11 +26,12 @@ from labserver.targets.instrumented import Target
 
 START_S = 60.0
 _CONNECT_S = 20.0
-_ENVIRONMENT = {
+SERVED = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # freed blocks that threads keep for themselves count as in use
     "PYTHONUNBUFFERED": "1",
     "PYTHONDONTWRITEBYTECODE": "1",  # two revisions within a second and of one size would share the first one's
 }
+"""The variables of a process whose memory is to be read exactly."""
 
 
 class Child(Target):
@@ -60,7 +61,7 @@ class Child(Target):
                 what="The application's process",
                 stdout=self._output.file,
                 stderr=self._output.file,
-                environment=_ENVIRONMENT | self._mark.environment,
+                environment=SERVED | self._mark.environment,
             )
         except BaseException:
             self._output.close()
@@ -98,7 +99,7 @@ class Child(Target):
         """Why the process is gone, with its own last words."""
         self._await_end()  # its connections close before it has ended
         status = None if self.alive() else self._end()
-        return CannotRun(f"The application's process {_how(status)}{self.last_output()}.")
+        return CannotRun(f"The application's process {how_it_ended(status)}{self.last_output()}.")
 
     def last_output(self) -> str:
         """What the application printed last, ready to be appended to a sentence."""
@@ -192,7 +193,8 @@ def is_application(target: str) -> bool:
     return all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
-def _how(status: int | None) -> str:
+def how_it_ended(status: int | None) -> str:
+    """What became of a process, by its exit status: negative for a signal, None where it still runs."""
     if status is None:
         return "broke off the conversation (does it close file descriptors that it has not opened?)"
     if status < 0:

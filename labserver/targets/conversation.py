@@ -55,8 +55,27 @@ class Conversation:
             CannotLook: it needed a look at the heap, which failed.
             CannotRun: the process has died or does not answer, or the command failed.
         """
+        self.put(command, arguments)
+        return self.take(command, within_s, otherwise)
+
+    def put(self, command: str, arguments: dict[str, Any]) -> None:
+        """Ask, and go on meanwhile: the answer is to be taken, or skipped, before the next question.
+
+        Raises:
+            CannotRun: the process has died.
+        """
         try:
             self._lines.send({"command": command, **arguments})
+        except Closed:
+            raise self._death() from None
+
+    def skip(self) -> None:
+        """Nobody wants the answer any longer."""
+        self._late += 1
+
+    def take(self, command: str, within_s: float, otherwise: str = "") -> Any:
+        """What the command that was put answers; as `ask`."""
+        try:
             deadline = time.monotonic() + within_s
             while self._late:  # answers that came too late belong to questions before
                 self._receive(deadline)

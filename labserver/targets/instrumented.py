@@ -18,19 +18,31 @@ from labserver.heap.wire import (
 )
 
 
+class Regrouped(Exception):  # noqa: N818 - what is measured has become another, which is no mistake
+    """Other processes serve than before: what was read of them until now is not to be compared with what will be."""
+
+
 class Instrumented(ABC):
     """A process whose instruments answer, one question at a time.
 
     Every question raises CannotRun where the process has died or does not answer, or the instrument failed; CannotLook
-    where the heap could not be looked at; NotInstrumented where there are no instruments, which `floor` does without.
+    where the heap could not be looked at; NotInstrumented where there are no instruments, which `floor` does without;
+    Regrouped where others serve than before, who are then asked from the next question on.
 
     Attributes:
+        pids: of the processes that serve together, and are asked as one; empty for one that needs no number.
         instrumented: whether all instruments work; otherwise there is `floor` alone, which gives `private_bytes`.
         notes: sentences about how it is measured that a reader of the result should know.
     """
 
+    pids: tuple[int, ...] = ()
     instrumented: bool
     notes: list[str]
+
+    @property
+    def processes(self) -> int:
+        """How many they are."""
+        return max(len(self.pids), 1)
 
     @property
     def acts_by_itself(self) -> bool:

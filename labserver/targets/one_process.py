@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from labserver.errors import CannotRun
 from labserver.processes.running import runs
+from labserver.targets.agent import converse
+from labserver.targets.attach.refusal import NotAttachable
 from labserver.targets.instrumented import Target
 from labserver.targets.running import at_port, process_of
 from labserver.targets.target import open_target, parse_target
-from labserver.targets.visited import Visited
+from labserver.targets.visited import Visited, or_listen
+
+if TYPE_CHECKING:
+    from labserver.targets.conversation import Conversation
 
 
 class OneProcess(Visited):
@@ -26,7 +32,14 @@ class OneProcess(Visited):
         super().__init__(f"Process {pid}")
         self.pid, self.url = pid, ""
         self._process = process_of(pid)
-        self._meet(self._process, attach_s)
+        self._conversation: Conversation | None = None
+        try:
+            self._conversation = converse(self._process, self.alive, self.death, attach_s=attach_s)
+        except NotAttachable as error:
+            self.missing = or_listen(error)
+        self.instrumented = self._conversation is not None
+        if self.instrumented:
+            self.missing = ""
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -37,6 +50,18 @@ class OneProcess(Visited):
         if self.alive():
             return CannotRun(f"Process {self.pid} broke off the conversation.")
         return CannotRun(f"Process {self.pid} has ended.")
+
+    def close(self) -> None:
+        """Let go of it, and take out of it what was put into it; may be called again."""
+        if self._conversation is not None:
+            self._conversation.close()
+
+    def _ask(self, command: str, arguments: dict[str, Any], within_s: float) -> Any:
+        if not self.alive():
+            raise self.death()
+        self.require_instruments(command)
+        assert self._conversation is not None  # noqa: S101 - it is what was just seen to be there
+        return self._conversation.ask(command, arguments, within_s)
 
 
 @contextmanager

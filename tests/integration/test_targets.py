@@ -17,7 +17,7 @@ from labserver.diagnosis.instruments import COMMANDS
 from labserver.errors import CannotRun
 from labserver.load import virtual_users
 from labserver.processes.leftovers import TARGET
-from labserver.targets.one_process import open_to_look
+from labserver.targets.instrumented import Regrouped
 from labserver.targets.target import open_target
 from labserver.targets.visited import NotInstrumented
 
@@ -400,30 +400,60 @@ def test_one_worker_is_measured_and_not_the_process_that_started_it():
                 assert visit(target).text == str(worker.pid)
 
 
-def test_several_workers_are_measured_together_and_none_may_be_replaced():
+@pytest.mark.parametrize("spelling", ["http://127.0.0.1:{port}", "pid:{pid}"])
+def test_several_workers_that_listen_are_asked_as_one(spelling):
     with service(FORKING, "3", "listen") as (process, port):
         workers = psutil.Process(process.pid).children()
-        with open_target(f"http://127.0.0.1:{port}") as target:
-            assert (target.pid, target.instrumented) == (process.pid, False)
-            assert "4 processes share" in target.notes[0]
-            one = "|".join(str(worker.pid) for worker in workers)
-            with (
-                pytest.raises(NotInstrumented, match=rf"^4 processes share .*: give its number, as pid:({one})\.$"),
-                open_to_look(f"http://127.0.0.1:{port}"),
-            ):
-                pass
-            for _ in range(40):  # what the workers shared with their parent becomes their own at first
-                visit(target)
-            before = target.floor()
-            assert before.processes == 4
+        with open_target(spelling.format(port=port, pid=process.pid)) as target:
+            assert (target.pid, target.instrumented, target.notes) == (process.pid, True, [])
+            assert sorted(target.pids) == sorted(worker.pid for worker in workers)
             for _ in range(30):
                 visit(target)
-            grown = target.floor().private_bytes - before.private_bytes
-            assert 1_000_000 < grown < 6_000_000  # 3,000,000, and pages that were shared until then
-            workers[1].kill()
-            assert eventually(lambda: not target.alive())
-            with pytest.raises(CannotRun, match=f"Process {workers[1].pid} of the service .* has ended and another"):
-                target.floor()
+            before = target.floor()
+            assert before.processes == 3
+            target.baseline()
+            answered = [int(visit(target).text) for _ in range(30)]
+            assert target.floor().heap_bytes - before.heap_bytes == pytest.approx(3_000_000, rel=0.1)
+            holder = next(
+                one for one in target.growth().holders if one.path.startswith("module __main__ → Handler.kept")
+            )
+            assert {gain.pid: gain.items for gain in holder.workers} == {
+                pid: answered.count(pid) for pid in target.pids
+            }
+        assert all(worker.is_running() for worker in workers)
+
+
+def test_workers_of_which_one_has_no_instruments_are_read_from_outside():
+    with service(FORKING, "3") as (process, port), open_target(f"http://127.0.0.1:{port}") as target:
+        assert (target.pid, target.instrumented) == (process.pid, False)
+        assert "3 processes share" in target.notes[0]
+        for _ in range(40):  # what the workers shared with their parent becomes their own at first
+            visit(target)
+        before = target.floor()
+        assert before.processes == 3
+        for _ in range(30):
+            visit(target)
+        grown = target.floor().private_bytes - before.private_bytes
+        assert 1_000_000 < grown < 6_000_000  # 3,000,000, and pages that were shared until then
+
+
+@pytest.mark.parametrize("listens", [["listen"], []])
+def test_a_worker_that_ends_leaves_a_group_of_others(listens):
+    with service(FORKING, "3", *listens) as (process, port), open_target(f"http://127.0.0.1:{port}") as target:
+        gone, *others = target.pids
+        psutil.Process(gone).kill()
+        assert target.alive()
+        with pytest.raises(Regrouped):
+            target.floor()
+        assert sorted(target.pids) == sorted(others)
+        assert target.instrumented == bool(listens)
+        assert target.floor().processes == 2
+        process.kill()  # now nobody can take the place of those that end
+        for pid in others:
+            psutil.Process(pid).kill()
+        assert eventually(lambda: not target.alive())
+        with pytest.raises(CannotRun, match="has ended"):
+            target.floor()
 
 
 def test_several_ports_ask_for_one():

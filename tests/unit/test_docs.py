@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_every_key_of_a_sessions_lines_is_on_the_plugins_page():
 @pytest.mark.parametrize("path", PAGES, ids=names)
 def test_every_command_line_has_options_that_exist(path):
     for line in re.findall(r"^ *\$ (?:git bisect run )?labserver (.+?)(?:\s{2,}#.*)?$", text_of(path), re.MULTILINE):
-        name, *words = line.split()
+        name, *words = shlex.split(line)
         command = cli.get_command(click.Context(cli), name)
         known = {form for option in options_of(command) for form in [*option.opts, *option.secondary_opts]}
         assert {word for word in words if word.startswith("-")} <= known, line

@@ -7,12 +7,13 @@ stands in a dataclass of `heuristics`, a note that it adds has a kind in `fact` 
 """
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from labserver.diagnosis.fact import FailedKind, Note, NoteKind
 from labserver.diagnosis.failure import JobsFailed
 from labserver.diagnosis.instruments import COMMANDS
-from labserver.diagnosis.measure.cycles import last_word
+from labserver.diagnosis.measure.cycles import last_word, of_others
 from labserver.diagnosis.measure.driver import Driver, TimeIsUp, driving
 from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.notes import note_circumstances
@@ -30,7 +31,8 @@ from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.stats.interval import Interval
 from labserver.targets.child import START_S
-from labserver.targets.instrumented import Instrumented
+from labserver.targets.instrumented import Instrumented, Regrouped, Target
+from labserver.targets.server.server import Readiness, server
 from labserver.targets.target import open_target, parse_target
 
 DECIDING: tuple[Phase, ...] = (warm_up, measure_floors, wait_for_expiry, challenge)
@@ -72,21 +74,30 @@ def run_check(
     report = on_progress or (lambda _: None)
     if options.observe is not None:
         return _observe(options, report, jobs, jobs_by)
+    runs_already = options.command is None and parse_target(options.target).application is None
     if options.stall_ms is None:
-        options = replace(options, stall_ms=_STALL_MS if parse_target(options.target).application else 0.0)
+        options = replace(options, stall_ms=0.0 if runs_already else _STALL_MS)
     began = time.monotonic()
-    report(CheckProgress("starting the application", 0, 0.0))
-    with (
-        open_target(
-            options.target,
-            http_threads=max(_LEAST_HTTP_THREADS, options.users),
-            instruments=COMMANDS,
-            start_s=min(START_S, options.max_seconds),
-            attach_s=options.attach_s,
-        ) as process,
-        driving(options, process, began, report) as driver,
-    ):
-        return measure(options, process, driver, name=options.target)
+    report(CheckProgress("starting the server" if options.command else "starting the application", 0, 0.0))
+    with _opened(options) as process, driving(options, process, began, report) as driver:
+        return measure(options, process, driver, name=options.name)
+
+
+def _opened(options: CheckOptions) -> AbstractContextManager[Target]:
+    """What is checked, ready for load and questions for the length of a `with` block."""
+    start_s = min(START_S, options.max_seconds)
+    attach_s = options.attach_s
+    if options.command is not None:
+        # Who gets its tasks elsewhere has no port, and a journey that knows where.
+        ready = Readiness(start_s, options.ready_path, needs_port=options.journey is None)
+        return server(options.command, ready=ready, attach_s=attach_s)
+    return open_target(
+        options.target,
+        http_threads=max(_LEAST_HTTP_THREADS, options.users),
+        instruments=COMMANDS,
+        start_s=start_s,
+        attach_s=attach_s,
+    )
 
 
 def _observe(options: CheckOptions, report: OnProgress, jobs: CountOutside | None, jobs_by: str) -> CheckResult:
@@ -129,13 +140,36 @@ def measure(
 
 def _decide(state: CheckState) -> None:
     try:
-        for phase in DECIDING:
-            phase(state)
+        _decide_of_one_group(state)
     except TimeIsUp:
         state.decision = last_word(state)
+    except Regrouped:  # with the seconds, or for the last time
+        state.decision = of_others(state)
     state.measured = measured = Measured.by(state.driver)
     if measured.jobs and measured.errors >= measured.jobs:  # one that was cut short fails uncounted
         raise JobsFailed(FailedKind.EVERY_MEASURED, measured.first_failure)
+
+
+def _decide_of_one_group(state: CheckState) -> None:
+    """Decide, from the warm-up on: where others serve than before, all of it begins anew with them.
+
+    Raises:
+        TimeIsUp: the seconds are over.
+        Regrouped: others serve again and again.
+    """
+    left = state.heuristics.cycles.regroupings
+    while True:
+        try:
+            for phase in DECIDING:
+                phase(state)
+        except Regrouped:
+            state.regrouped += 1
+            if not left or not state.left_s():
+                raise
+            left -= 1
+            state.stopped.clear()
+        else:
+            return
 
 
 def _result(state: CheckState, verdict: Verdict, interval: Interval | None) -> CheckResult:

@@ -3,9 +3,10 @@
 import time
 
 from labserver.diagnosis.decide.decision import TIMING, Decision
-from labserver.diagnosis.fact import ReasonKind, said
+from labserver.diagnosis.fact import Reason, ReasonKind, said
 from labserver.diagnosis.measure.state import CheckState
 from labserver.diagnosis.verdict import Verdict
+from labserver.targets.instrumented import Regrouped
 
 _FOR_A_CHALLENGE = {
     ReasonKind.MAY_BE_A_CACHE,
@@ -63,9 +64,21 @@ def last_word(state: CheckState) -> Decision:
     """What can be said when the seconds are over; a cycle that was cut short counts, too."""
     series = state.series
     if series.jobs and not state.floors.settle_s and state.driver.jobs > series.jobs[-1]:
-        series.add(state.driver.jobs, state.floors.read())
-        return _decide(state, final=True)
+        try:
+            series.add(state.driver.jobs, state.floors.read())
+            return _decide(state, final=True)
+        except Regrouped:
+            return of_others(state)
     return series.decide(final=True, counted=False)
+
+
+def of_others(state: CheckState) -> Decision:
+    """What can be said where others serve before there is an answer: they have nothing to be compared with."""
+    state.can_look = False
+    decision = state.series.decide(final=True, counted=False)
+    if decision.verdict is Verdict.NO_LEAK:
+        return decision
+    return decision.undecided(Reason(ReasonKind.REPLACED, {"times": state.regrouped, "jobs": state.driver.jobs}))
 
 
 def _begin_counting(state: CheckState) -> None:

@@ -59,7 +59,8 @@ def dare_of(state: CheckState, left_s: float) -> Dare | None:
         return None
     figures, options = state.heuristics.challenging, state.options
     share = figures.fast_share if options.fast else 1.0
-    entries = share * (options.challenge if suspects else min(options.challenge, figures.unnamed))
+    challenge = state.process.processes * options.challenge  # each process has a holder of that name
+    entries = share * (challenge if suspects else min(challenge, figures.unnamed))
     # What has let go of its oldest items once, as what is emptied once a minute, may do so again.
     waits = any((one.removal is not None and one.removal.runs) or one.survival.let_go for one in suspects)
     seconds = left_s * figures.runs if waits else left_s - (1 - share) * options.challenge_seconds

@@ -4,7 +4,7 @@ Where no bench is named, a value is a judgement for the reason given; `tests/ben
 them together still give the right verdicts. What counts as a leak stands in `labserver.diagnosis.decide`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Cycles:
         far: standard deviations of a floor by which memory must have fallen for it all to begin anew, from below:
             what was full at first has gained nothing, and so no look names it.
         begin_again: times that it does.
+        regroupings: times that it all begins anew with the warm-up, for other processes serve than before: a server
+            that replaces its workers all the time leaves none for long enough.
     """
 
     jobs: int = 50
@@ -59,6 +61,7 @@ class Cycles:
     telling_jobs: int = 1_000
     far: float = 40.0
     begin_again: int = 2
+    regroupings: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,3 +229,16 @@ class Heuristics:
     expiry: Expiry = field(default_factory=Expiry)
     challenging: Challenging = field(default_factory=Challenging)
     telling: Telling = field(default_factory=Telling)
+
+    def for_processes(self, count: int) -> "Heuristics":
+        """The same where so many share the jobs: each has to get as many of them to show what one would."""
+        if count == 1:
+            return self
+        warm, dared = self.warm_up, self.challenging
+        return replace(
+            self,
+            warm_up=replace(warm, jobs=count * warm.jobs, fast_jobs=count * warm.fast_jobs),
+            challenging=replace(
+                dared, little=count * dared.little, opaque=count * dared.opaque, unnamed=count * dared.unnamed
+            ),
+        )

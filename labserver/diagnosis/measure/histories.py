@@ -312,11 +312,4 @@ def _sum(one: int | None, other: int | None) -> int | None:
 
 def _of_both(one: Removal | None, other: Removal | None) -> Removal | None:
     """What takes something out of either."""
-    if one is None or other is None:
-        return None
-    return Removal(
-        seen=one.seen and other.seen,
-        by=one.by or other.by,
-        runs=one.runs or other.runs,
-        opaque=one.opaque or other.opaque,
-    )
+    return None if one is None or other is None else one.joined(other)

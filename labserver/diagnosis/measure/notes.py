@@ -11,10 +11,19 @@ from labserver.diagnosis.verdict import Verdict
 def note_circumstances(state: CheckState) -> None:
     """Add the notes that depend on the decision."""
     state.notes += state.decision.notes
+    state.notes += _of_the_processes(state)
     state.notes += _of_the_jobs(state)
     if state.series.meter == "traced":
         state.notes.append(Note(NoteKind.TRACED))
     state.notes += _of_the_verdict(state)
+
+
+def _of_the_processes(state: CheckState) -> Iterator[Note]:
+    pids = state.process.pids
+    if len(pids) > 1:
+        yield Note(NoteKind.TOGETHER, {"processes": len(pids), "pids": ", ".join(map(str, pids))})
+    if state.regrouped and state.decision.verdict is not Verdict.INCONCLUSIVE:
+        yield Note(NoteKind.REGROUPED, {"times": state.regrouped})
 
 
 def leaves_threads(state: CheckState) -> bool:

@@ -14,7 +14,7 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook, CannotRun
 from labserver.heap.budget import memory_limit
 from labserver.heap.wire import FinishedJobs, HolderGrowth
-from labserver.targets.instrumented import Target
+from labserver.targets.instrumented import Regrouped, Target
 from labserver.targets.one_process import open_to_look
 from labserver.targets.target import parse_target
 
@@ -71,6 +71,8 @@ class Observer:
         try:
             with open_to_look(self._options.target, attach_s=self._options.attach_s) as process:
                 self._watch(process)
+        except Regrouped:  # of several workers one is another by now: those are a series of their own
+            return self._left_s() <= _AGAIN_S
         except CannotRun as error:
             if not self._seen:
                 raise

@@ -108,27 +108,34 @@ class LoadOptions:
     """What is driven, and with what.
 
     Attributes:
-        target: `module:attribute`, `http://host:port` or `pid:N`.
+        target: `module:attribute`, `http://host:port` or `pid:N`; empty where there is a command.
         requests: one job, request by request.
         journey: one job, as `module:callable`, in place of requests.
         users: jobs under way at the same time.
+        command: the line that starts the server, in place of a target; `{port}` in it stands for a free port.
+        ready_path: what such a server answers, with less than 400, when it is ready.
     """
 
-    target: str
+    target: str = ""
     requests: tuple[str, ...] = _option((), "A request; all of them in turn are one job.", metavar="'METHOD /PATH'")
     _: KW_ONLY
     journey: str | None = _option(
         None, "Called as callable(session, base_url) for each job.", metavar="MODULE:CALLABLE"
     )
     users: int = _option(5, "Jobs at the same time.")
+    command: str | None = _option(
+        None, "Start a server by its own command line, in place of TARGET; {port} in it is a free port.", metavar="LINE"
+    )
+    ready_path: str | None = _option(
+        None, "With --command, what answers when it is ready; if not given, a connection is enough.", metavar="PATH"
+    )
 
     def validate(self) -> None:
         """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
         # Only now: `labserver check --help` needs the options, and neither targets nor requests.
         from labserver.load.templates import parse_requests  # noqa: PLC0415
-        from labserver.targets.target import parse_target  # noqa: PLC0415
 
-        parse_target(self.target)
+        self._validate_target()
         if bool(self.requests) == (self.journey is not None):
             raise UsageError("Say what a job is: --request 'GET /path' (repeatable) or --journey module:callable.")
         parse_requests(self.requests)
@@ -138,6 +145,32 @@ class LoadOptions:
                 raise UsageError(f"{self.journey!r} is no journey: give it as module:callable.")
         _require_numbers(self, ("users",), Integral)
         _require_positive(self, ("users",))
+
+    def _validate_target(self) -> None:
+        # Only now, as above.
+        from labserver.targets.server.command_line import CommandLine  # noqa: PLC0415
+        from labserver.targets.target import parse_target  # noqa: PLC0415
+
+        if self.command is None:
+            if not self.target:
+                raise UsageError(
+                    "Say what to check: TARGET, such as shop.app:create_app, or --command 'gunicorn shop.app:app -b "
+                    "127.0.0.1:{port}'."
+                )
+            parse_target(self.target)
+            if self.ready_path is not None:
+                raise UsageError("--ready-path goes with --command.")
+            return
+        if self.target:
+            raise UsageError(f"--command starts what is checked: leave {self.target} out, or --command.")
+        CommandLine.parse(self.command)
+        if self.ready_path is not None and not self.ready_path.startswith("/"):
+            raise UsageError(f"ready_path is {self.ready_path!r}: it must be a path, such as /health.")
+
+    @property
+    def name(self) -> str:
+        """What the answer calls the target: the command line is its own name."""
+        return self.target if self.command is None else self.command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +233,9 @@ class CheckOptions(ObserveOptions, MeasureOptions, AttachOptions, LoadOptions):
     def _validate_observation(self) -> None:
         from labserver.targets.target import parse_target  # noqa: PLC0415 - as above
 
-        if parse_target(self.target).application is not None:
+        if self.command is not None or parse_target(self.target).application is not None:
             raise UsageError(
-                f"{self.target} has no traffic of its own: give a service that runs, as http://127.0.0.1:PORT or pid:N."
+                f"{self.name} has no traffic of its own: give a service that runs, as http://127.0.0.1:PORT or pid:N."
             )
         if self.requests or self.journey is not None:
             raise UsageError("--observe makes no load: leave --request and --journey out.")

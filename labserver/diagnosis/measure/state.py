@@ -66,6 +66,7 @@ class CheckState:
         native: bytes per job beyond Python's objects; None where nobody knows.
         most_bytes: that the process may take.
         stopped: the entries at which holders were seen to grow no further, by path.
+        regrouped: how often other processes served than before, so that it all began anew.
         meter: the memory that carries the verdict; None for what the series says.
     """
 
@@ -88,6 +89,7 @@ class CheckState:
     findings: tuple[Finding, ...] = ()
     sites: tuple[Site, ...] = ()
     native: Interval | None = None
+    regrouped: int = 0
     meter: str | None = None
     most_bytes: float = float("inf")
     stopped: dict[str, int] = field(default_factory=dict)
@@ -98,7 +100,8 @@ class CheckState:
     ) -> "CheckState":
         """The state of a check that begins."""
         most_bytes = float(options.budget or memory_limit())
-        rules = rules_of(options, heuristics.coarseness, instrumented=process.instrumented)
+        heuristics = heuristics.for_processes(process.processes)
+        rules = rules_of(options, heuristics.coarseness, instrumented=process.instrumented, processes=process.processes)
         return cls(
             target=target,
             options=options,

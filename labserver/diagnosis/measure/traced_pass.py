@@ -11,7 +11,9 @@ from labserver.errors import CannotLook
 from labserver.heap.chain import Chain
 from labserver.heap.frame import Frame
 from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
-from labserver.targets.instrumented import Instrumented
+from labserver.targets.instrumented import Instrumented, Regrouped
+
+_REPLACED = "other processes serve by now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ def traced_pass(
         return Traced(None, all_jobs, Note(NoteKind.NO_TIME_FOR_LINES))
     except CannotLook as error:
         return Traced(None, all_jobs, Note(NoteKind.NO_LINES, {"why": str(error)}))
+    except Regrouped:
+        return Traced(None, all_jobs, Note(NoteKind.NO_LINES, {"why": _REPLACED}))
     for item in reversed(growth.holders):  # the largest has the last word
         allocated[item.holder] = allocated[item.fingerprint] = item
     note = Note(NoteKind.LINES_TRACED, {"jobs": jobs, "frames": TRACED.frames})

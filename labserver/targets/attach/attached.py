@@ -25,6 +25,10 @@ _REFUSED = {
 }
 
 
+class HungUp(CannotAttach):
+    """The process has, without a word."""
+
+
 class Attached:
     """Made by `attach`, and to be closed.
 
@@ -77,7 +81,7 @@ def attach(pid: int, within_s: float) -> Attached:
         )
     attached = Attached(*met, pause_s)
     try:
-        _greet(pid, attached)
+        greet(pid, attached)
     except BaseException:
         attached.close()
         raise
@@ -104,14 +108,17 @@ def _have_run(interpreter: Interpreter, meeting: Meeting, within_s: float) -> fl
     return inject(interpreter, movable(pid=meeting.pid, meeting=meeting.address), within_s).pause_s
 
 
-def _greet(pid: int, attached: Attached) -> None:
-    """Hear what the agent says first."""
+def greet(pid: int, attached: Attached) -> None:
+    """Hear what the agent says first.
+
+    Raises:
+        HungUp: nothing, and the connection has ended.
+        CannotAttach: that it cannot work there, or nothing for long.
+    """
     try:
         said = attached.lines.receive(_IMPORT_S)
     except Closed:
-        raise CannotAttach(
-            f"Process {pid} let no agent in, for it may be asked by its own user and by root alone."
-        ) from None
+        raise HungUp(f"Process {pid} let no agent in, for it may be asked by its own user and by root alone.") from None
     except (Silent, ValueError):
         raise CannotAttach(f"The agent in process {pid} did not answer within {_IMPORT_S:g} s.") from None
     if "refused" in said:

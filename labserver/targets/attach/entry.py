@@ -13,12 +13,12 @@ import json
 import os
 import struct
 import sys
-import threading
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from types import BuiltinFunctionType
 from typing import Any
 
 _GUEST = "labserver.targets.attach.guest"
+_NAME = "labserver-agent"
 _CONNECT_S = 5.0
 _SO_PEERCRED = 17
 
@@ -55,20 +55,47 @@ def enter(*, meeting: str, offered: dict[str, str], suffix: str, page: tuple[int
         suffix: of the extension modules that can be loaded where these are.
         page: the memory that this text came in, by address and size; None where it came in no such way.
     """
-    connection = _connected(meeting)
+    connection = connected(meeting)
     if connection is None:
         return
     try:
         refused = _refused(offered, suffix)
+        if not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+            refused = ("threads", "")
         if refused is None:
+            import threading  # noqa: PLC0415 - not before there is somebody to talk to
+
             # A thread that `threading` has made: of one that it only meets it keeps a record beyond its end.
             given = (connection, offered, page)
-            threading.Thread(target=_arrive, args=given, name="labserver-agent", daemon=True).start()
+            threading.Thread(target=_arrive, args=given, name=_NAME, daemon=True).start()
             return
         _tell(connection, *refused)
     except Exception as error:  # noqa: BLE001 - the process must not notice
         _tell(connection, "failed", f"{type(error).__name__}: {error}")
     connection.close()
+
+
+def stay(connection: Any, *, offered: dict[str, str], suffix: str) -> None:
+    """The same in the thread that calls, which `threading` has not made: an application may have replaced that.
+
+    Args:
+        connection: to the other side.
+        offered: as for `enter`.
+        suffix: the same.
+    """
+    refused = _refused(offered, suffix)
+    if refused is not None:
+        _tell(connection, *refused)
+        connection.close()
+        return
+    import threading  # noqa: PLC0415 - as above
+
+    thread = threading.current_thread()
+    thread.name = _NAME
+    try:
+        _arrive(connection, offered, None)
+    finally:
+        getattr(threading, "_active", {}).pop(thread.ident, None)  # the record
 
 
 def _arrive(connection: Any, offered: dict[str, str], page: tuple[int, int] | None) -> None:
@@ -85,7 +112,7 @@ def _arrive(connection: Any, offered: dict[str, str], page: tuple[int, int] | No
     connection.close()
 
 
-def _connected(meeting: str) -> Any:
+def connected(meeting: str) -> Any:
     """The connection; None where nobody is there, or one who may not ask."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
@@ -102,8 +129,6 @@ def _connected(meeting: str) -> Any:
 
 def _refused(offered: dict[str, str], suffix: str) -> tuple[str, str] | None:
     """Why the agent cannot work here, as a word and what it is about; None where it can."""
-    if not isinstance(_thread.start_new_thread, BuiltinFunctionType):
-        return "threads", ""
     missing = [name for name in offered if name not in sys.modules and importlib.util.find_spec(name) is None]
     if missing and suffix != EXTENSION_SUFFIXES[0]:
         return "build", ", ".join(missing)

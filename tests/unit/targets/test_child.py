@@ -96,7 +96,7 @@ def test_a_death_is_told_with_the_last_words():
 
 
 def test_a_signal_without_a_name_is_told_by_its_number():
-    assert module._how(-40) == "was killed by signal 40"
+    assert module.how_it_ended(-40) == "was killed by signal 40"
 
 
 @pytest.mark.usefixtures("shop")

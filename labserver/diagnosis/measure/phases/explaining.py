@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.measure.naming import Grown, Named, name_holders
 from labserver.diagnosis.measure.native import meter_of, native_interval
 from labserver.diagnosis.measure.notes import leaves_threads
@@ -13,6 +14,7 @@ from labserver.diagnosis.result import NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.wire import FloorReading
 from labserver.stats.interval import Interval
+from labserver.targets.instrumented import Regrouped
 
 
 def explain(state: CheckState) -> None:
@@ -92,4 +94,8 @@ def _named(state: CheckState) -> Named | None:
         at_most=math.inf if whole is None else max(whole.high, 0.0),
     )
     seen = series.growth if series.counted_at[-1:] == series.jobs[-1:] else None
-    return state.look(lambda: name_holders(state.process, grown, drive=drive, seen=seen))
+    try:
+        return state.look(lambda: name_holders(state.process, grown, drive=drive, seen=seen))
+    except Regrouped:
+        state.notes.append(Note(NoteKind.REGROUPED, {"times": state.regrouped + 1}))
+        return None

@@ -12,13 +12,14 @@ from labserver.diagnosis.failure import Failure
 from labserver.diagnosis.measure import check
 from labserver.diagnosis.measure.check import Interrupted, measure
 from labserver.diagnosis.measure.driver import TimeIsUp
-from labserver.diagnosis.measure.heuristics import Challenging, Heuristics, WarmUp
+from labserver.diagnosis.measure.heuristics import Challenging, Cycles, Heuristics, WarmUp
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.measure.phases import warm_up
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain
 from labserver.heap.wire import BaselineTaken, Collected, FloorReading, Garbage, HeapGrowth, HolderGrowth, Removal, Site
+from labserver.targets.instrumented import Regrouped
 
 HOLDER = HolderGrowth(
     path="module shop → CACHE → ['…'] → bytes",
@@ -44,6 +45,8 @@ class StandIn:
     concurrency = 5
     first_failure = Failure("GET /work answered 500")
     interval = None
+    processes = 1
+    pids = ()
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that can be different
         self,
@@ -549,3 +552,71 @@ def test_a_phase_is_added_by_an_entry_in_the_sequence(monkeypatch):
 
 def test_what_could_still_hide_is_said():
     assert any("fewer than 1 in 86 jobs" in note for note in run(StandIn(lambda _: 0)).notes)
+
+
+class Replaced(StandIn):
+    """One whose processes are replaced after so many jobs each, and keep nothing of those before."""
+
+    processes = 2
+    pids = (11, 12)
+
+    def __init__(self, kept, *, lives, times=99, **known):
+        super().__init__(kept, **known)
+        self.lives, self.left, self.born = lives, times, 0
+
+    def _require_the_same(self):
+        if self.left and self.all_jobs - self.born >= self.lives:
+            self.left -= 1
+            self.born = self.all_jobs
+            raise Regrouped
+
+    def floor(self, **known):
+        self._require_the_same()
+        return super().floor(**known)
+
+    def growth(self):
+        self._require_the_same()
+        return super().growth()
+
+
+def test_others_that_serve_are_measured_anew_from_the_warm_up_on():
+    application = Replaced(lambda _: 0, lives=700, times=1)
+    result = run(application)
+    assert result.verdict is Verdict.NO_LEAK
+    assert application.phases == ["warming up", "measuring"] * 2
+    assert any("took the place of some that served, 1 time:" in note for note in result.notes)
+    assert "2 processes serve together (11, 12): bytes and items are those of all of them." in result.notes
+
+
+def test_a_leak_is_found_also_where_others_serve_in_the_midst_of_it():
+    result = run(Replaced(leak, lives=900, times=1, items=each))
+    assert result.verdict is Verdict.LEAK
+    assert result.holders[0].path == HOLDER.path
+
+
+@pytest.mark.parametrize("kept", [leak, lambda _: 0])
+def test_processes_that_never_live_long_enough_are_undecided_and_no_error(kept):
+    application = Replaced(kept, lives=600, items=each if kept is leak else None)
+    result = run(application)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert application.phases.count("warming up") == 1 + Cycles().regroupings
+    assert any("were replaced by others 6 times" in note for note in result.notes)
+    assert result.holders == ()
+
+
+def test_others_that_serve_while_the_lines_are_looked_for_leave_the_holders_named():
+    class Late(Replaced):
+        def trace(self, frames):
+            self.lives = 0 if frames else self.lives
+            return super().trace(frames)
+
+    result = run(Late(leak, lives=1e9, items=each))
+    assert result.verdict is Verdict.LEAK
+    assert [holder.path for holder in result.holders] == [HOLDER.path]
+    assert any("could not be looked for: other processes serve by now" in note for note in result.notes)
+
+
+def test_each_of_several_processes_gets_a_warm_up_of_its_own():
+    application = Replaced(lambda _: 0, lives=1e9)
+    run(application)
+    assert application.jobs_before >= 2 * WarmUp().jobs

@@ -41,6 +41,34 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(change, sentence)
         CheckOptions(**{**GOOD, **change}).validate()
 
 
+COMMAND = {"command": "python3 -m shop {port}", "requests": ("GET /work",)}
+
+
+def test_a_command_takes_the_place_of_a_target_and_is_its_name():
+    options = CheckOptions(**COMMAND, ready_path="/health")
+    options.validate()
+    assert options.name == "python3 -m shop {port}"
+    assert CheckOptions(**GOOD).name == "shop:app"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"target": "shop:app"}, "--command starts what is checked: leave shop:app out"),
+        ({"command": None}, "Say what to check: TARGET"),
+        ({"command": "no-such-server"}, "The command no-such-server was not found"),
+        ({"command": "python3 'shop"}, "cannot be read"),
+        ({"ready_path": "health"}, "it must be a path"),
+        ({"command": None, "target": "shop:app", "ready_path": "/"}, "--ready-path goes with --command"),
+        ({"requests": ()}, "Say what a job is"),
+        ({"requests": (), "observe": 9.0}, "has no traffic of its own"),
+    ],
+)
+def test_what_makes_no_sense_of_a_command_is_refused(change, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        CheckOptions(**{**COMMAND, **change}).validate()
+
+
 OBSERVED = {"target": "pid:7", "observe": 600.0}
 
 
