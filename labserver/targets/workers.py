@@ -113,6 +113,9 @@ class Workers(Visited):
 
     def close(self) -> None:
         """Let go of them; may be called again."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         for one in self._members:
             one.let_go()
 
@@ -137,7 +140,7 @@ class Workers(Visited):
         self.instrumented = not self.without
         self.missing = "" if self.instrumented else self.missing
         if self.without:
-            self.close()
+            self._let_go()
         self._others = self._connections()
 
     def _link(self, member: _Member) -> None:

@@ -78,7 +78,7 @@ class Server(Workers):
             stack.callback(_end_guard, _guard(self._mark, self._folder))
             self._process = self._started()
             stack.callback(self._end)
-            stack.callback(super().close)
+            stack.callback(self._let_go)
             self._stack = stack.pop_all()
         self.pid = self._process.pid
         self._seen = psutil.Process(self.pid)
