@@ -68,6 +68,7 @@ class Gathering:
     @property
     def has_met_any(self) -> bool:
         """Whether any process has ever come."""
+        self._look()
         return bool(self._met)
 
     def close(self) -> None:
