@@ -103,8 +103,8 @@ def _require_threads(spec: str) -> None:
         ask = getattr(patcher, "is_module_patched", None) or getattr(patcher, "is_monkey_patched", None)
         if ask is not None and (ask("threading") or ask("thread")):
             raise CannotRun(
-                f"{spec} is patched by {name.partition('.')[0]}, whose threads are none: run it on its own server with "
-                "labserver.listen() in it, and check its http://127.0.0.1:PORT."
+                f"{spec} is patched by {name.partition('.')[0]}, whose threads are none: check it on its own "
+                "server, with --command."
             )
 
 

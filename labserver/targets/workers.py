@@ -119,8 +119,12 @@ class Workers(Visited):
         for one in self._members:
             one.let_go()
 
-    def _gather(self, found: Sequence[psutil.Process]) -> None:
+    def _gather(self, found: Sequence[psutil.Process], *, for_now: bool = False) -> None:
         """Take these processes for those that serve, and talk to the agents in them.
+
+        Args:
+            found: they.
+            for_now: whether those that have no agent may have one later, so that the others are not let go.
 
         Raises:
             CannotAttach: one that has none could not be given one.
@@ -139,7 +143,7 @@ class Workers(Visited):
         self.pids = tuple(one.process.pid for one in self._members)
         self.instrumented = not self.without
         self.missing = "" if self.instrumented else self.missing
-        if self.without:
+        if self.without and not for_now:
             self._let_go()
         self._others = self._connections()
 
@@ -181,13 +185,13 @@ class Workers(Visited):
         while time.monotonic() < deadline:
             found = self._steadily_serving()
             if found:
-                self._gather(found)
+                self._gather(found, for_now=was_instrumented)
                 if self.instrumented or not was_instrumented:
                     raise Regrouped
             elif not self._may_come_back():
                 break
             time.sleep(_POLL_S)
-        if self._members and any(map(runs, self.members)):
+        if self.without and any(map(runs, self.members)):
             raise CannotRun(f"Process {self.without[0]} has taken the place of another, and runs no instruments.")
         raise self.death()
 

@@ -27,7 +27,7 @@ from labserver.targets.server.site_folder import SiteFolder
 from labserver.targets.serving import Serving, serving
 from labserver.targets.workers import Workers
 
-_POLL_S = 0.05
+_POLL_S = 0.1
 _TERMINATED_S = 4.0  # a server's own end, in good order
 _AGE_S = 2.0  # from which on a process that opens no port counts: others are helpers that come and go
 NO_ADDRESS = "http://nobody.invalid"
@@ -99,13 +99,13 @@ class Server(Workers):
             if time.monotonic() > deadline:
                 raise CannotRun(f"The command {self._lateness(ready)}{self.last_output()}.")
             time.sleep(_POLL_S)
-        self._gather(self._arrived(deadline))
+        self._gather(self._steady(deadline))
         if self.without:
             self._note_strangers()
 
     def death(self) -> CannotRun:
         """Why it is gone, with its own last words."""
-        if runs(self._seen):
+        if runs(self._seen) and not all(map(runs, self.members)):
             return CannotRun(f"The command serves no longer{self.last_output()}.")
         return CannotRun(f"The command {how_it_ended(self._process.poll())}{self.last_output()}.")
 
@@ -143,7 +143,7 @@ class Server(Workers):
         if self._line.port is not None:
             ports = {port: host for port, host in ports.items() if port == self._line.port}
         if not ports:
-            return not ready.needs_port and calm.has_come()
+            return not ready.needs_port and self._line.port is None and calm.has_come()
         (port, host), *others = ports.items()
         found = self._having(port)
         taker = accepting(host, port, found)
@@ -171,12 +171,18 @@ class Server(Workers):
             return f"did not listen on any port {within}"
         return f"did not answer {ready.path} {within}" if ready.path else f"took no connection {within}"
 
-    def _arrived(self, deadline: float) -> list[psutil.Process]:
-        """Those that serve, when they stay the same."""
+    def _steady(self, deadline: float) -> list[psutil.Process]:
+        """Those that serve, when they stay the same.
+
+        Raises:
+            CannotRun: they never do.
+        """
         found: list[psutil.Process] = []
         while not found and time.monotonic() < deadline:
             found = self._steadily_serving()
-        return found or self._serving()
+        if not found:
+            raise CannotRun(f"The command did not keep its processes for half a second{self.last_output()}.")
+        return found
 
     def _note_strangers(self) -> None:
         if not self._gathering.has_met_any:
@@ -216,6 +222,10 @@ class Server(Workers):
             return set(members) == set(self._now.workers) and self._now.is_the_same()
         return not self._gathering.present or set(self._grown_up()) == set(members)
 
+    def _require_the_same(self) -> None:
+        self._output.bound()
+        super()._require_the_same()
+
     def _may_come_back(self) -> bool:
         return bool(self._mark.processes())
 
@@ -231,7 +241,7 @@ class Server(Workers):
         """Let it end in good order, or else without it."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.killpg(self.pid, signal.SIGTERM)
             deadline = time.monotonic() + _TERMINATED_S
             while time.monotonic() < deadline and self._mark.processes():
                 time.sleep(_POLL_S)

@@ -171,11 +171,11 @@ def test_a_forked_process_that_closes_what_it_has_not_opened_comes_again_and_kee
         assert process.wait(30) == 0
 
 
+@pytest.mark.usefixtures("gathering")
 @pytest.mark.parametrize("warnings", ["default", "error"])
-def test_a_fork_beside_the_thread_is_as_quiet_as_without(folder, gathering, warnings):
+def test_a_fork_beside_the_thread_is_as_quiet_as_without(folder, warnings):
     code = "import os\nif os.fork() == 0:\n    os._exit(0)\nos.wait()\nprint('forked')"
     assert run(folder, code, options=["-W", warnings]) == ("forked\n", "")
-    wait_for(lambda: gathering.has_met_any)
 
 
 def test_a_program_started_by_the_process_comes_too(folder, gathering):
