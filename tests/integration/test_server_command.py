@@ -22,7 +22,8 @@ from labserver.targets.server.server import Readiness, server
 ROOT = Path(__file__).parents[2]
 READY = Readiness(60.0)
 pytestmark = pytest.mark.usefixtures("shop")
-# A master that forks its workers and starts another one in the place of one that has ended, as gunicorn does.
+# A master that forks its workers and starts another one in the place of one that has ended, as gunicorn does. The first
+# worker ends after some requests, where these are not 0.
 PREFORK = """
 import os, signal, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -44,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def start(number):
     if os.fork() == 0:
-        Handler.number, Handler.left = number, most
+        Handler.number, Handler.left = number, most if number == 0 else 0
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         server.serve_forever(0.02)
 
@@ -158,7 +159,7 @@ def test_every_worker_is_asked_and_their_answers_are_one():
         assert floor.heap_bytes > 3_000_000
         assert target.trace(5)
         visit(target, "/leak", times=20)
-        assert "work.py:6 in work" in target.sites()[0].allocated_at
+        assert "work.py:7 in work" in target.sites()[0].allocated_at
 
 
 def test_workers_that_come_and_go_are_asked_anew():
@@ -230,7 +231,7 @@ def test_a_process_that_did_not_come_is_measured_from_outside_and_the_answer_say
     line = f"sh -c {shlex.quote(f'{shlex.quote(sys.executable)} -c 1; exec {isolated}')} {{port}}"
     with server(line, ready=READY) as target:
         assert not target.instrumented
-        assert "could not be looked into" in target.notes[0]
+        assert "Not all processes that serve could be looked into" in target.notes[0]
         assert target.floor().private_bytes > 1_000_000
 
 
@@ -305,7 +306,7 @@ def test_check_says_who_leaks_in_each_worker():
     assert (told["verdict"], told["target"]) == ("leak", prefork(2, 0))
     (holder, *_) = told["holders"]
     assert holder["path"] == "module work → KEPT → […]"
-    assert holder["allocated_at"][0] == "work.py:6 in work"
+    assert holder["allocated_at"][0] == "work.py:7 in work"
     assert len(holder["workers"]) == 2
     assert sum(gain["items"] for gain in holder["workers"]) == pytest.approx(holder["items"], abs=5)
     assert told["bytes_per_job"]["estimate"] == pytest.approx(20_000, rel=0.1)
@@ -328,10 +329,9 @@ def test_a_bounded_cache_in_each_worker_is_no_leak():
     assert said.startswith("NO LEAK")
 
 
-def test_workers_that_are_replaced_are_no_leak():
-    # With that many requests each, one of two workers is replaced in the midst of the check.
-    with check("--request", "GET /cache", "--fast", "--json", "-", line=prefork(2, 400)) as process:
-        told = json.loads(process.communicate(timeout=900)[0])
-    assert told["verdict"] in {"no-leak", "inconclusive"}
-    assert not told["holders"]
-    assert any("replaced" in note or "took the place" in note for note in told["notes"])
+def test_a_worker_that_is_replaced_in_the_midst_is_no_leak_and_no_error():
+    with check("--request", "GET /cache", "--fast", "--json", "-", line=prefork(2, 200)) as process:
+        said, errors = process.communicate(timeout=900)
+    told = json.loads(said)
+    assert (told["verdict"], told["holders"]) == ("no-leak", []), errors
+    assert any("took the place of some that served" in note for note in told["notes"])

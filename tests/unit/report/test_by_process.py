@@ -27,12 +27,12 @@ def test_one_process_has_no_columns(leak):
 
 def test_each_process_has_a_column_and_who_stands_out_is_said(shared):
     assert lines_of(shared, 80) == [
-        "items by process          4711  4712  4713  4714",
-        "1. shop.STORE._jobs         58    61    65    56",
-        "2. shop.STORE._jobs          0   200     0     0",
+        "items by process     4711  4712  4713  4714",
+        "1. shop.STORE._jobs    58    61    65    56",
+        "2. shop.STORE._jobs     0   200     0     0",
         "2. shop.STORE._jobs: uneven: process 4712 has 200 of the 200 items",
     ]
-    assert "2. shop.STORE._jobs          0   200     0     0\n" in render(shared, 80)
+    assert "2. shop.STORE._jobs     0   200     0     0\n" in render(shared, 80)
 
 
 def test_as_many_processes_are_shown_as_fit(shared):
