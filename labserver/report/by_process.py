@@ -29,14 +29,21 @@ class Uneven:
     times: float = 2.0
     errors: float = 4.0
 
-    def stands_out(self, gain: WorkerGain, gains: Sequence[WorkerGain]) -> bool:
-        """Whether a process has far more or far less than an even share."""
-        total = sum(one.items for one in gains)
+    def outstanding(self, gains: Sequence[WorkerGain]) -> list[WorkerGain]:
+        """Those that have far more or far less than an even share; of what one has alone, that one.
+
+        Others that have nothing may serve nobody, as a process that only starts the others.
+        """
+        having = [one for one in gains if one.items > 0]
+        total = sum(one.items for one in having)
         if total < self.items:
-            return False
-        even = total / len(gains)
+            return []
+        if len(having) == 1:
+            return having
+        even = total / len(having)
         chance = self.errors * math.sqrt(even)
-        return not even / self.times - chance <= gain.items <= self.times * even + chance
+        low, high = even / self.times - chance, self.times * even + chance
+        return [one for one in having if not low <= one.items <= high]
 
 
 UNEVEN = Uneven()
@@ -75,7 +82,7 @@ def rows_of(result: CheckResult) -> list[Row]:
 def uneven_in_words(holder: NamedHolder) -> str:
     """Which process has far more of a holder's items than the others, or far less; empty where it is even."""
     gains = holder.workers
-    outstanding = [one for one in gains if UNEVEN.stands_out(one, gains)]
+    outstanding = UNEVEN.outstanding(gains)
     if not outstanding:
         return ""
     total, most = sum(one.items for one in gains), max(gains, key=lambda one: one.items)

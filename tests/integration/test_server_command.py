@@ -227,8 +227,9 @@ def test_a_path_that_is_asked_for_is_waited_for(shop):
 
 
 def test_a_process_that_did_not_come_is_measured_from_outside_and_the_answer_says_so():
+    helper = shlex.join([sys.executable, "-c", "import time; time.sleep(1)"])
     isolated = f"{shlex.quote(sys.executable)} -E prefork.py $0 2 0"
-    line = f"sh -c {shlex.quote(f'{shlex.quote(sys.executable)} -c 1; exec {isolated}')} {{port}}"
+    line = f"sh -c {shlex.quote(f'{helper}; exec {isolated}')} {{port}}"
     with server(line, ready=READY) as target:
         assert not target.instrumented
         assert "Not all processes that serve could be looked into" in target.notes[0]

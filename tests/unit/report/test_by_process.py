@@ -53,6 +53,7 @@ def test_as_many_processes_are_shown_as_fit(shared):
         ((0, 0), ""),
         ((9, 0), ""),  # so few say nothing
         ((200, 0), "uneven: process 11 has 200 of the 200 items"),
+        ((0, 100, 110, 105), ""),  # the first may only have started the others
         ((100, 110, 3, 105), "uneven: process 13 has 3 of the 318 items"),
         ((2, 0, 480, 1), "uneven: process 13 has 480 of the 483 items"),
     ],
