@@ -202,9 +202,7 @@ def test_what_a_shell_or_another_program_starts_is_found():
 
 
 def test_a_worker_without_a_port_is_ready_when_it_is_calm(shop):
-    (shop / "tasks.py").write_text(
-        "import signal\nKEPT = []\nwhile True:\n    signal.sigwait([signal.SIGUSR1])\n    KEPT.append(bytes(9_000))\n"
-    )
+    (shop / "tasks.py").write_text(TASKS)
     with server(f"{sys.executable} tasks.py", ready=Readiness(60.0, needs_port=False)) as target:
         assert target.pids == (target.pid,)
         target.floor()
