@@ -422,6 +422,18 @@ def test_several_workers_that_listen_are_asked_as_one(spelling):
         assert all(worker.is_running() for worker in workers)
 
 
+@pytest.mark.linux("only there is an agent put into a process")
+def test_workers_that_do_not_listen_are_given_an_agent_each():
+    with service(FORKING, "2") as (_, port), open_target(f"http://127.0.0.1:{port}", attach_s=60.0) as target:
+        assert (target.instrumented, target.processes, target.notes) == (True, 2, [])
+        visit(target)
+        target.floor()
+        target.baseline()
+        answered = [int(visit(target).text) for _ in range(30)]
+        holder = target.growth().holders[0]
+        assert {gain.pid: gain.items for gain in holder.workers} == {pid: answered.count(pid) for pid in target.pids}
+
+
 def test_workers_of_which_one_has_no_instruments_are_read_from_outside():
     with service(FORKING, "3") as (process, port), open_target(f"http://127.0.0.1:{port}") as target:
         assert (target.pid, target.instrumented) == (process.pid, False)

@@ -11,6 +11,7 @@ import pytest
 from labserver.targets.server.gathering import Gathering
 from labserver.targets.server.site_folder import SiteFolder
 
+pytestmark = pytest.mark.linux("only there does an agent come by itself")
 LOOK = """
 import sys, threading, warnings
 print(sorted(set(sys.path) & {folder!r}), "sitecustomize" in sys.modules, threading.active_count(), len(sys.meta_path))
