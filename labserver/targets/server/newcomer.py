@@ -67,21 +67,23 @@ class Newcomer:
                 if self._is_asked(connection):
                     self._admit(connection)
                     return
+                sleep(_FORKED_S)
 
     @staticmethod
     def _is_asked(connection: Any) -> bool:
-        """Whether the check has asked; not where the application has closed what it has not opened.
+        """Whether the check has asked; not where it has gone, or the application has closed what it has not opened.
 
-        Its number may then be that of something else, which is left alone.
+        The connection is let go then. Its number may be that of something else by now, which is left alone.
         """
         descriptor = connection.fileno()
         ours = os.fstat(descriptor).st_ino
         try:
             connection.settimeout(None)
             asked = connection.recv(_BLOCK_BYTES)  # what is sent matters not; at the check's end it is nothing
-            if os.fstat(descriptor).st_ino == ours:
-                return bool(asked)
+            is_ours = os.fstat(descriptor).st_ino == ours
         except OSError:
-            sleep(_FORKED_S)
-        connection.detach()
+            asked, is_ours = b"", False
+        if asked and is_ours:
+            return True
+        connection.close() if is_ours else connection.detach()
         return False
