@@ -21,7 +21,11 @@ from labserver.targets.server.server import Readiness, server
 
 ROOT = Path(__file__).parents[2]
 READY = Readiness(60.0)
-pytestmark = [pytest.mark.usefixtures("shop"), pytest.mark.linux("only there does an agent come by itself")]
+pytestmark = [
+    pytest.mark.usefixtures("shop"),
+    pytest.mark.linux("only there does an agent come by itself"),
+    pytest.mark.timeout(900),
+]
 # A master that forks its workers and starts another one in the place of one that has ended, as gunicorn does. The first
 # worker ends after some requests, where these are not 0.
 PREFORK = """
