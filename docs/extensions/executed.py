@@ -23,6 +23,7 @@ _CHANGED = """\
 :::{warning}
 These are the outputs of the last reference run. The notebook has changed since.
 :::"""
+_LIST = "outputs/reference/notebooks/README"
 _LINK = re.compile(r"\]\((\w+\.ipynb)\)")
 _FILE_OF_PICTURE = re.compile(r" \([\w./-]+\.(?:svg|png)\)$")
 
@@ -36,7 +37,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def _show_outputs(app: Sphinx, page: str, source: list[str]) -> None:
-    if page == f"{app.config.executed_notebooks}/README":
+    if page == _LIST:
         source[0] = _LINK.sub(r"](/notebooks/\1)", source[0])
     found = _executed(app, page)
     if found is None:
