@@ -19,8 +19,10 @@ PYENV = sorted(Path.home().glob(".pyenv/versions/*/bin"), reverse=True)
 EXPECTED = ["3.13", "3.14", "3.15"]
 OPTIONAL = ["3.12"]  # the archive has none
 OLDEST = "3.11"  # `make test` runs on it
-TESTS = [f"tests/unit/{room}" for room in ("heap", "diagnosis", "plugins", "targets/attach")]
-TESTS += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness", "attach")]
+INTERPRETER = ["tests/unit/heap", "tests/unit/targets/attach"]
+INTERPRETER += [f"tests/integration/test_{name}.py" for name in ("pythons", "harmlessness", "attach", "injection")]
+# On the newest two, as `make test` does on the oldest; on those between, what looks into the interpreter suffices.
+TESTS = [*INTERPRETER, "tests/unit/diagnosis", "tests/unit/plugins"]
 NOTEBOOKS = ["02", "03", "04"]
 ON_MACOS = ["tests/unit", "tests/integration/test_pythons.py", "--ignore=tests/unit/test_docs_build.py"]
 
@@ -53,9 +55,10 @@ def install(session: nox.Session) -> None:
 
 @nox.session(python=[*(version for version in OPTIONAL if version in FOUND), *EXPECTED])
 def pythons(session: nox.Session) -> None:
-    """The tests of the heap, the diagnosis and the plugins, and the checks end to end."""
+    """The tests of the heap and the checks end to end; on the newest those of the diagnosis and the plugins, too."""
     install(session)
-    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or TESTS))
+    tests = TESTS if session.python in EXPECTED[-2:] else INTERPRETER
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or tests))
 
 
 @nox.session(python=[OLDEST, *(version for version in OPTIONAL if version in FOUND), *EXPECTED])

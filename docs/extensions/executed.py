@@ -23,20 +23,21 @@ _CHANGED = """\
 :::{warning}
 These are the outputs of the last reference run. The notebook has changed since.
 :::"""
+_REFERENCE = "outputs/reference/notebooks"
 _LINK = re.compile(r"\]\((\w+\.ipynb)\)")
 _FILE_OF_PICTURE = re.compile(r" \([\w./-]+\.(?:svg|png)\)$")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register what happens to a notebook's page."""
-    app.add_config_value("executed_notebooks", "outputs/reference/notebooks", "env")
+    app.add_config_value("executed_notebooks", _REFERENCE, "env")
     app.connect("source-read", _show_outputs)
     app.connect("doctree-read", _describe_pictures)
     return {"parallel_read_safe": True}
 
 
 def _show_outputs(app: Sphinx, page: str, source: list[str]) -> None:
-    if page == f"{app.config.executed_notebooks}/README":
+    if page == f"{_REFERENCE}/README":  # the list of them
         source[0] = _LINK.sub(r"](/notebooks/\1)", source[0])
     found = _executed(app, page)
     if found is None:

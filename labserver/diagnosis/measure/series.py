@@ -84,6 +84,12 @@ class Series:
         return self.histories.jobs
 
     @property
+    def _heap_at_looks(self) -> list[int]:
+        """Bytes at the floors that a count went with."""
+        at = dict(zip(self.jobs, self._heap, strict=True))
+        return [at[jobs] for jobs in self.counted_at]
+
+    @property
     def floors(self) -> list[int]:
         """Bytes at each floor, with the memory that is mapped directly where that is what grows."""
         if not self._with_pages:
@@ -135,11 +141,12 @@ class Series:
         Of a leak, it is the interval that becomes another: what goes again is no part of it, and native memory is.
         """
         passing = self.histories.passing(self._least_growth)
-        paths = {gain.path for gain, _ in passing}
+        if not passing or self.counted_at[-1] != self.jobs[-1]:
+            return otherwise
         is_leak = otherwise.verdict is Verdict.LEAK
-        memory = [dict(zip(self.jobs, self._heap, strict=True))[jobs] for jobs in self.counted_at] if is_leak else None
-        lasting = self.histories.lasting(paths, self._rules.tolerance, memory) if passing else None
-        if lasting is None or self.counted_at[-1] != self.jobs[-1]:
+        paths = {gain.path for gain, _ in passing}
+        lasting = self.histories.lasting(paths, self._rules.tolerance, self._heap_at_looks if is_leak else None)
+        if lasting is None:
             return otherwise
         enough = self._counting.fewest_lasting if final else self._counting.enough_lasting
         if len(lasting.jobs) < enough or (not is_leak and self._native_grows()):
@@ -152,9 +159,8 @@ class Series:
 
     def _native_grows(self) -> bool:
         """Whether what Python's objects do not account for may grow by more than the tolerance."""
-        beside = dict(zip(self.jobs, self._heap, strict=True))
-        objects = self.histories.object_bytes
-        points = [(jobs, beside[jobs] - size) for jobs, size in zip(self.counted_at, objects, strict=True)]
+        looks = zip(self.counted_at, self._heap_at_looks, self.histories.object_bytes, strict=True)
+        points = [(jobs, memory - size) for jobs, memory, size in looks]
         # Items may come or go between a floor and its look, so a line through all would follow one that is off.
         slopes = sorted(
             (b - a) / (after - before) for i, (before, a) in enumerate(points) for after, b in points[i + 1 :]
