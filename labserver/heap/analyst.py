@@ -111,7 +111,13 @@ def _is_interactive() -> bool:
     main = _module("__main__")
     name = text_of(own_attribute(own_attribute(main, "__spec__"), "name"), "")
     without_file = is_a(main, types.ModuleType) and own_attribute(main, "__file__") is None
-    return without_file or name.startswith("labserver")
+    return (without_file and not _is_given_as_text()) or name.startswith("labserver")
+
+
+def _is_given_as_text() -> bool:
+    """Whether the program is the argument of `python -c`, and has started no shell."""
+    arguments = sys.orig_argv if type(sys.orig_argv) is list else []
+    return any(type(one) is str and one == "-c" for one in arguments) and _shell() is None
 
 
 def _modules() -> list[object]:
@@ -122,11 +128,15 @@ def _modules() -> list[object]:
     return [item for item in found if item is not None]
 
 
+def _shell() -> object:
+    """IPython's, found without importing IPython; None where there is none."""
+    shell_class = getattr(_module("IPython.core.interactiveshell"), "InteractiveShell", None)
+    return getattr(shell_class, "_instance", None)
+
+
 def _ipython_state() -> list[object]:
-    """IPython's shell and its memories of results, found without importing IPython."""
-    core = _module("IPython.core.interactiveshell")
-    shell_class = getattr(core, "InteractiveShell", None)
-    shell = getattr(shell_class, "_instance", None)
+    """IPython's shell and its memories of results."""
+    shell = _shell()
     if shell is None:
         return []
     memories = [

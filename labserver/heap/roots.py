@@ -134,9 +134,12 @@ def _is_proxy(namespace: object) -> bool:
 
 
 def _held_by_frames(thread: str, stack: list[types.FrameType]) -> Iterator[tuple[Root, object]]:
-    """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it."""
+    """What a stack of running frames holds; `gc.get_referents` of a running frame does not show it.
+
+    The outermost frame first: it is there in each look, whatever the thread is just doing.
+    """
     modules = dict(loaded_modules())
-    for frame in stack:
+    for frame in reversed(stack):
         function = text_of(frame.f_code.co_qualname)
         if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             for name, value in frame_locals(frame):

@@ -45,26 +45,34 @@ PERIOD_S = 97.0
 
 
 class Traffic(threading.Thread):
-    """Requests at a rate that swings, with an idle spell and a burst in each period, until it is stopped."""
+    """Requests until it is stopped, at a rate that swings, with an idle spell and a burst in each period, or is steady.
 
-    def __init__(self, url: str, mean: float) -> None:
+    Attributes:
+        seconds: that each request took.
+        failed: whether one was answered with a server's error.
+    """
+
+    def __init__(self, url: str, mean: float, *, swings: bool = True) -> None:
         super().__init__(daemon=True)
-        self._url, self._mean = url, mean
+        self._url, self._mean, self._swings = url, mean, swings
         self.stopped = threading.Event()
         self.seconds: list[float] = []
+        self.failed = False
 
     def run(self) -> None:
         session, began = requests.Session(), time.monotonic()
         while not self.stopped.is_set():
             sent = time.monotonic()
             try:
-                session.get(self._url, timeout=30)
+                self.failed |= session.get(self._url, timeout=30).status_code >= 500
             except requests.RequestException:
                 self.stopped.wait(0.2)
             self.seconds.append(time.monotonic() - sent)
             self.stopped.wait(max(1 / self._rate(sent - began) - self.seconds[-1], 0.0))
 
     def _rate(self, t: float) -> float:
+        if not self._swings:
+            return self._mean
         phase = t % PERIOD_S
         if phase < 5:
             return 4 * self._mean

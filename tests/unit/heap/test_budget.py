@@ -80,12 +80,11 @@ LIMITED = """
     import resource, sys, types
     from labserver.diagnosis.instruments import Instruments
 
-    kept = []
     shop = sys.modules["shop"] = types.ModuleType("shop")
-    shop.KEPT, instruments = kept, Instruments()
+    shop.KEPT, instruments = [], Instruments()
     instruments.baseline()
     resource.setrlimit(resource.RLIMIT_AS, ({soft}, {hard}))
-    kept += [bytes(1000) for _ in range(1000)]
+    shop.KEPT += [bytes(1000) for _ in range(1000)]
     try:
         (first, *_) = instruments.growth().holders
         print(first.path, first.buffers)

@@ -268,8 +268,17 @@ def test_the_main_module_of_a_script_is_the_applications(monkeypatch):
     assert path_of(id(main.kept_by_the_script)) == "module __main__ → kept_by_the_script → bytes"
 
 
+def test_the_main_module_of_a_text_is_the_applications(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", "import app"])
+    monkeypatch.delattr(main, "__file__", raising=False)
+    monkeypatch.setattr(main, "kept_by_the_text", buffer(), raising=False)
+    assert path_of(id(main.kept_by_the_text)) == "module __main__ → kept_by_the_text → bytes"
+
+
 def test_a_notebooks_main_module_and_the_last_error_are_no_holders(monkeypatch):
     main = sys.modules["__main__"]
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable])
     monkeypatch.delattr(main, "__file__", raising=False)
     main.kept_by_the_notebook = buffer()
     sys.last_value = ValueError(buffer())

@@ -485,6 +485,7 @@ def test_the_table_of_modules_and_the_path_may_lie(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "modules", lying(dict)({Text("shop"): (shop := object()), None: LIES, "__main__": main}))
         patch.setattr(sys, "path", lying(list)([lying(object)(), 3, "", Text("/srv/shop")]))
+        patch.setattr(sys, "orig_argv", [lying(str)("-c"), lying(object)()])
         patch.setattr(LIES, "answer", fail)
         found = loaded_modules()
         interactive = is_analyst_module("__main__")

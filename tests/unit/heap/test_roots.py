@@ -197,6 +197,22 @@ def test_threads_that_come_and_go_do_not_disturb():
             thread.join()
 
 
+def test_what_several_frames_hold_is_named_by_the_outermost_first():
+    def serve(pause):
+        work([SIZE], pause)
+
+    def work(server, pause):
+        answer(server, pause)
+
+    def answer(request, pause):
+        pause()
+        assert request
+
+    with thread_in(serve):
+        named = [root.name for root, value in gather_roots().named() if value == [SIZE]]
+    assert named == ["server", "request"]
+
+
 def test_reading_a_frames_locals_leaves_no_copy_of_them():
     class Image:
         pass
