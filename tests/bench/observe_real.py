@@ -49,7 +49,7 @@ class Traffic(threading.Thread):
 
     Attributes:
         seconds: that each request took.
-        failed: whether one was answered with a server's error.
+        failed: whether one got no answer, or a server's error.
     """
 
     def __init__(self, url: str, mean: float, *, swings: bool = True) -> None:
@@ -66,6 +66,7 @@ class Traffic(threading.Thread):
             try:
                 self.failed |= session.get(self._url, timeout=30).status_code >= 500
             except requests.RequestException:
+                self.failed = True
                 self.stopped.wait(0.2)
             self.seconds.append(time.monotonic() - sent)
             self.stopped.wait(max(1 / self._rate(sent - began) - self.seconds[-1], 0.0))
