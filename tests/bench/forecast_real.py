@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import requests
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -76,9 +75,8 @@ def one(kind: str, *, swings: bool, seed: int, life_s: float) -> dict[str, Any]:
         try:
             time.sleep(2 + seed)
             check = [sys.executable, "-m", "labserver", "check", f"pid:{server.pid}", "--observe", f"{life_s / 4:.0f}s"]
-            done = subprocess.run(
-                [*check, "--stall-ms", "500", "--quiet", "--json", "-"], env=environment, capture_output=True, check=False
-            )
+            check += ["--stall-ms", "500", "--quiet", "--json", "-"]
+            done = subprocess.run(check, env=environment, capture_output=True, check=False)
             told_s = time.monotonic() - began
             while server.poll() is None and not traffic.failed and time.monotonic() - began < LONGEST * life_s:
                 time.sleep(0.2)
@@ -96,7 +94,8 @@ def one(kind: str, *, swings: bool, seed: int, life_s: float) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """What was forecast and what came, as Markdown."""
-    lines = ["| what is kept | traffic | told after s | forecast s | from | to | died after s | off |", "|---" * 8 + "|"]
+    lines = ["| what is kept | traffic | told after s | forecast s | from | to | ended after s | off |"]
+    lines.append("|---" * 8 + "|")
     for row in rows:
         traffic = "swings" if row["swings"] else "steady"
         said = [f"{row[name]:.0f}" if name in row else "" for name in ("hours", "low_hours", "high_hours")]

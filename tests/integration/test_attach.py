@@ -1,5 +1,6 @@
 """A process that is attached to is never harmed: the soak's circumstances, with few rounds each, and failures."""
 
+import contextlib
 import importlib.util
 import signal
 import subprocess
@@ -119,6 +120,16 @@ def test_threads_that_numpy_starts_when_it_is_loaded_are_ended_also_without_a_lo
     assert list(soak.faults(before, after, code, said, 0)) == []
 
 
+@contextlib.contextmanager
+def started(*command):
+    """A process for the length of the block, also where that fails."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_checker_that_is_killed_leaves_no_agent():
     code = """
 import sys, time
@@ -128,10 +139,9 @@ print("there", flush=True)
 time.sleep(60)
 """
     with soak.running(sys.executable, "idle") as (process, before):
-        with subprocess.Popen([sys.executable, "-c", code, str(process.pid)], stdout=subprocess.PIPE) as checker:
-            assert checker.stdout.readline() == b"there\n"
+        with started(sys.executable, "-c", code, str(process.pid)) as checker:
+            assert checker.stdout.readline() == "there\n"
             assert psutil.Process(process.pid).num_threads() > before["threads"]
-            checker.kill()
         assert eventually(lambda: psutil.Process(process.pid).num_threads() == before["threads"])
         after, exit_code, said = soak.ended(process)
     assert list(soak.faults(before, after, exit_code, said, 0)) == []
@@ -151,12 +161,11 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 while True:
     time.sleep(0.01)
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"ready\n"
+    with started(sys.executable, "-c", code) as process:
+        assert process.stdout.readline() == "ready\n"
         attached = attach(process.pid, 60)
-        assert process.stdout.readline() == b"1\n"
+        assert process.stdout.readline() == "1\n"
         attached.close()
-        process.kill()
 
 
 def test_a_stopped_process_and_one_that_is_no_python_are_refused_untouched():
@@ -168,10 +177,8 @@ def test_a_stopped_process_and_one_that_is_no_python_are_refused_untouched():
         process.send_signal(signal.SIGCONT)
         after, code, said = soak.ended(process)
         assert list(soak.faults(before, after, code, said, 0)) == []
-    with subprocess.Popen(["sleep", "60"]) as process:
-        with pytest.raises(NotAttachable, match="runs no CPython"):
-            attach(process.pid, 5)
-        process.kill()
+    with started("sleep", "60") as process, pytest.raises(NotAttachable, match="runs no CPython"):
+        attach(process.pid, 5)
     with pytest.raises(NotAttachable, match="has ended"):
         attach(process.pid, 5)
 
@@ -194,9 +201,8 @@ server.serve_forever()
 
 @pytest.fixture
 def service():
-    with subprocess.Popen([sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True) as process:
+    with started(sys.executable, "-c", SERVICE) as process:
         yield process, int(process.stdout.readline())
-        process.kill()
 
 
 @pytest.mark.parametrize("spelling", ["http://127.0.0.1:{port}", "pid:{pid}"])
@@ -239,7 +245,7 @@ def test_a_blocked_main_thread_ends_a_check_with_125_and_a_watch_goes_on_from_ou
         "server.serve_forever()",
         "import ctypes, threading\nthreading.Thread(target=server.serve_forever).start()\nctypes.CDLL(None).pause()",
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with started(sys.executable, "-c", code) as process:
         process.stdout.readline()
         assert eventually(lambda: waits_in_c(process))
         done = labserver("check", f"pid:{process.pid}", "--request", "GET /", "--quiet", "--attach-timeout", "0.5")
@@ -252,7 +258,6 @@ def test_a_blocked_main_thread_ends_a_check_with_125_and_a_watch_goes_on_from_ou
         )
         assert watched.returncode == 0
         assert "from outside. The main thread" in watched.stdout
-        process.kill()
 
 
 def test_a_heap_is_saved_of_a_process_that_knows_nothing_of_it(tmp_path):
