@@ -8,6 +8,7 @@ import sys
 
 if sys.platform == "linux":
     from labserver.system.linux import (
+        CAN_ATTACH,
         CAN_FORK,
         KEEPS_BOOKS,
         LIMITS_ADDRESS_SPACE,
@@ -17,6 +18,7 @@ if sys.platform == "linux":
     )
 else:
     from labserver.system.macos import (
+        CAN_ATTACH,
         CAN_FORK,
         KEEPS_BOOKS,
         LIMITS_ADDRESS_SPACE,
@@ -26,6 +28,7 @@ else:
     )
 
 __all__ = [
+    "CAN_ATTACH",
     "CAN_FORK",
     "KEEPS_BOOKS",
     "LIMITS_ADDRESS_SPACE",

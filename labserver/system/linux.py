@@ -7,6 +7,9 @@ from pathlib import Path
 
 from labserver.system.facts import AddressSpace, Peer
 
+CAN_ATTACH = True
+"""Whether an agent can be put into a process that knows nothing of it."""
+
 CAN_FORK = True
 """Whether a process may fork and the child go on without exec, so that a look at the heap leaves the service alone."""
 

@@ -5,6 +5,9 @@ import struct
 
 from labserver.system.facts import AddressSpace, Peer
 
+CAN_ATTACH = False
+"""By ptrace it is another matter there, and `sys.remote_exec` asks for root; nobody has tried."""
+
 CAN_FORK = False
 """System libraries do not survive a fork without exec: a look at the heap is taken in place."""
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from labserver.system import CAN_ATTACH
 from labserver.targets.attach.machine import MACHINES
 from labserver.targets.attach.permission import may_trace_all, ptrace_scope
 
@@ -29,8 +30,7 @@ class Ability(NamedTuple):
 def abilities() -> Iterator[Ability]:
     """Both ways."""
     here = ".".join(map(str, sys.version_info[:2]))
-    linux = sys.platform == "linux"
-    forbidden = _forbidden() if linux else _ONLY_LINUX
+    forbidden = _forbidden() if CAN_ATTACH else _ONLY_LINUX
     unknown = "" if platform.machine() in MACHINES else f"{platform.machine()} is not known: x86-64 and aarch64 are"
     yield Ability("ptrace", f"CPython 3.11 to 3.13, {_whose()}", forbidden or unknown)
     older = (

@@ -1,9 +1,9 @@
 """Who may put an agent into a process: its own user and root, where the system lets them. See ptrace(2)."""
 
 import os
-import sys
 from pathlib import Path
 
+from labserver.system import CAN_ATTACH
 from labserver.targets.attach.maps import Memory
 from labserver.targets.attach.refusal import NotAttachable
 
@@ -23,7 +23,7 @@ def require_permission(pid: int) -> None:
     Raises:
         NotAttachable: it may not; the sentence says what is missing.
     """
-    if sys.platform != "linux":
+    if not CAN_ATTACH:
         raise NotAttachable("Only on Linux is an agent put into a process that does not call labserver.listen().")
     if pid == os.getpid():
         raise NotAttachable(f"Process {pid} is this one, which cannot attach to itself.")

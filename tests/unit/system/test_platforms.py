@@ -40,7 +40,8 @@ def test_each_platform_defines_the_same_names():
 def test_nowhere_else_is_the_platform_asked_for():
     asked = re.compile(r"sys\.platform|os\.uname|SO_PEERCRED|platform\.system\(\) ==")
     files = [path for path in PACKAGE.rglob("*.py") if asked.search(path.read_text(encoding="utf-8"))]
-    assert {path.parent.name for path in files} == {"system"}
+    sent = PACKAGE / "targets" / "attach" / "entry.py"  # as text to a process that has no labserver, on Linux alone
+    assert {path.parent.name for path in files if path != sent} == {"system"}
 
 
 def test_another_system_gets_what_promises_least():
