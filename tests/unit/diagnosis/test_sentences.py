@@ -15,6 +15,8 @@ from labserver.diagnosis.fact import (
 from labserver.diagnosis.sentences import sentence
 
 ARGUMENTS = {
+    "processes": 2,
+    "pids": "4711, 4712",
     "entries": 1500,
     "most": 900,
     "tolerance": 256.0,

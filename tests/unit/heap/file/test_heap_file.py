@@ -129,10 +129,10 @@ def test_all_shortest_paths_are_counted_where_there_are_several(shop, keep):
 
 
 def test_a_name_that_nothing_has_is_one_sentence(shop, keep):
-    shop.JOB = Job(1)
+    shop.SLIM = Slim()
     heap, _ = keep()
-    with pytest.raises(UsageError, match=r"has no object of a type 'Jbo', .* did you mean 'Job'\?$"):
-        heap.paths("Jbo")
+    with pytest.raises(UsageError, match=r"has no object of a type 'Pictuer', .* did you mean 'Picture'\?$"):
+        heap.paths("Pictuer")
 
 
 def test_tables_are_rows_for_pandas_and_markup_for_a_notebook(shop, keep):

@@ -56,9 +56,7 @@ def globals_of_a_script(plant):
     buffers = plant.buffers
 
     def run(pause):
-        names = {"__name__": "script", "buffers": buffers, "pause": pause}
-        exec("images = buffers()\npause()", names)
-        names.clear()
+        exec("images = buffers()\npause()", {"__name__": "script", "buffers": buffers, "pause": pause})
 
     in_thread(plant, run, "script")
 
