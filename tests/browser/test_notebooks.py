@@ -144,7 +144,7 @@ def outputs(browser, jupyterlab, executed):
         yield page
 
 
-def test_each_figure_is_a_picture_also_in_the_pages_of_the_write_up(outputs):
+def test_each_figure_is_a_picture_also_in_the_pages_of_the_write_up(outputs, wait_until):
     found = ".jp-OutputArea-output img"
     here = f"[...document.querySelectorAll('{found}')]"
     outputs.wait_for_function(f"() => {here}.length == 3 && {here}.every(image => image.complete)")
@@ -153,9 +153,9 @@ def test_each_figure_is_a_picture_also_in_the_pages_of_the_write_up(outputs):
     )
     # Twice as many pixels as it is wide, for dense screens.
     assert images == [["data:image/png", 1536, 768]] * 2 + [["data:image/svg", 760, 760]]
-    said = outputs.inner_text(".jp-Notebook")
-    assert "The leaky server's traced heap in time" in said
-    assert "object>" not in said
+    # JupyterLab draws what is out of sight when it has the time.
+    wait_until(lambda: "The leaky server's traced heap in time" in outputs.inner_text(".jp-Notebook"))
+    assert "object>" not in outputs.inner_text(".jp-Notebook")
 
 
 def test_the_summary_of_a_load_is_not_wrapped(outputs):
@@ -173,9 +173,11 @@ def test_the_answer_of_a_check_is_not_wrapped(outputs):
     assert written > 2
 
 
-def test_a_claim_that_fails_is_a_row_of_a_table_and_one_sentence_whose_words_are_whole(outputs):
+def test_a_claim_that_fails_is_a_row_of_a_table_and_one_sentence_whose_words_are_whole(outputs, wait_until):
     table = outputs.locator(".jp-OutputArea-output table").last
     rows = table.locator("tr")
+    table.scroll_into_view_if_needed()
+    wait_until(lambda: rows.nth(1).inner_text())
     assert rows.nth(1).inner_text().split("\t")[:3] == ["✗ fails", "a_claim_of_a_rather_long_name_0", "3"]
     assert rows.last.inner_text().startswith("✓ holds")
     assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
