@@ -16,7 +16,7 @@ _NEEDED = ("labserver", "numpy", "psutil")
 # `Exception`, such as KeyboardInterrupt and SystemExit, comes from a handler of a signal that came just now: it is
 # raised anew, in the application.
 _TEXT = """
-try:
+try:{remove}
  __import__("os").getpid() == {pid} and __import__("os").path.exists({meeting}) and __import__("threading") and \
 __import__("_thread").start_new_thread(__import__("builtins").exec, ({source}, {{"__name__": "labserver_entry"}}))
 except:
@@ -25,12 +25,12 @@ __import__("ctypes").pythonapi.PyThreadState_SetAsyncExc(\
 __import__("ctypes").c_ulong(__import__("_thread").get_ident()), \
 __import__("ctypes").py_object(__import__("sys").exc_info()[0]))
 """
+# The folder stays for as long as somebody waits in it.
 _REMOVE_SCRIPT = """
-try:
- __import__("os").unlink({script})
- __import__("os").rmdir({folder})
-except: pass
-"""
+ try:
+  __import__("os").unlink({script})
+  __import__("os").rmdir({folder})
+ except __import__("builtins").Exception: pass"""
 
 
 def bootstrap(*, pid: int, meeting: str, page: tuple[int, int] | None = None, script: str | None = None) -> bytes:
@@ -46,10 +46,10 @@ def bootstrap(*, pid: int, meeting: str, page: tuple[int, int] | None = None, sc
     given: dict[str, Any] = {"meeting": meeting, "offered": offered(), "suffix": EXTENSION_SUFFIXES[0], "page": place}
     entering = f"{Path(entry.__file__).read_text(encoding='utf-8')}\nenter(**{given!r})\n"
     source = f"try:\n exec({entering!a})\nexcept BaseException:\n pass\n"  # nothing may be printed there
-    text = _TEXT.format(pid=pid, meeting=ascii(meeting), source=ascii(source))
+    remove = ""
     if script is not None:
-        text += _REMOVE_SCRIPT.format(script=ascii(script), folder=ascii(str(Path(script).parent)))
-    return text.encode("ascii")
+        remove = _REMOVE_SCRIPT.format(script=ascii(script), folder=ascii(str(Path(script).parent)))
+    return _TEXT.format(pid=pid, meeting=ascii(meeting), source=ascii(source), remove=remove).encode("ascii")
 
 
 def movable(*, pid: int, meeting: str) -> Callable[[tuple[int, int]], bytes]:

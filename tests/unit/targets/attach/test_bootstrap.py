@@ -83,20 +83,24 @@ def test_names_that_the_application_has_for_itself_change_nothing(place):
     assert said == (UNTOUCHED, "")
 
 
-def test_an_exception_from_a_signals_handler_reaches_the_application(place):
+@pytest.mark.parametrize("within", ["getpid", "unlink"])
+def test_an_exception_from_a_signals_handler_reaches_the_application(place, within):
     """A handler that ends the process must end it, also when it is called within the text."""
-    handled = """
+    script = place.parent / "inner" / "script.py"
+    script.parent.mkdir()
+    script.touch()
+    handled = f"""
 import builtins, signal
 class Stop(BaseException): pass
 def stop(*_): raise Stop
 signal.signal(signal.SIGUSR1, stop)
-pid = os.getpid
-def told():
+pid, real = os.getpid, os.{within}
+def told(*given):
     os.kill(pid(), signal.SIGUSR1)
-    return pid()
-os.getpid = told
+    return real(*given)
+os.{within} = told
 """
-    said, error = ran(text_for(place), before=handled)
+    said, error = ran(text_for(place, script=str(script)), before=handled)
     assert said == []
     assert "Stop" in error.splitlines()[-1]
 
