@@ -36,9 +36,14 @@ class Link(Message):
         return "" if self.edge is None else self.edge.words
 
     @property
+    def is_module(self) -> bool:
+        """Whether it is a module as a root."""
+        return self.edge is None and self.type == "module"
+
+    @property
     def title(self) -> str:
         """The name, with what it is where that is a module."""
-        return f"module {self.name}" if self.edge is None and self.type == "module" else self.name
+        return f"module {self.name}" if self.is_module else self.name
 
     def in_words(self) -> dict[str, Any]:
         """The link as JSON for people, who read the edge in words."""
@@ -67,9 +72,16 @@ class Chain:
     links: tuple[Link, ...]
 
     @property
+    def steps(self) -> list[str]:
+        """The chain as a reader meets it: the root, each edge, and the last object's type; a module alone says it."""
+        first, *others = self.links
+        edges = [step(owner, link) for owner, link in pairwise(self.links)]
+        return [first.title, *edges, *([self.links[-1].type] if others or not first.is_module else [])]
+
+    @property
     def path(self) -> str:
-        """The chain in one line: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image → bytes`."""
-        return f"{self.trail} → {self.links[-1].type}"
+        """The same in one line: `module shop.jobs → STORE → JobStore._jobs → ['…'] → JobResult.image → bytes`."""
+        return in_one_line(self.steps)
 
     @property
     def trail(self) -> str:
@@ -107,5 +119,5 @@ def abridged(path: str) -> str:
 def step(owner: Link, link: Link) -> str:
     """An edge in a line: words and brackets stand alone, an attribute stands with its owner."""
     edge = link.edge or UNKNOWN
-    alone = edge.stands_alone or (owner.edge is None and owner.type == "module")
+    alone = edge.stands_alone or owner.is_module
     return edge.general_words if alone else f"{owner.name if owner.edge is not None else owner.type}.{edge.words}"

@@ -44,13 +44,19 @@ def each_once(nodes: Indices, size: int) -> Indices:
     return np.flatnonzero(there)
 
 
+def places_of(starts: Indices, nodes: Indices) -> Indices:
+    """Where the references of some nodes stand, those of one after those of another; shape (e,)."""
+    counts = starts[nodes + 1] - starts[nodes]
+    ends = np.cumsum(counts)
+    places = np.arange(ends[-1] if ends.size else 0)
+    places += np.repeat(starts[nodes] - (ends - counts), counts)
+    return places
+
+
 def references_of(starts: Indices, targets: Indices, nodes: Indices) -> tuple[Indices, Indices]:
     """All references of some nodes: from which node, and to which; shapes (e,)."""
     counts = starts[nodes + 1] - starts[nodes]
-    ends = np.cumsum(counts)
-    edges = np.arange(ends[-1] if ends.size else 0)
-    edges += np.repeat(starts[nodes] - (ends - counts), counts)
-    return np.repeat(nodes, counts), targets[edges]
+    return np.repeat(nodes, counts), targets[places_of(starts, nodes)]
 
 
 def _distinct(nodes: Indices, place: Indices) -> Indices:

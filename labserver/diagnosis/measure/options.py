@@ -132,8 +132,7 @@ class LoadOptions:
 
     def validate(self) -> None:
         """Look at what can be wrong before anything is started, as `MeasureOptions.validate` does."""
-        # Only now: `labserver check --help` needs the options, and neither targets nor requests.
-        from labserver.load.templates import parse_requests  # noqa: PLC0415
+        from labserver.load.templates import parse_requests  # noqa: PLC0415 - `--help` needs the options alone
 
         self._validate_target()
         if bool(self.requests) == (self.journey is not None):
@@ -147,9 +146,8 @@ class LoadOptions:
         _require_positive(self, ("users",))
 
     def _validate_target(self) -> None:
-        # Only now, as above.
-        from labserver.targets.server.command_line import CommandLine  # noqa: PLC0415
-        from labserver.targets.target import parse_target  # noqa: PLC0415
+        from labserver.targets.server.command_line import CommandLine  # noqa: PLC0415 - as above
+        from labserver.targets.target import parse_target  # noqa: PLC0415 - as above
 
         if self.command is None:
             if not self.target:

@@ -222,7 +222,7 @@ def _holders(
         lost_kind = next((at for at, one in enumerate(views[0].record.type_names) if one == item), -1)
         holders = np.unique(arrived.holders[ats])
         yield HolderChange(
-            path=_path(new, int(holders[0])),
+            path=new.chain_to(int(holders[0])).trail,
             item_type=str(item),
             came=tops.size,
             went=int((views[0].record.types[left.tops[lost]] == lost_kind).sum()),
@@ -232,11 +232,6 @@ def _holders(
             kept=int(stays[tops].sum()) if len(views) > 2 else None,
             kept_bytes=int(arrived.kept[ats].sum()) if len(views) > 2 else None,
         )
-
-
-def _path(view: HeapView, node: int) -> str:
-    path = view.path_to(node)
-    return path.rpartition(" → ")[0] or path
 
 
 class _Items:

@@ -8,6 +8,7 @@ from labserver.heap.edge import UNKNOWN
 from labserver.heap.file.heap_view import HeapView
 from labserver.heap.layout.objects import Indices
 from labserver.heap.root import RootKind
+from labserver.heap.search import places_of
 
 _DEEPEST = 60
 _WHOLE = "heap"
@@ -74,9 +75,7 @@ class DominatorGroups:
         return kept, int(self._view.record.sizes[spaces].sum())
 
     def _children(self, nodes: Indices) -> Indices:
-        counts = self._first[nodes + 1] - self._first[nodes]
-        at = np.arange(counts.sum()) + np.repeat(self._first[nodes] - (np.cumsum(counts) - counts), counts)
-        children: Indices = self._order[at]
+        children: Indices = self._order[places_of(self._first, nodes)]
         return children
 
     def _grouped(self, owners: Indices | None, nodes: Indices, depth: int) -> list[Group]:
@@ -148,8 +147,7 @@ class DominatorGroups:
         record = self._view.record
         spaces = self._children(owners)
         owners = np.concatenate([owners, spaces[self._view.namespaces[spaces]]])
-        counts = record.starts[owners + 1] - record.starts[owners]
-        at = np.arange(counts.sum()) + np.repeat(record.starts[owners] - (np.cumsum(counts) - counts), counts)
+        at = places_of(record.starts, owners)
         order = np.argsort(nodes)
         place = np.minimum(np.searchsorted(nodes, record.targets[at], sorter=order), nodes.size - 1)
         there = nodes[order[place]] == record.targets[at]

@@ -19,6 +19,7 @@ from labserver.heap.file.record import NAMESPACE
 from labserver.heap.graph import HeapGraph, Indices, Mask
 from labserver.heap.is_a import is_a, is_any, named, namespace_of, text_of
 from labserver.heap.layout.objects import lengths
+from labserver.heap.search import places_of
 
 _SAMPLES = 3  # of a group
 _PLACES = 64  # references of an object that are named; what has more is an uncommon container, or a class
@@ -108,9 +109,9 @@ class EdgeNames:
 
     def _references(self, nodes: Indices) -> tuple[Indices, Indices, Indices]:
         """All references of some nodes: where each is, its place at its owner, and how many that one has."""
-        counts = self._counts[nodes]
-        at = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return at + np.repeat(self._graph.starts[nodes], counts), at, np.repeat(counts, counts)
+        counts, starts = self._counts[nodes], self._graph.starts
+        where = places_of(starts, nodes)
+        return where, where - np.repeat(starts[nodes], counts), np.repeat(counts, counts)
 
     def _name_groups(self) -> None:
         graph = self._graph

@@ -77,14 +77,15 @@ class HeapFile(HeapView):
         return Table(("object", "bytes", "retained_bytes", "path"), rows)
 
     def paths(self, name: str) -> Table:
-        """All shortest paths from roots to the objects of a type, or to a module, class or function, of that name.
+        """The shortest paths from roots to the objects of a type, or to a module, class or function, of that name.
 
-        Paths that differ in keys and places alone are one row, with how many they are.
+        Paths that differ in keys and places alone are one row, with how many they are. Of a name with more than 200
+        kinds of paths, as `bytes` may have, the rarest are left out.
 
         Raises:
             labserver.errors.UsageError: nothing has that name.
         """
-        rows = ((one.path, one.paths) for one in shortest_paths(self, name))
+        rows = ((one.path, one.paths) for one in shortest_paths(self, name).groups)
         return Table(("path", "paths"), rows)
 
     def strings(self) -> Table:

@@ -144,5 +144,4 @@ class HeapView:
 
     def path_to(self, node: int) -> str:
         """The same in one line."""
-        links = self.chain_to(node).links
-        return Chain(links).path if len(links) > 1 else links[0].title
+        return self.chain_to(node).path

@@ -1,4 +1,4 @@
-"""All shortest paths from the roots to some objects; those that differ in keys and places alone are one."""
+"""The shortest paths from the roots to some objects; those that differ in keys and places alone are one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,9 +11,11 @@ from labserver.heap.chain import Chain, Link
 from labserver.heap.file.heap_view import HeapView
 from labserver.heap.file.record import NAMESPACE
 from labserver.heap.layout.objects import Indices
+from labserver.heap.search import places_of
 from labserver.names import closest
 
-_MOST = 200  # groups that are followed at a time; beyond them are those with the fewest paths
+MOST_FOLLOWED = 200
+"""Kinds of paths that are followed at a time; beyond them are those with the fewest paths."""
 _ALIKE = 0.6  # that a name must be, to be offered in place of one that nothing has
 
 
@@ -32,8 +34,20 @@ class PathGroup:
     @property
     def path(self) -> str:
         """The chain in one line."""
-        links = self.chain.links
-        return self.chain.path if len(links) > 1 else links[0].title
+        return self.chain.path
+
+
+@dataclass(frozen=True, slots=True)
+class ShortestPaths:
+    """The shortest paths to some objects.
+
+    Attributes:
+        groups: by what they look like, those that are most first.
+        dropped: kinds of paths, counted from their ends, that were not followed to the roots: there were too many.
+    """
+
+    groups: tuple[PathGroup, ...]
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +86,8 @@ def objects_named(view: HeapView, name: str) -> Indices:
     return found
 
 
-def shortest_paths(view: HeapView, name: str) -> list[PathGroup]:
-    """All shortest paths from roots to what has a name, those that are most first.
+def shortest_paths(view: HeapView, name: str) -> ShortestPaths:
+    """The shortest paths from roots to what has a name.
 
     Raises:
         UsageError: nothing has that name.
@@ -82,6 +96,7 @@ def shortest_paths(view: HeapView, name: str) -> list[PathGroup]:
     back = _Back(view)
     ways = [_Way(ends, np.ones(ends.size))]
     found: dict[Chain, float] = {}
+    dropped = 0
     while ways:
         following: list[_Way] = []
         for way in ways:
@@ -89,8 +104,10 @@ def shortest_paths(view: HeapView, name: str) -> list[PathGroup]:
                 found[chain] = found.get(chain, 0) + paths
             following += back.before(way)
         following.sort(key=lambda one: -float(one.paths.sum()))
-        ways = following[:_MOST]
-    return [PathGroup(chain, round(paths)) for chain, paths in sorted(found.items(), key=lambda one: -one[1])]
+        ways = following[:MOST_FOLLOWED]
+        dropped += len(following) - len(ways)
+    groups = (PathGroup(chain, round(paths)) for chain, paths in sorted(found.items(), key=lambda one: -one[1]))
+    return ShortestPaths(tuple(groups), dropped)
 
 
 def _arrived(view: HeapView, way: _Way) -> Iterator[tuple[Chain, float]]:
@@ -118,8 +135,7 @@ class _Back:
         counts = self._first[way.nodes + 1] - self._first[way.nodes]
         if not counts.sum():
             return
-        at = np.arange(counts.sum()) + np.repeat(self._first[way.nodes] - (np.cumsum(counts) - counts), counts)
-        edges = self._edges[at]
+        edges = self._edges[places_of(self._first, way.nodes)]
         owners, paths = view.owners[edges].astype(np.int64), np.repeat(way.paths, counts)
         ends = np.repeat(way.nodes, counts)
         # What is named stands for itself: a module, a class, a function.

@@ -46,7 +46,7 @@ def show_page(heap: HeapFile, most: int) -> Page:
 
 
 def paths_page(heap: HeapFile, name: str, most: int) -> Page:
-    """All shortest paths to what has a name.
+    """The shortest paths to what has a name.
 
     Args:
         heap: the heap.
@@ -59,16 +59,20 @@ def paths_page(heap: HeapFile, name: str, most: int) -> Page:
     found = shortest_paths(heap, name)
 
     def page(width: int) -> Iterator[Text]:
-        total = sum(one.paths for one in found)
+        total = sum(one.paths for one in found.groups)
         yield Text(f"{one_line(name)}: {count(total, 'shortest path')} from the roots", STRONG)
-        for one in found[:most]:
+        if found.dropped:
+            rarer = f"{count(found.dropped, 'rarer kind')} of paths to it"
+            yield Text(f"{rarer} were not followed: a name that fewer objects have shows all of its own.", FAINT)
+        for one in found.groups[:most]:
             yield Text()
             yield Text(f"  {count(one.paths, 'path')}", FAINT)
-            for at, step in enumerate(one.path.split(" → ")):
+            for at, step in enumerate(one.chain.steps):
                 yield Text(f"  {'├─' if at == 0 else '↓ '} {shortened(step, width - 6)}")
-        if len(found) > most:
+        if len(found.groups) > most:
             yield Text()
-            yield Text(f"  {count(len(found) - most, 'more kind')} of paths: --most {len(found)} shows all.", FAINT)
+            more = count(len(found.groups) - most, "more kind")
+            yield Text(f"  {more} of paths: --most {len(found.groups)} shows all.", FAINT)
 
     return page
 

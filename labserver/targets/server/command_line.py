@@ -13,7 +13,7 @@ from labserver.errors import UsageError
 
 _PORT = "{port}"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_OF_A_SHELL = re.compile(r"[|&;<>]+|&&|\|\||2>&1")
+_OF_A_SHELL = re.compile(r"[|&;<>]+|2>&1")
 
 
 @dataclass(frozen=True, slots=True)

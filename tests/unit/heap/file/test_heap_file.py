@@ -1,4 +1,5 @@
 import gc
+import itertools
 import os
 import sys
 import threading
@@ -9,8 +10,10 @@ import pytest
 
 from labserver.errors import UsageError
 from labserver.heap.file import HeapFile
+from labserver.heap.file.path_groups import MOST_FOLLOWED, shortest_paths
 from labserver.heap.graph import heap_graph
 from labserver.heap.is_a import module_of
+from labserver.report.heap.terminal import paths_page
 
 SECRET = "hunter2-correct-horse"
 SIZE = 54_321
@@ -126,6 +129,19 @@ def test_all_shortest_paths_are_counted_where_there_are_several(shop, keep):
     assert paths["module shop → LEFT → […] → Job"] == 2
     assert paths["module shop → RIGHT → ['…'] → Job"] == 1
     assert not any("FAR" in path for path in paths)
+
+
+def test_of_too_many_kinds_of_paths_the_rarest_are_left_out_and_that_is_said(shop, keep):
+    for first, second in itertools.islice(itertools.product("abcdefghijklmnop", repeat=2), MOST_FOLLOWED + 20):
+        setattr(shop, f"place_{first}{second}", [Picture(SIZE)])
+    shop.OFTEN = [Picture(SIZE) for _ in range(7)]
+    heap, _ = keep()
+    found = shortest_paths(heap, "Picture")
+    assert found.groups[0].path == "module shop → OFTEN → […] → Picture"
+    assert found.groups[0].paths == 7
+    assert found.dropped >= 20
+    assert any("rarer kinds of paths" in line.plain for line in paths_page(heap, "Picture", 5)(100))
+    assert shortest_paths(heap, "Thread").dropped == 0
 
 
 def test_a_name_that_nothing_has_is_one_sentence(shop, keep):
