@@ -28,6 +28,7 @@ from labserver.heap.file import saving
 from labserver.heap.fork import in_fork
 from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, heap_graph
+from labserver.heap.heap_growth import HeapGrowth, Site
 from labserver.heap.layout.traces import trace_of
 from labserver.heap.lost_references import Reached, lost_references
 from labserver.heap.memory_limits import nearest_limit
@@ -36,7 +37,7 @@ from labserver.heap.roots import Roots
 from labserver.heap.server_jobs import catalogue, server_jobs
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, objects_at, telling_trace
-from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, FinishedJobs, HeapGrowth, LookCost, Site
+from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, FinishedJobs, LookCost
 from labserver.job_counters import count_jobs
 
 __all__ = ["COMMANDS", "Instruments", "commands"]

@@ -17,7 +17,7 @@ from labserver.diagnosis.traffic import Traffic
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.frame import Frame
-from labserver.heap.wire import HolderGrowth, Site, TypeChange, WorkerGain
+from labserver.heap.heap_growth import HolderGrowth, Site, TypeChange, WorkerGain
 from labserver.stats.interval import Interval
 
 SCHEMA = "labserver.check/1"

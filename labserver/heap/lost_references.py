@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph
+from labserver.heap.heap_growth import LostReferences
 from labserver.heap.is_a import of_class, type_name
 from labserver.heap.kinds import Kinds, bytes_before
 from labserver.heap.layout.objects import Indices, addresses_of, word_of_each
@@ -32,7 +33,6 @@ from labserver.heap.root import RootKind
 from labserver.heap.search import search
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import frame_at, short_path
-from labserver.heap.wire import LostReferences
 
 Mask = npt.NDArray[np.bool_]
 

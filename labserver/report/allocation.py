@@ -2,7 +2,7 @@
 
 from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.heap.frame import Frame
-from labserver.heap.wire import Site
+from labserver.heap.heap_growth import Site
 
 Traced = NamedHolder | Finding | Site
 

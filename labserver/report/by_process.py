@@ -7,7 +7,7 @@ from html import escape
 
 from labserver.amounts import count, number
 from labserver.diagnosis.result import CheckResult, NamedHolder
-from labserver.heap.wire import WorkerGain
+from labserver.heap.heap_growth import WorkerGain
 from labserver.report.holder_chain import holder_name
 
 _NAME_WIDTH = 28  # of a holder's name, before it is cut

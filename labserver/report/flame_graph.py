@@ -8,7 +8,7 @@ from typing import Any
 from labserver.diagnosis.fact import NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.heap.frame import Frame
-from labserver.heap.wire import Site
+from labserver.heap.heap_growth import Site
 
 _LEAST_SHARE = 0.05  # of the bytes per job: what a server's own bookkeeping leaves is less
 

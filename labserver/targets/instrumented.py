@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from labserver.errors import CannotRun
-from labserver.heap.wire import (
-    ANSWER_TIMES,
-    BaselineTaken,
-    Collected,
-    FloorReading,
-    HeapGrowth,
-    HeapSaved,
-    MemoryLimit,
-    Site,
-)
+from labserver.heap.heap_growth import HeapGrowth, Site
+from labserver.heap.wire import ANSWER_TIMES, BaselineTaken, Collected, FloorReading, HeapSaved, MemoryLimit
 
 
 class Regrouped(Exception):  # noqa: N818 - what is measured has become another, which is no mistake

@@ -6,18 +6,11 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from labserver.heap.message import Message
-from labserver.heap.wire import (
-    BaselineTaken,
-    Collected,
-    FinishedJobs,
-    FloorReading,
+from labserver.heap.heap_growth import (
     Garbage,
     HeapGrowth,
     HolderGrowth,
-    LookCost,
     LostReferences,
-    MemoryLimit,
     Remembered,
     Removal,
     Site,
@@ -25,6 +18,8 @@ from labserver.heap.wire import (
     TypeChange,
     WorkerGain,
 )
+from labserver.heap.message import Message
+from labserver.heap.wire import BaselineTaken, Collected, FinishedJobs, FloorReading, LookCost, MemoryLimit
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")

@@ -26,7 +26,8 @@ from verdict_simulate import NOISE_FILE, WARM_UP
 from labserver.diagnosis.measure.check import measure
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.result import CheckResult
-from labserver.heap.wire import BaselineTaken, FloorReading, HeapGrowth, Removal
+from labserver.heap.heap_growth import HeapGrowth, Removal
+from labserver.heap.wire import BaselineTaken, FloorReading
 from labserver.stats.interval import Interval
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"

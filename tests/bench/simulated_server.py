@@ -9,16 +9,8 @@ import numpy as np
 from labserver.diagnosis.measure.driver import Driver
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.heap.chain import Chain
-from labserver.heap.wire import (
-    BaselineTaken,
-    Collected,
-    FloorReading,
-    HeapGrowth,
-    HolderGrowth,
-    Remembered,
-    Removal,
-    Site,
-)
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth, Remembered, Removal, Site
+from labserver.heap.wire import BaselineTaken, Collected, FloorReading
 from labserver.targets.instrumented import Instrumented
 
 Rng = np.random.Generator

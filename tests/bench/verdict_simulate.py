@@ -26,7 +26,7 @@ from labserver.diagnosis.measure.check import measure
 from labserver.diagnosis.measure.options import MeasureOptions
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import Removal
+from labserver.heap.heap_growth import Removal
 
 NOISE_FILE = Path(__file__).with_name("verdict_noise.json")
 WARM_UP = 250

@@ -9,8 +9,8 @@ from labserver.diagnosis.fact import Note, NoteKind
 from labserver.diagnosis.result import CheckResult
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import Site
 from labserver.report.html import html_of
 from labserver.stats.interval import Interval
 

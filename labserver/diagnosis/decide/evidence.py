@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labserver.diagnosis.decide.survival import THRESHOLDS, Cohorts, Survival
-from labserver.heap.wire import Removal
+from labserver.heap.heap_growth import Removal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from labserver.diagnosis.holders.changes import Changes
 from labserver.diagnosis.holders.items import ItemPlaces
 from labserver.heap.edges import namespace
 from labserver.heap.graph import HeapGraph, Indices, Mask
+from labserver.heap.heap_growth import TypeChange
 from labserver.heap.is_a import is_a, is_any, is_made_in_c, of_class, text_of, type_name
 from labserver.heap.layout.objects import addresses_of
-from labserver.heap.wire import TypeChange
 
 _MOST_TYPES = 20  # of the contents
 _SAMPLES = 16  # items that are looked into

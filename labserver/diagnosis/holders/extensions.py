@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.heap.analyst import is_analyst_module, loaded_modules
+from labserver.heap.heap_growth import Extension
 from labserver.heap.is_a import is_a, is_made_in_c, module_of, named, namespace_of, of_class, own_attribute, text_of
 from labserver.heap.origin import Origin, origin_of
 from labserver.heap.tracemalloc_tools import frame_at
-from labserver.heap.wire import Extension
 
 _SUFFIXES = (".so", ".pyd", ".dylib")
 # What every interpreter has built in (Modules/Setup.bootstrap of CPython): to call it says nothing. Others that are

@@ -19,12 +19,12 @@ from labserver.diagnosis.holders.upkeep import Upkeeps
 from labserver.heap.edge import Edge
 from labserver.heap.frame import Frame
 from labserver.heap.graph import HeapGraph, Indices, Mask, path_to
+from labserver.heap.heap_growth import Garbage, HeapGrowth, HeldGroup, HolderGrowth
 from labserver.heap.is_a import type_name
 from labserver.heap.raised import raised_in
 from labserver.heap.search import each_once
 from labserver.heap.stack import called_part, own_lines
 from labserver.heap.tracemalloc_tools import allocated_at
-from labserver.heap.wire import Garbage, HeapGrowth, HeldGroup, HolderGrowth
 
 _MOST_GROUPS = 200  # are named; the rest is too small to matter
 _MOST_EDGES = 8  # of one namespace that grow separately

@@ -6,9 +6,9 @@ from typing import Any
 
 from labserver.diagnosis.holders.reading import Passage, Reading
 from labserver.diagnosis.holders.running import Running
+from labserver.heap.heap_growth import Removal
 from labserver.heap.is_a import is_a, is_any, text_of
 from labserver.heap.tracemalloc_tools import short_path
-from labserver.heap.wire import Removal
 
 _SAMPLES = 20  # items
 # What a class offers, and what ends it: nobody may call it.

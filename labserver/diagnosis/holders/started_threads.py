@@ -12,11 +12,11 @@ import numpy as np
 
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph
+from labserver.heap.heap_growth import StartedThreads
 from labserver.heap.is_a import is_a, of_its_classes, own_attribute, text_of, type_name
 from labserver.heap.kinds import bytes_before
 from labserver.heap.root import without_numbers
 from labserver.heap.tracemalloc_tools import frame_at
-from labserver.heap.wire import StartedThreads
 
 _MOST_GROUPS = 10
 _MOST_NAMES = 50  # that differ by more than numbers

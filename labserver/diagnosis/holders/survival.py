@@ -26,7 +26,7 @@ from labserver.diagnosis.holders.items import ItemPlaces, together
 from labserver.diagnosis.holders.paths import Paths
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.heap.graph import HeapGraph, Indices, Mask
-from labserver.heap.wire import HeapGrowth, Remembered
+from labserver.heap.heap_growth import HeapGrowth, Remembered
 
 Cohorts = tuple[int, ...]
 """The items at one look, by the look at which each was first seen, the baseline's first."""

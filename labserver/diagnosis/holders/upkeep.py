@@ -22,8 +22,8 @@ from labserver.diagnosis.holders.running import Running
 from labserver.diagnosis.holders.snapshot import Snapshot
 from labserver.diagnosis.holders.sources import Sources
 from labserver.heap.graph import HeapGraph, Indices
+from labserver.heap.heap_growth import Removal
 from labserver.heap.is_a import is_a, is_any
-from labserver.heap.wire import Removal
 
 _CACHE: Any = functools._lru_cache_wrapper  # noqa: SLF001 - the type has no public name
 _KNOWN = (*CONTAINERS, bytearray, bytes, str, _CACHE)

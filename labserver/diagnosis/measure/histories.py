@@ -8,7 +8,7 @@ from labserver.diagnosis.decide.evidence import Evidence, Gain
 from labserver.diagnosis.decide.survival import Cohorts, Survival
 from labserver.diagnosis.fact import Fact, Note, NoteKind, PartKind
 from labserver.diagnosis.measure.byte_bound import ByteBound
-from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth, Removal
 
 GARBAGE = "garbage in cycles"
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from labserver.diagnosis.fact import Fact, FoundKind
 from labserver.diagnosis.measure.traced_pass import Traced
 from labserver.diagnosis.result import Finding
-from labserver.heap.wire import Collected, Extension, Garbage, HolderGrowth, LostReferences
+from labserver.heap.heap_growth import Extension, Garbage, HolderGrowth, LostReferences
+from labserver.heap.wire import Collected
 
 _MOST = 0.5  # of what nobody holds: lost objects that are as much of it are all of it, for some lie in reused blocks
 

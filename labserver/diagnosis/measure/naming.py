@@ -8,7 +8,8 @@ from labserver.diagnosis.measure.holderless import Holderless
 from labserver.diagnosis.measure.thread_finding import ThreadFinding
 from labserver.diagnosis.measure.traced_pass import TRACED, Traced, traced_pass
 from labserver.diagnosis.result import Finding, NamedHolder
-from labserver.heap.wire import FloorReading, Garbage, HeapGrowth, HolderGrowth, LostReferences, Site
+from labserver.heap.heap_growth import Garbage, HeapGrowth, HolderGrowth, LostReferences, Site
+from labserver.heap.wire import FloorReading
 from labserver.targets.instrumented import Instrumented
 
 

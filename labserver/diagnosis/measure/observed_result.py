@@ -14,7 +14,8 @@ from labserver.diagnosis.measure.options import CheckOptions
 from labserver.diagnosis.result import CheckResult, NamedHolder
 from labserver.diagnosis.traffic import HolderPace, LooksTaken, Traffic
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import HeapGrowth, HolderGrowth, LimitKind
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth
+from labserver.heap.wire import LimitKind
 from labserver.stats.interval import Interval
 
 _LONGER = 3

@@ -8,7 +8,8 @@ from labserver.diagnosis.decide.observed import Observed, observed
 from labserver.diagnosis.fact import Reason, ReasonKind
 from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.options import MeasureOptions
-from labserver.heap.wire import FinishedJobs, HeapGrowth, MemoryLimit
+from labserver.heap.heap_growth import HeapGrowth
+from labserver.heap.wire import FinishedJobs, MemoryLimit
 from labserver.stats.floor_noise import FLOOR_NOISE
 
 CountOutside = Callable[[], float | None]

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from labserver.diagnosis.decide.observed import Observed
 from labserver.diagnosis.decide.observed_holder import QUIET
@@ -13,10 +14,13 @@ from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook, CannotRun
 from labserver.heap.budget import memory_limit
-from labserver.heap.wire import FinishedJobs, HolderGrowth
+from labserver.heap.wire import FinishedJobs
 from labserver.targets.instrumented import Regrouped, Target
 from labserver.targets.one_process import open_to_look
 from labserver.targets.target import parse_target
+
+if TYPE_CHECKING:
+    from labserver.heap.heap_growth import HolderGrowth
 
 _SLICE_S = 0.5
 _AGAIN_S = 1.0  # until a service that has ended is looked for again

@@ -11,7 +11,8 @@ from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.measure.rules import mapped_rules
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import FloorReading, HeapGrowth, MemoryMeter
+from labserver.heap.heap_growth import HeapGrowth
+from labserver.heap.wire import FloorReading, MemoryMeter
 from labserver.stats.drift import drift
 from labserver.stats.interval import Interval
 

@@ -19,7 +19,7 @@ from labserver.diagnosis.result import Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook
 from labserver.heap.budget import memory_limit
-from labserver.heap.wire import Site
+from labserver.heap.heap_growth import Site
 from labserver.stats.interval import Interval
 from labserver.targets.instrumented import Instrumented
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from labserver.diagnosis.fact import Fact, FoundKind
 from labserver.diagnosis.result import Finding, NamedHolder
+from labserver.heap.heap_growth import HolderGrowth, StartedThreads
 from labserver.heap.root import RootKind
-from labserver.heap.wire import HolderGrowth, StartedThreads
 
 # Where the standard library keeps its threads, and what it hands to them.
 _KEEPERS = ("threading", "_thread", "concurrent.futures.thread", "_threading_local")

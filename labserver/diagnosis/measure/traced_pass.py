@@ -10,7 +10,8 @@ from labserver.diagnosis.result import Finding
 from labserver.errors import CannotLook
 from labserver.heap.chain import Chain
 from labserver.heap.frame import Frame
-from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
+from labserver.heap.wire import FloorReading
 from labserver.targets.instrumented import Instrumented, Regrouped
 
 _REPLACED = "other processes serve by now"

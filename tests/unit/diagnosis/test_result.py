@@ -6,8 +6,8 @@ from labserver.diagnosis.fact import said
 from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import HolderGrowth, Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import HolderGrowth, Site
 from labserver.stats.interval import Interval
 
 SAID = {

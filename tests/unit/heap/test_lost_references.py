@@ -13,11 +13,11 @@ import pytest
 from labserver.heap import lost_references as module
 from labserver.heap.child import in_child
 from labserver.heap.graph import heap_graph
+from labserver.heap.heap_growth import LostReferences
 from labserver.heap.layout.objects import headers_are_known
 from labserver.heap.layout.own_memory import inverted_words, writable_bytes
 from labserver.heap.layout.traces import can_be_traced, trace_of
 from labserver.heap.lost_references import Reached, lost_references
-from labserver.heap.wire import LostReferences
 
 pytestmark = [
     pytest.mark.linux("needs a copy of the process"),

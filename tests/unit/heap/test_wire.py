@@ -8,18 +8,9 @@ from labserver.errors import CannotRun
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import ITEM, attribute
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Garbage, HeapGrowth, HolderGrowth, Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import (
-    BaselineTaken,
-    Collected,
-    FloorReading,
-    Garbage,
-    HeapGrowth,
-    HolderGrowth,
-    MemoryMeter,
-    MemoryNow,
-    Site,
-)
+from labserver.heap.wire import BaselineTaken, Collected, FloorReading, MemoryMeter, MemoryNow
 
 STACK = (
     Frame("json/decoder.py", 353, "JSONDecoder.raw_decode", Origin.STANDARD),

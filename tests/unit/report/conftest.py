@@ -8,8 +8,8 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import KEY, VALUE, attribute
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import Site
 from labserver.stats.interval import Interval
 
 STACK = (

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import Site
 from labserver.report.allocation import allocation_of, allocation_sentence
 from labserver.report.terminal import render
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.heap.wire import WorkerGain
+from labserver.heap.heap_growth import WorkerGain
 from labserver.report.by_process import lines_of, table_of, uneven_in_words
 from labserver.report.terminal import render
 

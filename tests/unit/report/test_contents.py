@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.heap.wire import TypeChange
+from labserver.heap.heap_growth import TypeChange
 from labserver.report.contents import rows_of, table_of, what_came
 from labserver.report.html import html_of
 from labserver.report.terminal import render

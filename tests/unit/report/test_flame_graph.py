@@ -2,8 +2,8 @@ import json
 from dataclasses import replace
 
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import Site
 from labserver.report.flame_graph import flame_json, is_untraced, stacks_of, traced_jobs
 from labserver.report.html import html_of
 

@@ -14,8 +14,8 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import attribute
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Site
 from labserver.heap.origin import Origin
-from labserver.heap.wire import Site
 from labserver.report import html
 from labserver.report.curve import curve_of
 from labserver.report.html import html_of

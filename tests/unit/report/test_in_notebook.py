@@ -10,7 +10,7 @@ from labserver.diagnosis.result import CheckResult, Finding, NamedHolder
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Link
 from labserver.heap.edge import VALUE, attribute
-from labserver.heap.wire import TypeChange
+from labserver.heap.heap_growth import TypeChange
 from labserver.report.curve import curve_of
 from labserver.stats.interval import Interval
 

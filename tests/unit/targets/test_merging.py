@@ -3,20 +3,12 @@ from dataclasses import replace
 import pytest
 
 from labserver.heap.chain import Chain
-from labserver.heap.message import Message
-from labserver.heap.wire import (
-    BaselineTaken,
-    Collected,
+from labserver.heap.heap_growth import (
     Extension,
-    FinishedJobs,
-    FloorReading,
     Garbage,
     HeapGrowth,
     HolderGrowth,
-    LimitKind,
-    LookCost,
     LostReferences,
-    MemoryLimit,
     Remembered,
     Removal,
     Site,
@@ -24,6 +16,8 @@ from labserver.heap.wire import (
     TypeChange,
     WorkerGain,
 )
+from labserver.heap.message import Message
+from labserver.heap.wire import BaselineTaken, Collected, FinishedJobs, FloorReading, LimitKind, LookCost, MemoryLimit
 from labserver.targets.merging import MERGED, floor_of, growth_of, merged
 
 PIDS = (11, 12)

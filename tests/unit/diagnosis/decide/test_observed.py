@@ -16,7 +16,7 @@ from labserver.diagnosis.decide.observed import observed
 from labserver.diagnosis.decide.observed_holder import QUIET, ObservedHolder, Standing
 from labserver.diagnosis.fact import NoteKind, ReasonKind
 from labserver.diagnosis.verdict import Verdict
-from labserver.heap.wire import Removal
+from labserver.heap.heap_growth import Removal
 
 SEEDS = range(5)
 READ = Removal(seen=True)

@@ -10,7 +10,7 @@ import pytest
 from labserver.diagnosis.holders.find import find_growth
 from labserver.diagnosis.holders.snapshot import snapshot_of
 from labserver.heap.graph import heap_graph
-from labserver.heap.wire import HolderGrowth
+from labserver.heap.heap_growth import HolderGrowth
 
 TOKEN = "3f2a9c11"
 

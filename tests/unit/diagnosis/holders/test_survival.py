@@ -22,7 +22,7 @@ from labserver.diagnosis.holders.survival import Memory
 from labserver.diagnosis.instruments import Instruments
 from labserver.heap import fork
 from labserver.heap.graph import heap_graph
-from labserver.heap.wire import HeapGrowth
+from labserver.heap.heap_growth import HeapGrowth
 
 # The plants stand in one heap, which is looked at again and again: beside other work that takes minutes.
 pytestmark = pytest.mark.timeout(900)

@@ -18,7 +18,8 @@ from labserver.diagnosis.measure.phases import warm_up
 from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotRun
 from labserver.heap.chain import Chain
-from labserver.heap.wire import BaselineTaken, Collected, FloorReading, Garbage, HeapGrowth, HolderGrowth, Removal, Site
+from labserver.heap.heap_growth import Garbage, HeapGrowth, HolderGrowth, Removal, Site
+from labserver.heap.wire import BaselineTaken, Collected, FloorReading
 from labserver.targets.instrumented import Regrouped
 
 HOLDER = HolderGrowth(

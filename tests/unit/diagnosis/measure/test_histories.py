@@ -7,7 +7,7 @@ import pytest
 from labserver.diagnosis.measure.histories import Histories
 from labserver.diagnosis.sentences import sentence
 from labserver.heap.chain import Chain
-from labserver.heap.wire import HeapGrowth, HolderGrowth, Removal
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth, Removal
 
 HOLDER = HolderGrowth(
     path="module shop → STORES → […] → ['…']",

@@ -9,18 +9,10 @@ from labserver.diagnosis.measure.traced_pass import TRACED
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import ITEM, attribute
 from labserver.heap.frame import Frame
+from labserver.heap.heap_growth import Extension, HeapGrowth, HolderGrowth, LostReferences, Site, StartedThreads
 from labserver.heap.origin import Origin
 from labserver.heap.root import Root, RootKind
-from labserver.heap.wire import (
-    BaselineTaken,
-    Extension,
-    FloorReading,
-    HeapGrowth,
-    HolderGrowth,
-    LostReferences,
-    Site,
-    StartedThreads,
-)
+from labserver.heap.wire import BaselineTaken, FloorReading
 
 JOBS = 400
 GROWTH = 8_000_000

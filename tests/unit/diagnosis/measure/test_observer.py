@@ -16,16 +16,8 @@ from labserver.diagnosis.verdict import Verdict
 from labserver.errors import CannotLook, CannotRun
 from labserver.heap.chain import Chain, Link
 from labserver.heap.edge import ITEM, attribute
-from labserver.heap.wire import (
-    BaselineTaken,
-    FinishedJobs,
-    HeapGrowth,
-    HolderGrowth,
-    LimitKind,
-    LookCost,
-    MemoryLimit,
-    Removal,
-)
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth, Removal
+from labserver.heap.wire import BaselineTaken, FinishedJobs, LimitKind, LookCost, MemoryLimit
 
 OPTIONS = CheckOptions("http://127.0.0.1:8000", observe=300.0, every=5.0)
 CHAIN = Chain(

@@ -8,7 +8,8 @@ from labserver.diagnosis.measure.heuristics import Heuristics
 from labserver.diagnosis.measure.series import Series
 from labserver.diagnosis.verdict import Verdict
 from labserver.heap.chain import Chain
-from labserver.heap.wire import FloorReading, HeapGrowth, HolderGrowth
+from labserver.heap.heap_growth import HeapGrowth, HolderGrowth
+from labserver.heap.wire import FloorReading
 
 
 def test_memory_that_is_mapped_directly_is_counted_once_however_often_it_is_decided():
