@@ -2,9 +2,10 @@
 
     python tests/bench/forecast_real.py --runs 3 --life 480
 
-A server gets an address space (RLIMIT_AS) that its leak fills in about so many seconds under its traffic, which is
-steady or swings. `labserver check pid:N --observe` looks at it for a quarter of that; then it is left alone until it
-answers a request with an error, since there is no memory. A line of JSON for each run, and a table as Markdown.
+A server gets as much memory (RLIMIT_DATA) as its leak fills in about so many seconds under its traffic, which is steady
+or swings; RLIMIT_AS would count what malloc has reserved and not used, so that it stands still for long. `labserver
+check pid:N --observe` looks at it for a quarter of that; then it is left alone until it answers a request with an
+error, since there is no memory. A line of JSON for each run, and a table as Markdown.
 """
 
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [b"ok"]
 server = create_server(labserver.wsgi(application), host="127.0.0.1", port=0, threads=4)
-most = psutil.Process().memory_info().vms + int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+most = psutil.Process().memory_info().data + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
 print(server.effective_port, flush=True)
 server.run()
 """
@@ -121,7 +122,7 @@ def main(runs: int, life: float, parallel: int, output: Path) -> None:
             pool.submit(one, kind, swings=swings, seed=seed, life_s=life, file=file)
             for kind, swings, seed in product(BYTES, (False, True), range(runs))
         ]
-        for job in jobs:
+        for job in as_completed(jobs):
             rows.append(job.result())
             lines.write(json.dumps(rows[-1]) + "\n")
             lines.flush()
